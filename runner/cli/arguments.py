@@ -361,7 +361,11 @@ COMMANDS = (
         "It writes one file, such as board.columns.yaml, which check, plan and run read by themselves. "
         "The sheet stays yours: it is never written, and you can export it again and again.",
         _place("manifest", "CSV or Excel (.xlsx) file", type=Path, metavar="BOARD"),
-        _value("--model ID", str, "model of rows that name none, such as pika/pikaframes"),
+        _value(
+            "--model ID",
+            str,
+            "model of rows that name none (default: it offers the one that the headings fit)",
+        ),
         _value("--columns FILE", Path, "column map of another sheet, to take the same headings from"),
         _value("--sheet NAME", str, "sheet of a workbook (default: the first)"),
         _switch("-n, --dry-run", "only show what would be written"),

@@ -6,7 +6,15 @@ import argparse
 from collections.abc import Iterator
 
 from runner.cli.terminal import agreed, note, show, typed, warn
-from runner.commands.import_board import Proposal, Sheet, propose, read_sheet, refuse_existing, write_map
+from runner.commands.import_board import (
+    Proposal,
+    Sheet,
+    best_models,
+    propose,
+    read_sheet,
+    refuse_existing,
+    write_map,
+)
 from runner.domain.display import PATH_LIMIT, counted, visible
 from runner.domain.errors import Severity
 from runner.domain.shots import Shot, Text
@@ -47,20 +55,29 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def _model(arguments: argparse.Namespace, sheet: Sheet, models: Models) -> Model | None:
-    """Return the model for rows that name none: of the flag, or the answer of a person."""
+    """Return the model for rows that name none: of the flag, or the answer of a person.
+
+    With `--yes` or `--dry-run` it is the one that fits best, if only one does.
+    """
     if arguments.model:
         return models.named(arguments.model)
     if sheet.models or arguments.columns:
         return None
+    best = best_models(sheet, models)
+    usual = best[0] if len(best) == 1 else None
+    if usual and (arguments.yes or arguments.dry_run):
+        return usual
     note(models.ids())
-    return models.named(typed("Which of these models renders the shots? ", instead="--model ID"))
+    offered = f"[{visible(usual.id)}] " if usual else ""
+    answer = typed(f"Which of these models renders the shots? {offered}", instead="--model ID")
+    return models.named(answer) if answer or not usual else usual
 
 
 def _lines(proposal: Proposal) -> Iterator[str]:
     width = max(len(visible(heading, _CELL)) for _, heading, _ in proposal.meanings)
     for letters, heading, target in proposal.meanings:
         if heading:
-            yield f"{letters:>3}  {visible(heading, _CELL):<{width}}  {target}"
+            yield f"{letters:>3}  {visible(heading, _CELL):<{width}}  {visible(target)}"
     for name, value in proposal.fixed.items():
         yield f"     {'(fixed)':<{width}}  {visible(name)}: {visible(value, _CELL)}"
     if proposal.shots:
@@ -81,10 +98,9 @@ def _shot_lines(shot: Shot, count: int) -> Iterator[str]:
 
 
 def _problem_lines(proposal: Proposal, *, board: str) -> Iterator[str]:
-    errors = [problem for problem in proposal.problems if problem.severity is Severity.ERROR]
-    if not proposal.problems:
-        return
-    yield "\nThe map cannot mend these; correct them in the sheet:" if errors else ""
+    errors = sum(problem.severity is Severity.ERROR for problem in proposal.problems)
+    if errors:
+        yield f"\n{counted(errors, 'problem')} to correct in the sheet itself:"
     for problem in proposal.problems[:_PROBLEMS]:
         yield visible(str(problem), 1000)
     if (left := len(proposal.problems) - _PROBLEMS) > 0:

@@ -20,6 +20,7 @@ from runner.domain.errors import (
     FileMissing,
     ManifestInvalid,
     Problem,
+    SchemaInvalid,
     Severity,
     UsageError,
 )
@@ -39,7 +40,7 @@ from runner.manifest.column_map import (
 from runner.manifest.column_names import meant_column
 from runner.manifest.csv_reader import Record
 from runner.manifest.problems import Findings, Stop, place_in
-from runner.manifest.reader import manifest_bytes, map_path, parse_manifest, read_table
+from runner.manifest.reader import YAML_SUFFIXES, manifest_bytes, map_path, parse_manifest, read_table
 from runner.manifest.size_limits import LIMITS, Limits
 from runner.models.input_names import meant_input
 from runner.models.model import Model
@@ -50,7 +51,6 @@ from runner.system.private_files import read_given, write_whole
 
 SHOTS_SHOWN = 3
 
-_YAML = frozenset({".yaml", ".yml"})
 _SHAPES = {
     "takes": re.compile(r"\d{1,3}(?:\.0)?"),
     "price": re.compile(r"\d+(?:\.\d+)?"),
@@ -62,7 +62,7 @@ _NEARLY_ALL = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A sheet as it is: its headings and rows, and the ids of models in it that there is a schema for."""
+    """A sheet as it is: its headings and rows, and the models that its rows name."""
 
     path: Path
     data: bytes = field(repr=False)
@@ -105,7 +105,7 @@ def read_sheet(path: Path, *, models: Models, sheet: str = "", limits: Limits = 
         UsageError: it is a YAML manifest, or a workbook without the extra that reads one.
         ManifestInvalid: it cannot be read as a table.
     """
-    if path.suffix.lower() in _YAML:
+    if path.suffix.lower() in YAML_SUFFIXES:
         raise UsageError(f"{path} is a manifest already", advice=f"shotrunner check {path}")
     data = manifest_bytes(path, limits)
     table = read_table(data, file=str(path), are_headings=_are_headings, limits=limits, sheet=sheet)
@@ -116,6 +116,18 @@ def read_sheet(path: Path, *, models: Models, sheet: str = "", limits: Limits = 
     ids = dict.fromkeys(row.cells[place].strip() for place in named for row in rows)
     known = tuple(model for each in ids if each and (model := models.find(each)))
     return Sheet(path, data, header, rows, table.problems, known, table.sheet)
+
+
+def best_models(sheet: Sheet, models: Models) -> list[Model]:
+    """Return the models that the headings fit best: what they require has a column, and most columns are inputs."""
+    ranks: dict[tuple[int, int], list[Model]] = {}
+    for model_id in models.ids():
+        with suppress(SchemaInvalid):
+            model = models.named(model_id)
+            found = {meant_input(heading, model) for heading in sheet.header.cells} - {None}
+            lacking = sum(each.required and each.name not in found for each in model.inputs)
+            ranks.setdefault((lacking, -len(found)), []).append(model)
+    return ranks[min(ranks)] if ranks else []
 
 
 def propose(

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Final
 
+from runner.domain.display import counted
 from runner.domain.errors import Position
 from runner.domain.ids import why_no_id
 from runner.domain.shots import Fields, Text
-from runner.manifest.csv_reader import Record
+from runner.manifest.csv_reader import Record, records_of
 from runner.manifest.decode import decode
 from runner.manifest.fields import Section, whole_number
 from runner.manifest.problems import Findings, Stop, bare, shown
@@ -174,15 +176,45 @@ def heading_key(heading: str) -> str:
     return " ".join(seen.casefold().split())
 
 
-def mapped(
-    chosen: ColumnMap, header: Record, records: list[Record], findings: Findings
-) -> tuple[Record, list[Record], Mapping[str, Position]]:
-    """Return the header with the names that the map gives, the records of shots, and where added columns are given.
+def table_of(
+    text: str,
+    findings: Findings,
+    limits: Limits,
+    chosen: ColumnMap | None,
+    *,
+    known: Collection[str],
+    is_workbook: bool,
+) -> tuple[Iterator[Record], Mapping[str, Position]]:
+    """Return the header and the records of a sheet as the map has them, and where the columns it adds are given.
 
     Columns keep their places. What is left out is empty, and called `LEFT_OUT`. Columns that the sheet does not have
-    follow at the end: fixed values, and the tags of heading rows.
+    follow at the end: fixed values, and the tags of heading rows. Without a map the records are as they are. The lines
+    of a workbook are its rows; `known` are names that a header may have.
+
+    Raises:
+        Stop: the rest cannot be trusted, or is more than the limits allow; the problem has been reported.
     """
+    records = records_of(
+        text,
+        findings,
+        limits,
+        known=known,
+        header_row=chosen.header_row if chosen else 1,
+        keeps_nameless=chosen is not None,
+    )
+    if is_workbook:
+        records = (replace(record, line=record.number) for record in records)
+    header = next(records, None) if chosen else None
+    if not chosen or not header:
+        return records, {}
+    return _mapped(chosen, header, list(records), findings)
+
+
+def _mapped(
+    chosen: ColumnMap, header: Record, records: Sequence[Record], findings: Findings
+) -> tuple[Iterator[Record], Mapping[str, Position]]:
     _check_headings(chosen, header, findings)
+    _check_nameless(header, records, findings)
     layout = _layout(chosen, header)
     shots = _tagged(chosen, layout, header, records)
     names, added = [LEFT_OUT] * len(header.cells), dict[str, Position]()
@@ -192,34 +224,42 @@ def mapped(
         else:
             names.append(name)
             added[name] = chosen.fixed[name].at if name in chosen.fixed else Position(chosen.file)
-    return replace(header, cells=tuple(names)), list(shots), added
+    return chain([replace(header, cells=tuple(names))], shots), added
 
 
 def _check_headings(chosen: ColumnMap, header: Record, findings: Findings) -> None:
     """Report headings that only the sheet or only the map has: a renamed column must not be lost without a word."""
-    present = {heading_key(heading) for heading in header.cells}
-    lacking = [heading for heading in chosen.columns if heading not in present]
-    first = dict[str, str]()
+    first: dict[str, str] = {}
     for number, heading in enumerate(header.cells, 1):
-        at, name = header.at(findings.file, number), bare(chosen.file)
-        target = chosen.columns.get(heading_key(heading))
-        if target and target.text in {*first} - {IGNORE, *JOINED}:
-            message = (
-                f"{shown(heading)} and {shown(first[target.text])} are both {bare(target.text)}; keep one"
-            )
-            findings.error(at, "header", message)
-        if target or not heading:
-            first |= {target.text: heading} if target else {}
-        elif chosen.rest_is_ignored:
-            findings.warn(at, "header", f"the column {shown(heading)} is not in {name}, and is left out")
-        else:
+        at, target = header.at(findings.file, number), chosen.means(heading)
+        if target is None:
             advice = f'add it, or "{_REST}": {IGNORE}'
-            findings.error(at, "header", f"the column {shown(heading)} is not in {name}; {advice}")
-    for heading in lacking:
-        target = chosen.columns[heading]
-        message = f"the sheet has no column {shown(heading)}; correct its heading here, or remove the line"
-        report = findings.warn if target.text in {IGNORE, *JOINED} else findings.error
-        report(target.at, "columns", message)
+            message = f"the column {shown(heading)} is not in {bare(chosen.file)}; {advice}"
+            findings.error(at, "header", message)
+        elif heading and heading_key(heading) not in chosen.columns:
+            message = f"the column {shown(heading)} is not in {bare(chosen.file)}, and is left out"
+            findings.warn(at, "header", message)
+        elif target in first and target not in {IGNORE, *JOINED}:
+            message = f"{shown(heading)} and {shown(first[target])} are both {bare(target)}; keep one"
+            findings.error(at, "header", message)
+        first.setdefault(target or "", heading)
+    present = set(map(heading_key, header.cells))
+    for heading, written in chosen.columns.items():
+        if heading not in present:
+            message = (
+                f"the sheet has no column {shown(heading)}; correct its heading here, or remove the line"
+            )
+            report = findings.warn if written.text in {IGNORE, *JOINED} else findings.error
+            report(written.at, "columns", message)
+
+
+def _check_nameless(header: Record, records: Sequence[Record], findings: Findings) -> None:
+    nameless = [place for place, heading in enumerate(header.cells) if not heading]
+    filled = [(record, place) for record in records for place in nameless if record.cells[place].strip()]
+    if filled:
+        record, place = filled[0]
+        message = f"cells without a heading above them are left out: {counted(len(filled), 'cell')}"
+        findings.warn(record.at(findings.file, place + 1), "", message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +272,7 @@ class _Source:
 
 
 def _layout(chosen: ColumnMap, header: Record) -> dict[str, _Source]:
-    """Return the columns by name; several columns of the sheet may be one of tags or notes, and no other."""
+    """Return the columns by name; only tags and notes may be several columns of the sheet."""
     layout: dict[str, _Source] = {}
     for place, heading in enumerate(header.cells):
         target = chosen.means(heading)
@@ -256,7 +296,8 @@ def _tagged(
     first, shapes, tag = ids[0] if ids else 0, set[str](), ""
     for record in records:
         filled = [place for place, cell in enumerate(record.cells) if cell and not cell.isspace()]
-        if chosen.sums_are_left_out and _is_sum(record, filled, first):
+        # A sheet made for printing repeats its headings on each page.
+        if record.cells == header.cells or (chosen.sums_are_left_out and _is_sum(record, filled, first)):
             continue
         if chosen.headings_are_tags and len(filled) == 1 and filled[0] in {0, first}:
             text = record.cells[filled[0]]

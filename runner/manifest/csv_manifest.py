@@ -16,9 +16,9 @@ from runner.domain.errors import Position
 from runner.domain.ids import MANGLED, looks_mangled, why_no_id
 from runner.domain.shots import Fields, Items, Node, Row, Text
 from runner.manifest.cell_faults import SUSPECT_LETTERS, CellKind, fault_of
-from runner.manifest.column_map import LEFT_OUT, ColumnMap, mapped
+from runner.manifest.column_map import LEFT_OUT, ColumnMap, table_of
 from runner.manifest.column_names import meant_column
-from runner.manifest.csv_reader import Record, column_letters, records_of
+from runner.manifest.csv_reader import Record, column_letters
 from runner.manifest.csv_sweeps import NO_ENTRIES, CellReader
 from runner.manifest.expand import Source, each_once
 from runner.manifest.fields import Section, row_name
@@ -98,18 +98,12 @@ def source_of(
     Raises:
         Stop: the table cannot be read to its end, or has no column for ids or models; the problem has been reported.
     """
-    header_row = chosen.header_row if chosen else 1
-    records = records_of(text, findings, limits, known=KNOWN_COLUMNS, header_row=header_row)
+    records, added = table_of(text, findings, limits, chosen, known=KNOWN_COLUMNS, is_workbook=is_workbook)
     header = next(records, None)
     if header is None:
         return Source(())
     # The table is read to its end first: one that is past the limits, or broken, is not worked on.
     shots = list(records)
-    if is_workbook:
-        header, *shots = (replace(record, line=record.number) for record in (header, *shots))
-    added: Mapping[str, Position] = {}
-    if chosen:
-        header, shots, added = mapped(chosen, header, shots, findings)
     # Only in a report are the names of its columns not those of inputs.
     is_report = _OF_A_REPORT.issubset(header.cells)
     columns = _columns(header, findings, limits, added, is_report=is_report)

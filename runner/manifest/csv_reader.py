@@ -81,11 +81,18 @@ def detect_separator(text: str, known: Iterable[str]) -> str:
 
 
 def records_of(
-    text: str, findings: Findings, limits: Limits, *, known: Iterable[str], header_row: int = 1
+    text: str,
+    findings: Findings,
+    limits: Limits,
+    *,
+    known: Iterable[str],
+    header_row: int = 1,
+    keeps_nameless: bool = False,
 ) -> Iterator[Record]:
     """Yield the header, its names trimmed, and then the records, as wide as it; `known` are names a header may have.
 
-    Rows above `header_row`, which counts as a spreadsheet does, are passed over.
+    Rows above `header_row`, which counts as a spreadsheet does, are passed over. Columns without a name at the end
+    belong to the table if it `keeps_nameless`.
 
     Raises:
         Stop: the rest cannot be trusted, or is more than the limits allow; the problem has been reported.
@@ -99,7 +106,7 @@ def records_of(
         message = f"read with {_SEPARATORS[separator]} between the cells, as in the header"
         findings.warn(findings.at(1), "", message)
     end, lines = (declared.end(), 1) if declared else (0, 0)
-    return _Reader(text, separator, findings, limits, end, lines, header_row).table()
+    return _Reader(text, separator, findings, limits, end, lines, header_row, keeps_nameless).table()
 
 
 @dataclass(slots=True)
@@ -116,6 +123,7 @@ class _Reader:
     end: int
     lines: int
     header_row: int
+    keeps_nameless: bool
     broken: bool = False
 
     def table(self) -> Iterator[Record]:
@@ -126,7 +134,7 @@ class _Reader:
             self.findings.error(self.findings.at(1), "", "no shots: the file is empty")
             return
         names = [plain_heading(name) for name in header.cells]
-        while names and not names[-1]:
+        while names and not names[-1] and not self.keeps_nameless:
             names.pop()
         yield replace(header, cells=tuple(names))
         width, found, written = len(names), 0, 0

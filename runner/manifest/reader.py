@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from runner.manifest.csv_reader import Record
 
 _CSV_HEADER = re.compile(r'(?!#)(?:"?sep=.|(?:[^:\r\n]*[,;\t])?[ "]*(?:id|model)[ "]*[,;\t])', re.IGNORECASE)
-_YAML = frozenset({".yaml", ".yml"})
+YAML_SUFFIXES = frozenset({".yaml", ".yml"})
 _WORKBOOKS = frozenset({".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".numbers"})
 _TABLES = frozenset({".csv", ".tsv"})
 _ZIP = b"PK\x03\x04"
@@ -82,7 +82,7 @@ def read_manifest(path: Path, *, limits: Limits = LIMITS, given: bytes | None = 
     file, name = (str(path), path.stem) if given is None else (STDIN, STDIN)
     data = manifest_bytes(path, limits) if given is None else given
     opened, beside = dict[str, str](), opener_beside(path)
-    chosen = None if given is not None else _column_map(path, limits)
+    chosen = None if is_stdin(path) else _column_map(path, limits)
     if chosen is not None:
         opened[map_path(path).name] = hashlib.sha256(chosen).hexdigest()
 
@@ -105,7 +105,7 @@ def map_path(sheet: Path) -> Path:
 def map_beside(manifest: Path) -> Path | None:
     """Return the column map that a manifest is read through, or None if there is none; YAML needs none."""
     place = map_path(manifest)
-    return None if manifest.suffix.lower() in _YAML or not os.path.lexists(place) else place
+    return None if manifest.suffix.lower() in YAML_SUFFIXES or not os.path.lexists(place) else place
 
 
 def _column_map(manifest: Path, limits: Limits) -> bytes | None:
@@ -221,20 +221,24 @@ def read_table(
     Raises:
         ExtraMissing: it is a workbook, and the package that reads one is not installed.
     """
+    from runner.manifest.csv_manifest import KNOWN_COLUMNS
     from runner.manifest.csv_reader import records_of
 
-    findings, name, row = Findings(file), "", 1
+    findings, name, row, known = Findings(file), "", 1, KNOWN_COLUMNS
     records: list[Record] = []
     with suppress(Stop):
         text, name = _text_of(data, Findings(file), limits, sheet=sheet, header_row=0)
         for number in range(1, MOST_ABOVE + 1):
-            first = next(records_of(text, Findings(file), limits, known=(), header_row=number), None)
+            first = next(
+                records_of(text, Findings(file), limits, known=known, header_row=number, keeps_nameless=True),
+                None,
+            )
             if first and are_headings(first.cells):
                 row = first.number
                 break
     with suppress(Stop):
         text, _ = _text_of(data, findings, limits, sheet=name, header_row=row)
-        records += records_of(text, findings, limits, known=(), header_row=row)
+        records += records_of(text, findings, limits, known=known, header_row=row, keeps_nameless=True)
     return Table(tuple(records), findings.in_order(), name)
 
 
@@ -325,7 +329,7 @@ def _source_of(
     is_workbook: bool,
 ) -> Source:
     # The two parsers are imported only when they are needed, so that the program starts quickly.
-    if is_workbook or _is_csv(text, findings.file):
+    if is_workbook or chosen or _is_csv(text, findings.file):
         from runner.manifest.csv_manifest import source_of as source_of_csv
 
         return source_of_csv(text, findings, limits, chosen, is_workbook=is_workbook)
@@ -338,6 +342,6 @@ def _source_of(
 
 def _is_csv(text: str, file: str) -> bool:
     suffix = Path(file).suffix.lower()
-    if suffix in _YAML | _TABLES:
+    if suffix in YAML_SUFFIXES | _TABLES:
         return suffix in _TABLES
     return _CSV_HEADER.match(text.lstrip()) is not None

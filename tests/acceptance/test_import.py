@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,6 +106,19 @@ def test_a_sheet_as_artists_keep_it_is_valid_in_two_rounds(desk: Desk, form: str
     )
 
 
+def test_every_form_of_a_sheet_asks_for_the_same_takes(desk: Desk) -> None:
+    """So a board may be kept in another program tomorrow, and nothing is paid for again."""
+    asked = []
+    for number, (write, name) in enumerate(FORMS.values()):
+        folder = desk.folder / str(number)
+        folder.mkdir()
+        write(folder / name, MENDED)
+        desk.run("import", folder / name, "--model", MODEL, "-y")
+        checked = json.loads(desk.run("check", folder / name, "--output", "json").out)
+        asked.append([(take["take"], take["fingerprint"]) for take in checked["takes"]])
+    assert all(takes == asked[0] for takes in asked)
+
+
 @pytest.fixture
 def board(desk: Desk) -> Path:
     google(desk.folder / "board.csv", MENDED)
@@ -113,7 +127,7 @@ def board(desk: Desk) -> Path:
 
 def test_the_sheet_itself_is_never_written(desk: Desk, board: Path) -> None:
     before = board.read_bytes()
-    desk.run("import", board, "--model", MODEL, "-y")
+    desk.run("import", board, "-y")
     desk.run("run", board, "--simulate", "--speed", 50, "--poll-interval", 0.1)
     assert board.read_bytes() == before
 
@@ -148,17 +162,20 @@ def test_without_a_person_it_says_which_flag_answers(desk: Desk, board: Path, wo
     assert not (desk.folder / "board.columns.yaml").exists()
 
 
-@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 3)])
+@pytest.mark.parametrize(("model", "answer", "code"), [(MODEL, "y", 0), ("", "y", 0), (MODEL, "n", 3)])
 def test_a_person_is_asked_for_the_model_and_for_consent(
-    desk: Desk, board: Path, answer: str, code: int
+    desk: Desk, board: Path, model: str, answer: str, code: int
 ) -> None:
+    """The model that the headings fit is offered, and taken if nothing else is typed."""
     life = desk.start_at_terminal("import", board)
-    life.wait_until(lambda process: "Which of these models" in process.err)
-    life.type(f"{MODEL}\n")
+    life.wait_until(lambda process: f"Which of these models renders the shots? [{MODEL}]" in process.err)
+    life.type(f"{model}\n")
     life.wait_until(lambda process: "Go on?" in process.err)
     life.type(f"{answer}\n")
     assert life.end().code == code
-    assert (desk.folder / "board.columns.yaml").exists() is (code == 0)
+    place = desk.folder / "board.columns.yaml"
+    assert place.exists() is (code == 0)
+    assert code or f'model: "{MODEL}"' in place.read_text("utf-8")
 
 
 def test_the_map_of_one_sheet_serves_the_next(desk: Desk, board: Path) -> None:

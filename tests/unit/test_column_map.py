@@ -91,6 +91,18 @@ def test_a_row_of_sums_is_no_shot(row: str) -> None:
     assert [shot.id for shot in reading.shots] == ["010"]
 
 
+def test_headings_that_are_repeated_below_are_no_shot() -> None:
+    reading = read(SHOT, HEADER, "020,,A dog,5,,,")
+    assert not reading.problems
+    assert [shot.id for shot in reading.shots] == ["010", "020"]
+
+
+def test_what_has_a_map_is_a_table_under_any_name() -> None:
+    chosen = map_text([*MEANINGS.items()], {"model": "m"}, file="board.csv").encode()
+    data = "\n".join([HEADER, SHOT]).encode()
+    assert parse_manifest(data, file="stdin", name="stdin", column_map=chosen).shots[0].id == "010"
+
+
 @pytest.mark.parametrize("row", [",,A boat,5,,,", "total,,A boat,5,,,"])
 def test_a_row_with_a_prompt_is_never_taken_for_sums(row: str) -> None:
     assert len(read(SHOT, row).shots) + len(read(SHOT, row).problems) > 1
@@ -132,6 +144,17 @@ def test_a_column_that_the_map_does_not_name_is_an_error_where_no_rest_is_ignore
     (line,) = said(read("010,x", header="Shot,Mood", column_map=chosen))
     assert "(cell B1)" in line
     assert "add it" in line
+
+
+@pytest.mark.parametrize("header", [HEADER + ",,", ",".join(["", HEADER, ""])])
+def test_cells_without_a_heading_are_left_out_with_a_word(header: str) -> None:
+    empty = [""] * header.split(",").index("Shot #")
+    row = ",".join([*empty, SHOT, "stray"]) + "," * (header.count(",") - SHOT.count(",") - len(empty) - 1)
+    reading = read(row, row.replace("010", "020"), header=header)
+    assert [shot.id for shot in reading.shots] == ["010", "020"]
+    (problem,) = reading.problems
+    assert problem.severity == "warning"
+    assert problem.message.endswith("2 cells")
 
 
 def test_two_columns_cannot_be_one_input() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.commands.import_board import propose, read_sheet
+from runner.commands.import_board import best_models, propose, read_sheet
 from runner.domain.errors import ManifestInvalid
 from runner.models.registry import Models
 
@@ -61,6 +61,20 @@ def test_a_sheet_that_names_its_models_needs_no_other(tmp_path: Path) -> None:
     proposal = propose(read_sheet(path, models=MODELS), models=MODELS, environ={})
     assert [target for *_, target in proposal.meanings] == ["id", "model", "input image"]
     assert not proposal.fixed
+
+
+@pytest.mark.parametrize(
+    ("header", "best"),
+    [
+        ("Shot,Prompt,First frame,Last frame,Seconds", ["pika/pikaframes"]),
+        ("Shot,Prompt,Image,Seconds", ["pika/pika-2-2/image-to-video"]),
+        ("Shot,Scene", ["pika/pika-2-2/image-to-video"]),
+    ],
+)
+def test_the_model_that_the_headings_fit_is_offered(tmp_path: Path, header: str, best: list[str]) -> None:
+    path = tmp_path / "board.csv"
+    path.write_text(f"{header}\n010{',x' * header.count(',')}\n", "utf-8")
+    assert [model.id for model in best_models(read_sheet(path, models=MODELS), MODELS)] == best
 
 
 def test_a_heading_that_stands_twice_is_proposed_once(tmp_path: Path) -> None:
