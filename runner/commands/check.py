@@ -145,7 +145,7 @@ def check_board(
     home = run_dir or default_run_dir(manifest, name=plan.manifest.name, simulated=simulated)
     warnings = (*plan.warnings, *_schema_warnings(plan, home))
     models = Models.bundled(search_path(manifest, schema_dirs))
-    notes = old_schema_notes(manifest, models)
+    notes = old_schema_notes(manifest, models, schema_dirs)
     if not online:
         return Checked(plan, warnings, notes=notes)
     from runner.commands.steps.media_check import check_media
