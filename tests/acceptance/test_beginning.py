@@ -125,6 +125,8 @@ def test_a_model_is_imported_and_used_and_an_editor_knows_it(desk: Desk) -> None
     assert desk.run("check", "another.yaml").err == ""
     made = desk.run("schema").out
     assert made == (desk.folder / "manifest.schema.json").read_text("utf-8")
+    (desk.folder / "schemas" / "acme" / "broken.json").write_text("{")
+    assert "the inputs of acme/broken are left open: schemas/acme/broken.json" in desk.run("schema").err
 
 
 def test_a_model_without_an_id_is_asked_for_only_where_a_person_is(desk: Desk) -> None:
