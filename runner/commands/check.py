@@ -163,7 +163,7 @@ def check_board(
     home = run_dir or default_run_dir(manifest, name=plan.manifest.name, simulated=simulated)
     warnings = _warnings_at(home, plan)
     models = Models.bundled(search_path(manifest, schema_dirs))
-    notes = old_schema_notes(manifest, models)
+    notes = old_schema_notes(manifest, models, schema_dirs)
     if not online:
         now = (clock or SystemClock()).wall()
         expired = (

@@ -120,11 +120,13 @@ def test_a_model_is_imported_and_used_and_an_editor_knows_it(desk: Desk) -> None
     assert [each["model"] for each in json.loads(again)["models"]] == ["acme/dream"]
     (desk.folder / "schemas" / "acme" / "dream.json").unlink()
     desk.run("init", "another.yaml")
-    assert "manifest.schema.json is older than the schemas" in desk.run("check", "another.yaml").err
+    assert "manifest.schema.json was made from other schemas" in desk.run("check", "another.yaml").err
     desk.run("schema", "--out", "manifest.schema.json")
     assert desk.run("check", "another.yaml").err == ""
     made = desk.run("schema").out
     assert made == (desk.folder / "manifest.schema.json").read_text("utf-8")
+    (desk.folder / "schemas" / "acme" / "broken.json").write_text("{")
+    assert "the inputs of acme/broken are left open: schemas/acme/broken.json" in desk.run("schema").err
 
 
 def test_a_model_without_an_id_is_asked_for_only_where_a_person_is(desk: Desk) -> None:

@@ -231,7 +231,10 @@ def test_an_old_schema_is_noted_and_a_new_one_is_not(tmp_path: Path) -> None:
     write_editor_schema(path, editor_schema(known))
     assert old_schema_notes(manifest, known) == ()
     (note,) = old_schema_notes(manifest, models(tmp_path, wide=WIDE))
-    assert f"shotrunner schema --out {path}" in note
+    assert note.endswith(f": shotrunner schema --out {path}")
+    (note,) = old_schema_notes(manifest, models(tmp_path, wide=WIDE), [Path("more")])
+    assert note.endswith(f": shotrunner schema --schema-dir more --out {path}")
+    assert old_schema_notes(manifest.with_suffix(".csv"), models(tmp_path, wide=WIDE)) == ()
     write_editor_schema(path, editor_schema(models(tmp_path, wide=WIDE)))
     assert old_schema_notes(manifest, models(tmp_path)) == ()
     assert old_schema_notes(manifest, models(tmp_path, wide={**WIDE, "title": "New"}))

@@ -56,22 +56,23 @@ def editor_schema(models: Models) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def old_schema_notes(manifest: Path, models: Models) -> tuple[str, ...]:
-    """Return a note if the schema beside a manifest of YAML was made from other schemas than those of `models`."""
+def old_schema_notes(manifest: Path, models: Models, schema_dirs: Iterable[Path] = ()) -> tuple[str, ...]:
+    """Return a note if the schema beside a manifest of YAML was made from other schemas than those of `models`.
+
+    `schema_dirs` are the folders that the user has named; the note holds the command that renews the file.
+    """
     path = manifest.with_name(EDITOR_SCHEMA)
-    if manifest.suffix.lower() == ".csv":
-        return ()
     try:
-        head = _head(path)
-        if _TITLE not in head:
-            return ()
+        head = "" if manifest.suffix.lower() == ".csv" else _head(path)
         made_from = _MADE_FROM.search(head)
-        if made_from and made_from[1] == _sources(models, _fields_of_a_manifest()):
-            return ()
+        is_new = made_from and made_from[1] == _sources(models, _fields_of_a_manifest())
     except OSError:
         return ()
-    again = command_line("schema", "--out", path)
-    return (f"{path} is older than the schemas of the models, so an editor knows less: {again}",)
+    if is_new or _TITLE not in head:
+        return ()
+    folders = (word for folder in schema_dirs for word in ("--schema-dir", folder))
+    again = command_line("schema", *folders, "--out", path)
+    return (f"{path} was made from other schemas of models, so an editor may mark what is right: {again}",)
 
 
 def _head(path: Path) -> str:
@@ -110,39 +111,43 @@ def _sources(models: Models, base: bytes) -> str:
 
 
 def _put(
-    document: Schema, ids: Iterable[str], rows: Mapping[str, Mapping[str, JsonValue]], united: Schema
+    document: Schema, ids: Iterable[str], rows: Mapping[str, Mapping[str, JsonValue]], of_any: Schema
 ) -> None:
-    """Put into the schema of a manifest what the models allow."""
+    """Put into the schema of a manifest what the models allow; `of_any` is empty if the inputs of one are not known."""
     defs, top = mapping(document["$defs"]), mapping(document["properties"])
-    model = mapping(defs["model"])
-    model.pop("minLength", None)
-    model.pop("examples", None)
-    model["enum"] = list(ids)
-    prices = mapping(top["prices"])
+    _put_ids(defs, mapping(top["prices"]), ids)
+    for name, inputs in rows.items():
+        _put_row(defs, name, inputs)
+    if of_any:
+        _put_row(defs, _ANY, of_any)
+    else:
+        defs |= {f"row:{_ANY}": {}, f"inputs:{_ANY}": {}}
+    defs["by-model"] = {
+        "allOf": [
+            {"if": {"required": ["model"], "properties": {"model": {"const": each}}}, "then": _row(each)}
+            for each in rows
+        ]
+    }
+    for owner in ("shot", "sequence"):
+        mapping(defs[owner])["allOf"] = [_ref("by-model")]
+    mapping(top["defaults"])["allOf"] = [
+        {"if": _SWEPT, "then": _row(_ANY), "else": _ref("by-model")},
+        {"if": {"required": ["model"]}, "else": _row(_ANY)},
+    ]
+    style = mapping(mapping(mapping(top["styles"])["additionalProperties"])["properties"])
+    style["inputs"] = {"allOf": [style["inputs"], _ref(f"inputs:{_ANY}")]}
+    document["allOf"] = [*_by_default_model(rows), {"if": _DEFAULT_MODEL, "else": _each_row(_ANY)}]
+
+
+def _put_ids(defs: Schema, prices: Schema, ids: Iterable[str]) -> None:
+    """Put in the ids of models wherever one can stand."""
+    model = {key: value for key, value in mapping(defs["model"]).items() if key in {"title", "description"}}
+    defs["model"] = {**model, "enum": [*ids]}
     prices["properties"] = {each: {"$ref": "#/properties/prices/additionalProperties"} for each in ids}
     mapping(mapping(defs["sweep"])["properties"])["model"] = {
         "description": "The models to render the shot with.",
         "anyOf": [_ref("model"), {"type": "array", "items": _ref("model")}],
     }
-    for name, inputs in {**rows, **({_ANY: united} if united else {})}.items():
-        _put_row(defs, name, inputs)
-    if not united:
-        defs[f"row:{_ANY}"] = {}
-    cases: list[JsonValue] = [
-        {"if": {"required": ["model"], "properties": {"model": {"const": each}}}, "then": _row(each)}
-        for each in rows
-    ]
-    defs["by-model"] = {"allOf": cases}
-    by_model = _ref("by-model")
-    for owner in (mapping(defs["shot"]), mapping(defs["sequence"])):
-        owner["allOf"] = [by_model]
-    mapping(top["defaults"])["allOf"] = [
-        {"if": _SWEPT, "then": _row(_ANY), "else": by_model},
-        {"if": {"required": ["model"]}, "else": _row(_ANY)},
-    ]
-    styles = mapping(mapping(mapping(top["styles"])["additionalProperties"])["properties"])
-    styles["inputs"] = {"allOf": [styles["inputs"], _ref(f"inputs:{_ANY}")]} if united else styles["inputs"]
-    document["allOf"] = [*_by_default_model(rows), {"if": _DEFAULT_MODEL, "else": _each_row(_ANY)}]
 
 
 def _by_default_model(rows: Iterable[str]) -> Iterable[JsonValue]:
