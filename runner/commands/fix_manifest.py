@@ -48,23 +48,27 @@ def propose_fixes(
     Raises:
         FileMissing, UsageError: as `read_manifest` raises them.
         ManifestInvalid: the manifest holds a token.
-        UsageError: it is not a text file, or the changes would alter a valid take.
+        UsageError: the changes would alter a valid take.
     """
     before = manifest_bytes(manifest, limits)
     codec = _codec(before)
     models = Models.bundled(search_path(manifest, schema_dirs))
 
-    def seen(text: str) -> tuple[dict[str, str], list[Problem]]:
+    def seen(text: str) -> tuple[dict[str, str], list[Problem]] | None:
         reading = read_manifest(manifest, limits=limits, given=text.encode(codec))
         if len(reading.manifest.text) != len(text.removeprefix(_BOM)):
-            raise UsageError(f"{manifest} is not a text that can be changed here")
+            # It is not a text, or one in an unknown encoding.
+            return None
         plan, problems = examined(reading, models=models, allow_private_media=simulated, environ=os.environ)
         own = [problem for problem in problems if problem.at.file == STDIN]
         return {take.id: take.fingerprint for take in plan.takes}, own
 
     whole = before.decode(codec)
     mark, text = (_BOM, whole[1:]) if whole.startswith(_BOM) else ("", whole)
-    valid, problems = seen(whole)
+    found = seen(whole)
+    if found is None:
+        return FixProposal(manifest, (), 0, before, before)
+    valid, problems = found
     after, count = text, 0
     # A mended header shows what is wrong in the rows.
     for _ in range(_ROUNDS):
@@ -72,9 +76,10 @@ def propose_fixes(
         if not fixes:
             break
         after, count = fixed(after, fixes), count + len(fixes)
-        still, problems = seen(mark + after)
-        if not valid.items() <= still.items():
+        found = seen(mark + after)
+        if found is None or not valid.items() <= found[0].items():
             raise UsageError("the changes would alter a take that is valid", advice="make them by hand")
+        problems = found[1]
     return FixProposal(manifest, _diff(text, after, manifest), count, before, (mark + after).encode(codec))
 
 

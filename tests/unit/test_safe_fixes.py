@@ -154,6 +154,15 @@ def test_a_file_that_changed_meanwhile_is_left_alone(tmp_path: Path) -> None:
     assert path.read_text() == "mine\n"
 
 
+def test_bytes_that_are_not_a_text_are_left_to_the_check(tmp_path: Path) -> None:
+    path = tmp_path / "b.csv"
+    content = b"id,model \ns1,\x81\x93  \n"
+    found = proposed(path, content)
+    assert (found.count, found.after) == (0, content)
+    assert main(["check", str(path), "--fix", "-y"]) == 65
+    assert path.read_bytes() == content
+
+
 def test_standard_input_cannot_be_fixed() -> None:
     assert main(["check", "-", "--fix"]) == 64
 
