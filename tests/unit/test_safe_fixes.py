@@ -154,9 +154,9 @@ def test_a_file_that_changed_meanwhile_is_left_alone(tmp_path: Path) -> None:
     assert path.read_text() == "mine\n"
 
 
-def test_bytes_that_are_not_a_text_are_left_to_the_check(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"id,model \ns1,\x81\x93  \n", b"\xff\xfei\0d\0 \0\n"])
+def test_bytes_that_are_not_a_text_are_left_to_the_check(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "b.csv"
-    content = b"id,model \ns1,\x81\x93  \n"
     found = proposed(path, content)
     assert (found.count, found.after) == (0, content)
     assert main(["check", str(path), "--fix", "-y"]) == 65
