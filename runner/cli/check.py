@@ -27,6 +27,8 @@ def command(arguments: argparse.Namespace) -> int:
     """Check the manifest, and its media if asked, and print what was found."""
     if arguments.refresh and not arguments.online:
         raise UsageError("--refresh says how to look online", advice="add --online")
+    if arguments.yes and not arguments.fix:
+        raise UsageError("-y answers the question of --fix", advice="add --fix")
     limits, as_json = manifest_limits(arguments), arguments.output == "json"
     if arguments.fix or arguments.diff:
         _fix(arguments, limits)

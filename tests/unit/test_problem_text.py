@@ -229,4 +229,5 @@ def test_the_style_is_what_stream_and_environment_ask_for(
 def test_a_manifest_with_an_error_counts_its_warnings_too() -> None:
     error = ManifestInvalid([COMMENT, DURATION, COMMENT])
     assert error.message == "1 problem and 2 warnings in the manifest; nothing was submitted"
+    assert str(error) == "\n".join((error.message, str(COMMENT), str(DURATION), str(COMMENT)))
     assert (error.problems, error.errors) == ((COMMENT, DURATION, COMMENT), (DURATION,))
