@@ -49,7 +49,8 @@ def command(arguments: argparse.Namespace) -> int:
         )
     except ManifestInvalid as error:
         if as_json:
-            show_json({"ok": False, "problems": [*map(_problem_as_json, error.problems)]})
+            advice = {"advice": error.advice} if error.advice else {}
+            show_json({"ok": False, "problems": [*map(_problem_as_json, error.problems)], **advice})
         else:
             show_invalid(error, all_with=ADD_ALL, every=arguments.all)
         return error.exit_code

@@ -106,13 +106,13 @@ class ManifestInvalid(ShotrunnerError):
 
     exit_code = 65
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], *, advice: str = "") -> None:
         self.problems = tuple(problems)
         count, others = len(self.errors), len(self.problems) - len(self.errors)
         found = f"{count} problem{'s' if count != 1 else ''}"
         if others:
             found += f" and {others} warning{'s' if others != 1 else ''}"
-        super().__init__(f"{found} in the manifest; nothing was submitted")
+        super().__init__(f"{found} in the manifest; nothing was submitted", advice=advice)
 
     def __str__(self) -> str:
         """Return the message with the first problems, for a program that only shows the exception."""
