@@ -27,6 +27,8 @@ def command(arguments: argparse.Namespace) -> int:
     """Check the manifest, and its media if asked, and print what was found."""
     if arguments.refresh and not arguments.online:
         raise UsageError("--refresh says how to look online", advice="add --online")
+    if arguments.yes and not arguments.fix:
+        raise UsageError("-y answers the question of --fix", advice="add --fix")
     limits, as_json = manifest_limits(arguments), arguments.output == "json"
     if arguments.fix or arguments.diff:
         _fix(arguments, limits)
@@ -47,7 +49,8 @@ def command(arguments: argparse.Namespace) -> int:
         )
     except ManifestInvalid as error:
         if as_json:
-            show_json({"ok": False, "problems": [*map(_problem_as_json, error.problems)]})
+            advice = {"advice": error.advice} if error.advice else {}
+            show_json({"ok": False, "problems": [*map(_problem_as_json, error.problems)], **advice})
         else:
             show_invalid(error, all_with=ADD_ALL, every=arguments.all)
         return error.exit_code

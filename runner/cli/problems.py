@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from runner.cli.terminal import paint, warn, width_of, wrapped
+from runner.domain.display import PATH_LIMIT
 from runner.domain.errors import Excerpt, FileMissing, ManifestInvalid, Position, Problem, UsageError
 from runner.manifest.decode import decode
 from runner.manifest.problems import Findings, Stop
@@ -41,9 +42,10 @@ class Warnings:
 
 
 def show_invalid(error: ManifestInvalid, *, all_with: str, every: bool = False) -> None:
-    """Show all that is wrong with a manifest, and then how much it is."""
+    """Show all that is wrong with a manifest, then how much it is, and the next step if there is one."""
     show_problems(error.problems, all_with=all_with, every=every)
-    warn(wrapped(f"shotrunner: {visible(error.message)}"))
+    advice = [f"  → {visible(error.advice, PATH_LIMIT)}"] if error.advice else []
+    warn([*wrapped(f"shotrunner: {visible(error.message)}"), *advice])
 
 
 def show_problems(

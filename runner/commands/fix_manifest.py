@@ -40,6 +40,28 @@ class FixProposal:
     after: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Board:
+    """A manifest whose text may be replaced: what a check finds in each version of it."""
+
+    path: Path
+    codec: str
+    models: Models
+    limits: Limits
+    simulated: bool
+
+    def check(self, text: str) -> tuple[dict[str, str], list[Problem]] | None:
+        """Return the fingerprints of the valid takes and the problems; None if the bytes are not this text."""
+        reading = read_manifest(self.path, limits=self.limits, given=text.encode(self.codec))
+        if len(reading.manifest.text) != len(text.removeprefix(_BOM)):
+            return None
+        plan, problems = examined(
+            reading, models=self.models, allow_private_media=self.simulated, environ=os.environ
+        )
+        own = [problem for problem in problems if problem.at.file == STDIN]
+        return {take.id: take.fingerprint for take in plan.takes}, own
+
+
 def propose_fixes(
     manifest: Path, *, schema_dirs: Sequence[Path], limits: Limits, simulated: bool
 ) -> FixProposal:
@@ -48,34 +70,31 @@ def propose_fixes(
     Raises:
         FileMissing, UsageError: as `read_manifest` raises them.
         ManifestInvalid: the manifest holds a token.
-        UsageError: it is not a text file, or the changes would alter a valid take.
+        UsageError: the changes would alter a valid take.
     """
     before = manifest_bytes(manifest, limits)
-    codec = _codec(before)
-    models = Models.bundled(search_path(manifest, schema_dirs))
+    board = _Board(
+        manifest, _codec(before), Models.bundled(search_path(manifest, schema_dirs)), limits, simulated
+    )
+    text = before.decode(board.codec)
+    after, count = _mended(board, text)
+    return FixProposal(manifest, _diff(text, after, manifest), count, before, after.encode(board.codec))
 
-    def seen(text: str) -> tuple[dict[str, str], list[Problem]]:
-        reading = read_manifest(manifest, limits=limits, given=text.encode(codec))
-        if len(reading.manifest.text) != len(text.removeprefix(_BOM)):
-            raise UsageError(f"{manifest} is not a text that can be changed here")
-        plan, problems = examined(reading, models=models, allow_private_media=simulated, environ=os.environ)
-        own = [problem for problem in problems if problem.at.file == STDIN]
-        return {take.id: take.fingerprint for take in plan.takes}, own
 
-    whole = before.decode(codec)
-    mark, text = (_BOM, whole[1:]) if whole.startswith(_BOM) else ("", whole)
-    valid, problems = seen(whole)
-    after, count = text, 0
+def _mended(board: _Board, text: str) -> tuple[str, int]:
+    """Return the text with all safe changes, and how many they are."""
+    mark, after, count = text[: text.startswith(_BOM)], text.removeprefix(_BOM), 0
+    first = found = board.check(text)
     # A mended header shows what is wrong in the rows.
     for _ in range(_ROUNDS):
-        fixes = safe_fixes(SourceText(after, str(manifest)), problems)
+        fixes = safe_fixes(SourceText(after, str(board.path)), found[1]) if found else ()
         if not fixes:
             break
         after, count = fixed(after, fixes), count + len(fixes)
-        still, problems = seen(mark + after)
-        if not valid.items() <= still.items():
+        found = board.check(mark + after)
+        if not (first and found and first[0].items() <= found[0].items()):
             raise UsageError("the changes would alter a take that is valid", advice="make them by hand")
-    return FixProposal(manifest, _diff(text, after, manifest), count, before, (mark + after).encode(codec))
+    return mark + after, count
 
 
 def write_fixes(proposal: FixProposal) -> None:
@@ -99,16 +118,15 @@ def write_fixes(proposal: FixProposal) -> None:
 
 def _codec(data: bytes) -> str:
     """Return the name of the encoding of a manifest, in which the byte-order mark is a character."""
-    if codec := _CODECS.get(data[:2]):
-        return codec
+    codec = _CODECS.get(data[:2], "utf-8")
     try:
-        data.decode()
+        data.decode(codec)
     except UnicodeDecodeError:
         # Whatever it is, each byte stays what it is.
         return "latin-1"
-    return "utf-8"
+    return codec
 
 
 def _diff(before: str, after: str, path: Path) -> tuple[str, ...]:
-    old, new = (text.splitlines() for text in (before, after))
+    old, new = (text.removeprefix(_BOM).splitlines() for text in (before, after))
     return tuple(difflib.unified_diff(old, new, str(path), str(path), lineterm="", n=1))

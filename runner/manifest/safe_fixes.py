@@ -15,6 +15,7 @@ from itertools import islice, takewhile
 import yaml
 
 from runner.domain.errors import Problem
+from runner.manifest.size_limits import LIMITS
 from runner.manifest.source_text import SourceText, Span
 from runner.manifest.yaml_reader import FAST_LOADER
 
@@ -111,9 +112,13 @@ def _line_ends(text: str) -> Iterator[Fix]:
     # YAML 1.1 breaks lines at these characters, and its numbers of lines would be others.
     if not _OTHER_BREAKS.isdisjoint(text):
         return
-    inside: set[int] = set()
+    inside, depth = set[int](), 0
     try:
         for event in yaml.parse(text, Loader=FAST_LOADER):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            # Each level makes the parser slower, and no manifest is valid that is so deep.
+            if depth > LIMITS.depth:
+                return
             if isinstance(event, yaml.ScalarEvent) and event.start_mark and event.end_mark:
                 # The blanks of a block are its own to its very end.
                 last = event.end_mark.line + (event.style in {"|", ">"})

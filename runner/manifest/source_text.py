@@ -14,10 +14,12 @@ from pathlib import PurePath
 from typing import Final
 
 from runner.domain.errors import Excerpt, Position
+from runner.manifest.size_limits import CEILING
 
 Span = tuple[int, int]
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)?")
+_INK = re.compile(r"\S")
 _DECLARED = re.compile(r'"?sep=([,;\t|])"?(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
 _LONGEST_WORD: Final = 400
 """A longer word is prose; only its beginning is marked."""
@@ -41,7 +43,7 @@ class SourceText:
         self.is_table = PurePath(file).suffix.lower() in _TABLES
         self._starts = [line.start() for line in _LINE.finditer(text)]
         declared = _DECLARED.match(text)
-        self._head = next((line for line in self._starts[bool(declared) :] if self._line(line).strip()), 0)
+        self._head = self._next_row(declared.end() if declared else 0)
         self._separator = declared[1] if declared else max(",;\t", key=self._line(self._head).count)
         self._bare = re.compile(rf"[^{re.escape(self._separator)}\r\n]*")
 
@@ -85,7 +87,7 @@ class SourceText:
     def cells(self, start: int) -> Iterator[Span]:
         """Yield where each cell of the record that begins at `start` stands, without its quotes and blanks."""
         end = start
-        while end <= len(self.text):
+        for _ in range(CEILING.columns):
             if quoted := _QUOTED.match(self.text, end):
                 yield quoted.span("text")
                 end = quoted.end()
@@ -103,8 +105,12 @@ class SourceText:
         while start < len(self.text):
             yield start
             *_, (_, end) = self.cells(start)
-            found = _LINE.match(self.text, end)
-            start = found.end() if found else len(self.text)
+            start = self._next_row(end + len(self._line(end)))
+
+    def _next_row(self, index: int) -> int:
+        """Return where the next line with anything in it begins, the end of the text if there is none."""
+        found = _INK.search(self.text, index)
+        return self._starts[bisect_right(self._starts, found.start()) - 1] if found else len(self.text)
 
     @cached_property
     def headings(self) -> Mapping[Span, str]:

@@ -65,20 +65,18 @@ def problem_lines(
     """
     is_grouped = len(problems) >= GROUPED and not every
     kinds = _kinds(problems) if is_grouped else [[problem] for problem in problems]
-    line: _Show = partial(_line, style=style)
-    block: _Show = (
-        line if style.width is None or style.is_brief else partial(_block, excerpt=excerpt, style=style)
-    )
+    line, place = partial(_line, style=style), partial(_place, style=style)
+    block = line if style.width is None or style.is_brief else partial(_block, excerpt=excerpt, style=style)
     gap = [] if block is line else [""]
     if every:
         return [text for problem in problems for text in (*block(problem), *gap)]
-    short = [_some(kind, line, line) for kind in kinds]
+    short = [_some(kind, line, place) for kind in kinds]
     spare = MOST_LINES - sum(map(len, short))
     if spare < 0:
         return _shortest(kinds, line, all_with)
     shown = []
     for kind, brief in zip(kinds, short, strict=True):
-        full = [*_some(kind, block, line), *gap]
+        full = [*_some(kind, block, place), *gap]
         spare -= len(full) - len(brief)
         shown += full if spare >= 0 else brief
     hidden = len(problems) - sum(min(len(kind), PLACES) for kind in kinds)
@@ -134,6 +132,16 @@ def _line(problem: Problem, *, style: Style) -> list[str]:
         place = visible(str(problem.at), _LINE)
         text = text.replace(place, _painted(place, _COLOURS[problem.severity], style), 1)
     return [text] if style.width is None else broken_lines(text, style.width, indent="    ")
+
+
+def _place(problem: Problem, *, style: Style) -> list[str]:
+    """Return a further place of a kind: on a terminal one line, since the sentence stands above it."""
+    if style.width is None:
+        return _line(problem, style=style)
+    text = ": ".join(filter(None, (str(problem.at), problem.subject, problem.message)))
+    return [
+        f" {_painted('-->', _BLUE, style)} {_cut(visible(text, _LINE), max(style.width, _NARROWEST) - 5)}"
+    ]
 
 
 def _block(problem: Problem, *, excerpt: Callable[[Position], Excerpt | None], style: Style) -> list[str]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from runner import run_manifest
+from runner.simulator.settings import SimulatorSettings
 from tests.acceptance.command import Desk
 from tests.acceptance.service import pointed_at
 from tests.outside.jobs import Settings
@@ -96,3 +98,35 @@ def test_a_wide_board_is_shown_by_kind_and_all_of_it_when_asked(desk: Desk) -> N
     assert lines[-2] == "not shown: 171 of 180 problems; to see all, add --all or --output json"
     assert re.search(r"\b180 problems\b", lines[-1])
     assert len(desk.run("check", "board.csv", "--all", code=65).err.splitlines()) == 181
+
+
+def test_a_later_session_of_the_same_file_shows_the_warning_in_short(desk: Desk, board: Path) -> None:
+    """Without the line of the file; a file that changed since is shown in full again."""
+    board.write_text(
+        f"{BOARD}  - {{id: s020, model: {MODEL}, inputs: {{image: 'https://example.com/b.jpg'}}}}\n"
+    )
+    words = ("run", board.name, "--simulate", "--speed", 50, "--max-submits", 1, *QUICK)
+    here = desk.with_environment(NO_COLOR="1")
+    first, second = (here.start_at_terminal(*words).end().err for _ in range(2))
+    board.write_text(board.read_text().replace("#3", "#4"))
+    changed = here.start_at_terminal(*words).end().err
+    assert "8 |       promptText: Shot #3" in first
+    assert WARNING in second.replace("\r\n    ", " ")
+    assert "8 |" not in second
+    assert "8 |       promptText: Shot #4" in changed
+
+
+def test_a_program_gets_the_warnings_before_it_is_asked(board: Path) -> None:
+    heard: list[str] = []
+
+    def agree(_: object) -> bool:
+        heard.append("asked")
+        return True
+
+    run_manifest(
+        board,
+        simulate=SimulatorSettings(speed=50),
+        warn=lambda problems, known: heard.extend(f"{known} {problem.message}" for problem in problems),
+        confirm=agree,
+    )
+    assert heard == [f"False {MESSAGE}", "asked"]

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from runner.cli.main import tell
-from runner.domain.errors import NoSuchHost, ShotrunnerError, UsageError
+from runner.domain.errors import (
+    ManifestInvalid,
+    NoSuchHost,
+    Position,
+    Problem,
+    ShotrunnerError,
+    UsageError,
+)
 
 WORDS = ["run", "my board.yaml", "-y", "--moved", "--api-base", "https://api.exmaple.net"]
 
@@ -39,3 +46,15 @@ def test_nothing_in_an_error_can_steer_the_terminal(capsys: pytest.CaptureFixtur
     lines = told(NoSuchHost("no \x1b[2J host", advice="look\nhere"), capsys)
     assert lines[:2] == ["shotrunner: no \\x1b[2J host", "  → look\\nhere"]
     assert len(lines) == 3
+
+
+def test_an_invalid_manifest_ends_with_its_count_and_the_next_step(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    problem = Problem(Position("board.csv", 1, 2, "B1"), "header", "the column\x1b[2J is not known")
+    lines = told(ManifestInvalid([problem], advice="shotrunner import board.csv"), capsys)
+    assert lines == [
+        "board.csv:1:2 (cell B1): header: the column\\x1b[2J is not known",
+        "shotrunner: 1 problem in the manifest; nothing was submitted",
+        "  → shotrunner import board.csv",
+    ]

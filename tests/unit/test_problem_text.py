@@ -104,6 +104,25 @@ def test_a_kind_is_shown_with_three_places_and_a_count() -> None:
     ]  # fmt: skip
 
 
+def test_on_a_terminal_the_further_places_of_a_kind_are_a_line_each() -> None:
+    text = "id,duration\n" + "".join(f"s{row},{row}\n" for row in range(2, 43))
+    message = "{row} is not a number of seconds that this model can render"
+    assert lines(rows(40, message), Style(60), text=text) == [
+        "error: shot s2, inputs.duration: 2 is not a number of",
+        "  seconds that this model can render",
+        " --> b.csv:2:2 (cell B2)",
+        "  |",
+        "1 | duration",
+        "2 | 2",
+        "  | ^",
+        " --> b.csv:3:2 (cell B3): shot s3, inputs.duration: 3 is no…",
+        " --> b.csv:4:2 (cell B4): shot s4, inputs.duration: 4 is no…",
+        "  … and 37 more like it",
+        "",
+        "not shown: 37 of 40 problems; add --all",
+    ]
+
+
 @pytest.mark.parametrize(
     "message",
     [
@@ -210,4 +229,5 @@ def test_the_style_is_what_stream_and_environment_ask_for(
 def test_a_manifest_with_an_error_counts_its_warnings_too() -> None:
     error = ManifestInvalid([COMMENT, DURATION, COMMENT])
     assert error.message == "1 problem and 2 warnings in the manifest; nothing was submitted"
+    assert str(error) == "\n".join((error.message, str(COMMENT), str(DURATION), str(COMMENT)))
     assert (error.problems, error.errors) == ((COMMENT, DURATION, COMMENT), (DURATION,))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.cli.main import main
 from runner.commands.check import check
 from runner.commands.fix_manifest import FixProposal, propose_fixes, write_fixes
-from runner.domain.errors import Position, UsageError
+from runner.domain.errors import Position, Problem, UsageError
+from runner.manifest.safe_fixes import fixed, safe_fixes
 from runner.manifest.size_limits import LIMITS
 from runner.manifest.source_text import SourceText
 
@@ -154,6 +158,15 @@ def test_a_file_that_changed_meanwhile_is_left_alone(tmp_path: Path) -> None:
     assert path.read_text() == "mine\n"
 
 
+@pytest.mark.parametrize("content", [b"id,model \ns1,\x81\x93  \n", b"\xff\xfei\0d\0 \0\n"])
+def test_bytes_that_are_not_a_text_are_left_to_the_check(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "b.csv"
+    found = proposed(path, content)
+    assert (found.count, found.after) == (0, content)
+    assert main(["check", str(path), "--fix", "-y"]) == 65
+    assert path.read_bytes() == content
+
+
 def test_standard_input_cannot_be_fixed() -> None:
     assert main(["check", "-", "--fix"]) == 64
 
@@ -191,6 +204,23 @@ def test_the_words_at_a_place_of_yaml_are_found(text: str, place: tuple[int, int
 def test_the_words_of_a_cell_are_found(text: str, place: tuple[int, int], words: str | None) -> None:
     span = SourceText(text, "b.csv").span(Position("b.csv", *place, "B2"))
     assert (None if span is None else text[slice(*span)]) == words
+
+
+@given(
+    text=st.text("aA\"',;\t \n\r{[:#é名-=", max_size=60),
+    file=st.sampled_from(["b.csv", "b.yaml"]),
+    place=st.tuples(st.integers(1, 6), st.integers(1, 9)),
+)
+def test_any_text_has_places_and_changes_that_do_not_overlap(
+    text: str, file: str, place: tuple[int, int]
+) -> None:
+    source = SourceText(text, file)
+    problem = Problem(Position(file, *place), "", "wrong", nearest="a")
+    found = source.excerpt(problem.at)
+    assert found is None or found.start + found.length <= len(found.lines[-1][1])
+    fixes = safe_fixes(source, [problem])
+    assert all(one.end <= other.start for one, other in pairwise(fixes))
+    assert len(fixed(text, fixes)) == len(text) - sum(fix.end - fix.start - len(fix.words) for fix in fixes)
 
 
 def test_long_blanks_take_no_long_time(tmp_path: Path) -> None:
