@@ -10,13 +10,14 @@ import codecs
 import difflib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from runner.commands.check import examined
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import Problem, UsageError
+from runner.manifest.csv_manifest import OWN_COLUMNS
 from runner.manifest.reader import STDIN, manifest_bytes, read_manifest
 from runner.manifest.safe_fixes import fixed, safe_fixes
 from runner.manifest.size_limits import Limits
@@ -41,6 +42,15 @@ class FixProposal:
 
 
 @dataclass(frozen=True, slots=True)
+class _Found:
+    """The fingerprints of the valid takes by their ids, the problems, and the names that columns may have."""
+
+    fingerprints: Mapping[str, str]
+    problems: Sequence[Problem]
+    columns: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Board:
     """A manifest whose text may be replaced: what a check finds in each version of it."""
 
@@ -50,8 +60,8 @@ class _Board:
     limits: Limits
     simulated: bool
 
-    def check(self, text: str) -> tuple[dict[str, str], list[Problem]] | None:
-        """Return the fingerprints of the valid takes and the problems; None if the bytes are not this text."""
+    def check(self, text: str) -> _Found | None:
+        """Return what a check finds; None if the bytes are not this text."""
         reading = read_manifest(self.path, limits=self.limits, given=text.encode(self.codec))
         if len(reading.manifest.text) != len(text.removeprefix(_BOM)):
             return None
@@ -59,7 +69,9 @@ class _Board:
             reading, models=self.models, allow_private_media=self.simulated, environ=os.environ
         )
         own = [problem for problem in problems if problem.at.file == STDIN]
-        return {take.id: take.fingerprint for take in plan.takes}, own
+        models = filter(None, map(self.models.find, plan.schemas))
+        columns = (*OWN_COLUMNS, *(name for model in models for name in model.by_name))
+        return _Found({take.id: take.fingerprint for take in plan.takes}, own, columns)
 
 
 def propose_fixes(
@@ -87,12 +99,14 @@ def _mended(board: _Board, text: str) -> tuple[str, int]:
     first = found = board.check(text)
     # A mended header shows what is wrong in the rows.
     for _ in range(_ROUNDS):
-        fixes = safe_fixes(SourceText(after, str(board.path)), found[1]) if found else ()
+        if not found:
+            break
+        fixes = safe_fixes(SourceText(after, str(board.path)), found.problems, columns=found.columns)
         if not fixes:
             break
         after, count = fixed(after, fixes), count + len(fixes)
         found = board.check(mark + after)
-        if not (first and found and first[0].items() <= found[0].items()):
+        if not (first and found and first.fingerprints.items() <= found.fingerprints.items()):
             raise UsageError("the changes would alter a take that is valid", advice="make them by hand")
     return mark + after, count
 

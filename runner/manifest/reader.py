@@ -243,7 +243,9 @@ def read_table(
 
 
 def _is_workbook(data: bytes, file: str) -> bool:
-    return data.startswith(_ZIP) or Path(file).suffix.lower() in _WORKBOOKS
+    # Other packed documents begin alike. The names of the parts are not packed.
+    is_packed = data.startswith(_ZIP) and b"xl/workbook" in data
+    return is_packed or Path(file).suffix.lower() in _WORKBOOKS
 
 
 def _text_of(

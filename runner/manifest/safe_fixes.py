@@ -37,11 +37,17 @@ class Fix:
     words: str
 
 
-def safe_fixes(source: SourceText, problems: Iterable[Problem]) -> tuple[Fix, ...]:
-    """Return the changes of a manifest that are safe, in the order of the text; none of them overlap."""
+def safe_fixes(
+    source: SourceText, problems: Iterable[Problem], *, columns: Iterable[str] = ()
+) -> tuple[Fix, ...]:
+    """Return the changes of a manifest that are safe, in the order of the text; none of them overlap.
+
+    `columns` are the names that the headings of a table may have, as they are written elsewhere.
+    """
     found = {
         *_corrections(source, problems),
         *(_cell_ends(source) if source.is_table else _line_ends(source.text)),
+        *(_headings(source, columns) if source.is_table else ()),
     }
     return tuple(sorted(found))
 
@@ -63,6 +69,15 @@ def _corrections(source: SourceText, problems: Iterable[Problem]) -> Iterator[Fi
             found[span].add(problem.nearest)
     for span, (meant, *others) in found.items():
         if not (others or _is_taken(source, span, meant)):
+            yield Fix(*span, meant)
+
+
+def _headings(source: SourceText, columns: Iterable[str]) -> Iterator[Fix]:
+    """Yield the headings that differ from a column's name only in case."""
+    spelt = {name.casefold(): name for name in columns}
+    for span, heading in source.headings.items():
+        meant = spelt.get(heading.casefold())
+        if meant and meant != heading and not _is_taken(source, span, meant):
             yield Fix(*span, meant)
 
 

@@ -21,7 +21,12 @@ from runner.commands.steps.editor_schema import EDITOR_SCHEMA, editor_schema, mo
 
 SERVER = "yaml-language-server@1.25.0"
 ROOT = Path(__file__).parents[2]
-EXAMPLES = [path for path in sorted((ROOT / "manifests").glob("*.yaml")) if "faults" not in path.name]
+NOT_BOARDS = ("faults", ".columns.")
+EXAMPLES = [
+    path
+    for path in sorted((ROOT / "manifests").glob("*.yaml"))
+    if not any(word in path.name for word in NOT_BOARDS)
+]
 HEAD = f"# yaml-language-server: $schema={EDITOR_SCHEMA}\nversion: 1\n"
 CURSOR = "|"
 OWN = {"type": "object", "properties": {"prompt": {"type": "string"}, "mood": {"enum": ["calm", "wild"]}}}

@@ -25,7 +25,12 @@ from runner.models.registry import Models
 from tests.generated_docs import OF_EXAMPLES
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = [path for path in sorted((ROOT / "manifests").glob("*.yaml")) if "faults" not in path.name]
+NOT_BOARDS = ("faults", ".columns.")
+EXAMPLES = [
+    path
+    for path in sorted((ROOT / "manifests").glob("*.yaml"))
+    if not any(word in path.name for word in NOT_BOARDS)
+]
 LINK = "https://example.com/a.jpg"
 WIDE: Mapping[str, Any] = {
     "type": "object",

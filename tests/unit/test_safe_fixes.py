@@ -30,7 +30,7 @@ def proposed(path: Path, content: bytes | str) -> FixProposal:
     ("line", "changed"),
     [
         ("duration: 5.0", "duration: 5"),
-        ("duration: 10.000 # ten", "duration: 10 # ten"),
+        ("duration: 10.00 # ten", "duration: 10 # ten"),
         ("Duration: 5", "duration: 5"),
         ("resolution: 720P", "resolution: 720p"),
         ("promptText: a cat   ", "promptText: a cat"),
@@ -48,6 +48,7 @@ def test_a_word_that_can_mean_one_thing_only_is_changed(tmp_path: Path, line: st
     [
         "seed: 007",
         "duration: 5.5",
+        "duration: 10.000",
         "duration: '5.0'",
         "promtText: a cat",
         "resolution: 720",
