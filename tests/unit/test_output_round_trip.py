@@ -206,5 +206,5 @@ def test_only_a_row_of_a_report_can_be_removed(tmp_path: Path) -> None:
     manifest.write_text(CSV.replace("id;model", "state;id;model").replace("\ns0", "\nremoved;s0"), "utf-8")
     with pytest.raises(ManifestInvalid) as caught:
         check(manifest)
-    (problem,) = caught.value.problems
+    (problem,) = caught.value.errors
     assert "state is not an input of pika/pika-2-2/image-to-video; 3 rows fill it" in problem.message
