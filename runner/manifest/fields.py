@@ -137,16 +137,25 @@ class Section:
         if "inputs" in known:
             hint = "a model's inputs go under inputs:"
         items, keys_at = dict(self.fields.items), dict(self.fields.keys_at)
+        inputs = items.get("inputs") if "inputs" in known else None
+        dedented: dict[str, Node] = {}
         for key in [key for key in items if key not in known]:
             at, message = self.fields.key_at(key), f"unknown field {shown(key)}"
+            meant = self.findings.nearest(key, known, likeness=_SAME_WORD)
             if key in LATER_KEYS:
                 self.findings.error(at, self.subject, f"{key} is not supported yet: {LATER_KEYS[key]}")
-                continue
-            if hint and not self.findings.nearest(key, known, likeness=_SAME_WORD):
-                message += f"; {hint}"
-            meant = self.findings.unknown(key, known, at, self.subject, message, likeness=_SAME_WORD)
-            if meant and meant not in items:
-                items[meant], keys_at[meant] = items.pop(key), at
+            elif isinstance(inputs, Text) and inputs.is_null and not meant:
+                self.findings.error(at, self.subject, f"{message}; indent it deeper than inputs:")
+                dedented[key] = items[key]
+            elif meant:
+                self.findings.error(at, self.subject, message, nearest=meant)
+                items.setdefault(meant, items.pop(key))
+                keys_at.setdefault(meant, at)
+            else:
+                message += f"; {hint}" if hint else ""
+                self.findings.unknown(key, known, at, self.subject, message, likeness=_SAME_WORD)
+        if dedented:
+            items["inputs"] = Fields(dedented, self.fields.key_at("inputs"), keys_at)
         return replace(self, fields=replace(self.fields, items=items, keys_at=keys_at))
 
     def _field(self, key: str, kind: type[_Kind], wanted: str) -> _Kind | None:

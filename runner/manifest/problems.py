@@ -47,16 +47,12 @@ class Findings:
         message: str,
         *,
         likeness: float = LIKENESS,
-    ) -> str | None:
-        """Add an error about a name, and return the known one that was probably meant.
-
-        The error has that name, or else some known ones.
-        """
+    ) -> None:
+        """Add an error about a name, with the known one that was probably meant, or else with some known ones."""
         known = tuple(known)
         nearest = self.nearest(name, known, likeness=likeness)
         allowed = () if nearest else filter(str.isprintable, known[:20])
         self._add(Problem(at, subject, message, tuple(allowed), nearest))
-        return nearest
 
     def stop(self, at: Position, subject: str, message: str) -> NoReturn:
         """Add an error after which reading cannot continue."""

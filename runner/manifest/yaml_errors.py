@@ -8,7 +8,7 @@ import yaml
 
 from runner.domain.errors import Position
 from runner.manifest.problems import shown
-from runner.manifest.yaml_lines import parts_of, quote_it
+from runner.manifest.yaml_lines import flow_value, open_brackets, parts_of, quote_it
 from runner.manifest.yaml_mistakes import Failure, recognise
 
 # The left parts are found in messages of libyaml and of the pure scanner; the first one that matches decides.
@@ -63,10 +63,12 @@ def explain(error: Exception, text: str, file: str) -> tuple[Position, str]:
     if mistake := recognise(failure):
         return Position(file, mistake.line + 1, mistake.column + 1), mistake.message
     line = lines[mark.line] if mark.line < len(lines) else ""
-    parts = parts_of(line)
     message = _in_plain_words(words, line[mark.column : mark.column + 1])
-    needs_quotes = parts is not None and _NEEDS_QUOTES.match(parts.value)
-    return at, f"{message}; {quote_it(parts.lead, parts.value)}" if parts and needs_quotes else message
+    parts = parts_of(line)
+    lead, value = (parts.lead, parts.value) if parts else ("", "")
+    if inside := open_brackets(line[: mark.column]):
+        lead, _, value = flow_value(line, mark.column, inside[-1])
+    return at, f"{message}; {quote_it(lead, value)}" if _NEEDS_QUOTES.match(value) else message
 
 
 def _escape(text: str, start: int) -> str:

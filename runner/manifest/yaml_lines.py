@@ -175,6 +175,17 @@ def misspelt_field(text: str) -> Fault | None:
     return Fault(found.end("key"), f"a colon is missing here; write {written}{other}")
 
 
+def open_brackets(text: str) -> list[str]:
+    """Return the brackets that open in a part of a line and do not close in it, the outermost first."""
+    opened: list[str] = []
+    for bracket in filter(_BRACKETS.__contains__, text):
+        if bracket in CLOSES:
+            opened.append(bracket)
+        elif opened:
+            opened.pop()
+    return opened
+
+
 def flow_value(text: str, column: int, sign: str) -> tuple[str, int, str]:
     """Return lead, start and text of the value inside braces or brackets that holds the column."""
     pattern = _IN_BRACES if sign == "{" else _IN_BRACKETS
@@ -184,12 +195,6 @@ def flow_value(text: str, column: int, sign: str) -> tuple[str, int, str]:
     end = following.start() if following else len(text.rstrip())
     if not following:
         # The last closing signs belong to what opened before this value, the very last to the first.
-        closing: list[str] = []
-        for bracket in filter(_BRACKETS.__contains__, text[:start]):
-            if bracket in CLOSES:
-                closing.append(CLOSES[bracket])
-            elif closing:
-                closing.pop()
-        for bracket in closing:
-            end -= text[start:end].endswith(bracket)
+        for bracket in open_brackets(text[:start]):
+            end -= text[start:end].endswith(CLOSES[bracket])
     return lead, start, text[start:end].strip()

@@ -38,6 +38,7 @@ _FENCE = re.compile(r"\s*(?:`{3}|~{3})\w*\s*")
 _RULER = re.compile(r"\s*([-=_~*])\1{2,}\s*")
 _WHOLE_THEN_COMMA = re.compile(r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'),")
 _LAST_WORD = re.compile(r"(?:.*[\s,{])?[\"']?([\w.-]+)[\"']?\s*")
+_UNEXPECTED = "expected (?:key|'-' indicator|<block end>)"
 _INSIDE = "inside {} or [] YAML takes ':', ',', quotes and brackets for its own signs"
 
 
@@ -226,25 +227,37 @@ def _dash_in_flow(failure: Failure) -> Mistake | None:
 
 
 def _open_quote(failure: Failure) -> Mistake | None:
-    """Recognise a text that begins with an apostrophe."""
+    """Recognise a text that begins with an apostrophe, or ends with a backslash."""
     if "end of stream" not in failure.words or failure.opened is None:
         return None
     line, column = failure.opened
     parts = parts_of(failure.lines[line])
-    if parts is None or parts.column != column or not parts.value.startswith("'"):
+    message = "the quote that opens here is never closed"
+    if parts is None or parts.column != column:
+        return None
+    if parts.value.startswith('"') and parts.value.endswith('\\"'):
+        return Mistake(
+            line, column, f"{message}: the backslash before the last one keeps it open; write it twice"
+        )
+    if not parts.value.startswith("'"):
         return None
     advice = quote_it(parts.lead, parts.value, advice="close it, or quote the whole text")
-    return Mistake(line, column, f"the quote that opens here is never closed; {advice}")
+    return Mistake(line, column, f"{message}; {advice}")
 
 
 def _value_goes_on(failure: Failure) -> Mistake | None:
-    if "expected key" not in failure.words and "block end" not in failure.words:
+    if not re.search(_UNEXPECTED, failure.words):
         return None
     parts = parts_of(failure.text)
     if parts is None or not failure.before.strip(" -"):
         return None
     if _WHOLE_THEN_COMMA.fullmatch(parts.value):
         return Mistake(failure.line, len(failure.text.rstrip()) - 1, "remove the comma behind the quote")
+    if parts.value[:1] in CLOSES and (not parts.key or parts.key in FIELDS):
+        message = (
+            f"text follows the {CLOSES[parts.value[0]]} that ends the value; remove the one or the other"
+        )
+        return Mistake(failure.line, failure.column, message)
     advice = quote_it(parts.lead, unquoted(parts.value), advice="quote all of it")
     return Mistake(failure.line, failure.column, f"the value ended before this; {advice}")
 
@@ -281,9 +294,7 @@ def _field(failure: Failure) -> Mistake | None:
 
 def _entry_above(failure: Failure) -> Mistake | None:
     """Recognise an entry whose first field is not where the others are, since its dash or its blanks are not."""
-    if not re.search(
-        "mapping values are not allowed|expected (?:key|'-' indicator|<block end>)", failure.words
-    ):
+    if not re.search(f"mapping values are not allowed|{_UNEXPECTED}", failure.words):
         return None
     above, indent = failure.above(failure.line), _indent(failure.text)
     parts = parts_of(failure.lines[above]) if above is not None else None
@@ -322,14 +333,17 @@ def _second_colon(failure: Failure) -> Mistake | None:
 
 def _indentation(failure: Failure) -> Mistake | None:
     """Recognise a line that is indented unlike the fields or the entries above it."""
-    if failure.before.strip() or not re.search("expected (?:key|'-' indicator|<block end>)", failure.words):
+    if failure.before.strip() or not re.search(_UNEXPECTED, failure.words):
         return None
     wanted, indent = _nearest_column(failure), _indent(failure.text)
-    if wanted is None or wanted == indent:
-        return None
     is_entry = failure.text.lstrip().startswith("- ")
     above = failure.above(failure.line)
     parts = parts_of(failure.lines[above]) if above is not None else None
+    if parts and parts.is_entry and parts.value.startswith("{") and parts.indent == indent:
+        message = "the entry above is complete, since its braces are closed; write this field inside them"
+        return Mistake(failure.line, indent, message)
+    if wanted is None or wanted == indent:
+        return None
     if is_entry and parts and parts.key and parts.indent == indent:
         message = f"this entry of a list stands among fields; remove its dash, or {_indent_it(wanted)}"
         return Mistake(failure.line, indent, message)

@@ -268,7 +268,7 @@ class _Builder:
             message = f"text after ' #' was dropped as a comment: {shown(comment[0].strip())}; {advice}"
             self._findings.warn(at, "", message)
         if text[:1] in _CURLY and text[-1] in _CURLY:
-            advice = quote_it("", text[1:-1], advice="to leave them out, write")
+            advice = quote_it("", text[1:-1].strip(), advice="to leave them out, write")
             message = f"{text[0]} and {text[-1]} are not quotes of YAML, and are sent with the text; {advice}"
             self._findings.warn(at, "", message)
         if event.anchor is not None and not text:
@@ -297,6 +297,7 @@ class _Builder:
         keys_at: dict[str, Position] = {}
         merge: tuple[Position, Node] | None = None
         loose: list[yaml.ScalarEvent] = []
+        twice: set[str] = set()
         for event in self._events_before(yaml.MappingEndEvent):
             key_at = self._at(event)
             if start.flow_style and isinstance(event, yaml.ScalarEvent) and self._is_loose(event):
@@ -309,9 +310,14 @@ class _Builder:
                 continue
             first = merge[0] if key == _MERGE and merge else keys_at.get(key)
             if first is not None:
-                self._error(
-                    key_at, f"{shown(key)} is written twice in one mapping (first at line {first.line})"
-                )
+                # A second id begins another entry, whose other fields are not mistakes.
+                if "id" not in twice:
+                    advice = "; begin a new entry with '- '" if key == "id" else ""
+                    message = (
+                        f"{shown(key)} is written twice in one mapping (first at line {first.line}){advice}"
+                    )
+                    self._error(key_at, message)
+                twice.add(key)
             elif key == _MERGE and isinstance(event, yaml.ScalarEvent) and not event.style:
                 merge = key_at, value
             else:

@@ -80,6 +80,14 @@ SIGNS = {
         "  - id: s2\n    inputs {a: b, c: d}\n",
         "8:5: a colon is missing behind inputs; write 'inputs: {'",
     ),
+    "text behind a brace": (
+        "  - {id: s2}, model: m}\n",
+        "7:12: text follows the } that ends the value; remove the one or the other",
+    ),
+    "a field behind an entry in braces": (
+        "  - {id: s2, model: m}\n    tags: [x]\n",
+        "8:5: the entry above is complete, since its braces are closed; write this field inside them",
+    ),
     "an arrow": ("      seed -> 7\n      size: 5\n", "7:11: a colon is missing here; write 'seed: 7'"),
     "a colon before the blank": (
         "      seed :7\n      size: 5\n",
@@ -183,6 +191,8 @@ TEXTS = {
         "x\n  - {id: s2, model: m, inputs: {seed: 1,000}}",
         "8:39: a comma inside {} ends the value; write seed: 1000",
     ),
+    "a backslash at the end": (r'"C:\"', "the backslash before the last one keeps it open; write it twice"),
+    "a sign in braces": ("x\n  - {id: s2, inputs: {image: @door}}", 'quote the text: image: "@door"'),
     "brackets in braces": (
         "x\n  - {id: s2, inputs: {p: A hand [close], seed: 7}}",
         'quote the text: p: "A hand [close]"',
@@ -221,6 +231,14 @@ LAYOUT = {
     "two blanks behind a dash": (
         "  -  id: s2\n    model: m\n",
         "7:3: the fields below are not indented like this one; write one blank behind its dash",
+    ),
+    "an input like its field": (
+        "  - id: s2\n    model: m\n    inputs:\n    seed: 7\n",
+        "10:5: shot s2: unknown field 'seed'; indent it deeper than inputs:",
+    ),
+    "an entry without its dash": (
+        "  - id: s2\n    model: m\n    id: s3\n    model: m\n",
+        "9:5: 'id' is written twice in one mapping (first at line 7); begin a new entry with '- '",
     ),
     "a tab": ("\t\tseed: 7\n", "7:1: a tab indents this line"),
     "a block text like its key": (
