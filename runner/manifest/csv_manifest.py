@@ -16,12 +16,13 @@ from runner.domain.errors import Position
 from runner.domain.ids import MANGLED, looks_mangled, why_no_id
 from runner.domain.shots import Fields, Items, Node, Row, Text
 from runner.manifest.cell_faults import SUSPECT_LETTERS, CellKind, fault_of
-from runner.manifest.column_map import LEFT_OUT, ColumnMap, table_of
+from runner.manifest.column_map import ColumnMap
 from runner.manifest.column_names import meant_column
 from runner.manifest.csv_reader import Record, column_letters
 from runner.manifest.csv_sweeps import NO_ENTRIES, CellReader
 from runner.manifest.expand import Source, each_once
 from runner.manifest.fields import Section, row_name
+from runner.manifest.mapped_table import LEFT_OUT, table_of
 from runner.manifest.problems import Findings, bare, shown
 from runner.manifest.size_limits import Limits
 from runner.manifest.sweep_points import REPEAT, TAKES, axis_names
