@@ -18,7 +18,7 @@ from runner.commands.check import examined
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import Problem, UsageError
 from runner.manifest.csv_manifest import OWN_COLUMNS
-from runner.manifest.reader import STDIN, manifest_bytes, read_manifest
+from runner.manifest.reader import manifest_bytes, read_manifest
 from runner.manifest.safe_fixes import fixed, safe_fixes
 from runner.manifest.size_limits import Limits
 from runner.manifest.source_text import SourceText
@@ -60,15 +60,16 @@ class _Board:
     limits: Limits
     simulated: bool
 
-    def check(self, text: str) -> _Found | None:
-        """Return what a check finds; None if the bytes are not this text."""
-        reading = read_manifest(self.path, limits=self.limits, given=text.encode(self.codec))
-        if len(reading.manifest.text) != len(text.removeprefix(_BOM)):
+    def check(self, text: str | None) -> _Found | None:
+        """Return what a check finds in `text`, or in the file as it is; None if the bytes are not this text."""
+        given = None if text is None else text.encode(self.codec)
+        reading = read_manifest(self.path, limits=self.limits, given=given)
+        if text is not None and len(reading.manifest.text) != len(text.removeprefix(_BOM)):
             return None
         plan, problems = examined(
             reading, models=self.models, allow_private_media=self.simulated, environ=os.environ
         )
-        own = [problem for problem in problems if problem.at.file == STDIN]
+        own = [problem for problem in problems if problem.at.file == reading.manifest.file]
         models = filter(None, map(self.models.find, plan.schemas))
         columns = (*OWN_COLUMNS, *(name for model in models for name in model.by_name))
         return _Found({take.id: take.fingerprint for take in plan.takes}, own, columns)
@@ -97,6 +98,9 @@ def _mended(board: _Board, text: str) -> tuple[str, int]:
     """Return the text with all safe changes, and how many they are."""
     mark, after, count = text[: text.startswith(_BOM)], text.removeprefix(_BOM), 0
     first = found = board.check(text)
+    # A file that is read through another one, such as a map of its columns, does not mean what it says.
+    if found != board.check(None):
+        return text, 0
     # A mended header shows what is wrong in the rows.
     for _ in range(_ROUNDS):
         if not found:

@@ -1,11 +1,13 @@
 """Recognises what a spreadsheet made of a cell: an error, a formula, lost digits, a wrapped or second address.
 
-In: the text of a cell. Out: a `CellFault`, or None for a cell that is sound. It knows no model.
+In: the text of a cell. Out: a `CellFault`, or None for a cell that is sound. Of a row it knows whether it is a sum. It
+knows no model.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -133,3 +135,15 @@ def _address_fault(text: str) -> CellFault | None:
 def _safe_address(address: str) -> str | None:
     """Return an address to propose, or None if it may hold a signature or a password, or is too long to read."""
     return None if len(address) > _LONGEST or "?" in address or "@" in address else address
+
+
+# A workbook may hold a formula whose value no program has stored.
+_AMOUNT: Final = re.compile(r"[-+$€£]?\s*\d[\d.,:'\s]*(?:s|sec|[€$£%])?|=[A-Z.]+\(.*\)", re.IGNORECASE)
+_TOTAL: Final = re.compile(r"(?:(?:sub|grand)[ -]?)?(?:totals?|sum)|summe|gesamt|somme|suma", re.IGNORECASE)
+
+
+def is_sum(cells: Sequence[str], *, id_at: int) -> bool:
+    """Return whether a row only adds up the others: numbers without an id, perhaps beside a word such as Total."""
+    others = [text for text in (cell.strip(" :") for n, cell in enumerate(cells) if n != id_at) if text]
+    labels = [cells[id_at].strip(" :"), *(text for text in others if not _AMOUNT.fullmatch(text))]
+    return len(labels) <= len(others) and all(_TOTAL.fullmatch(text) for text in filter(None, labels))

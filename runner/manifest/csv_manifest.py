@@ -15,7 +15,7 @@ from runner.domain.display import counted
 from runner.domain.errors import Position
 from runner.domain.ids import MANGLED, looks_mangled, why_no_id
 from runner.domain.shots import Fields, Items, Node, Row, Text
-from runner.manifest.cell_faults import SUSPECT_LETTERS, CellKind, fault_of
+from runner.manifest.cell_faults import SUSPECT_LETTERS, CellKind, fault_of, is_sum
 from runner.manifest.column_map import ColumnMap
 from runner.manifest.column_names import meant_column
 from runner.manifest.csv_reader import Record, column_letters
@@ -56,8 +56,6 @@ OWN_COLUMNS = (*RESERVED_COLUMNS, "take", "point")
 _PLAIN = ("id", "model", "notes", "price", "take", "point", TAKES)
 _OF_A_REPORT = {"take", "fingerprint"}
 _TAG_ENDS = re.compile(r"[,;]")
-_NUMBER = re.compile(r"[-+]?[$€£]?\s?\d[\d.,\s']*[$€£%]?")
-_SUM = re.compile(r"(?:grand |sub)?totals?|sum|summe|gesamt|somme|suma", re.IGNORECASE)
 # A lone number of this size is more often meant as a number of takes than as a seed.
 _COUNT = re.compile(r"[2-9]|10", re.ASCII)
 _LINE_END = re.compile(r"\r\n?")
@@ -138,7 +136,7 @@ def _shots_of(
         filled = [] if cells[places["model"]].strip() else [n for n, cell in enumerate(cells) if cell.strip()]
         if filled == [0] and len(cells) > 2:
             headings.append(record)
-        elif filled and _is_sum(cells, filled, id_at=places["id"]):
+        elif filled and is_sum(cells, id_at=places["id"]):
             sums.append(record)
         elif has_returns and any("\r" in cell for cell in cells):
             # The same board, saved by another program, asks for the same takes.
@@ -164,14 +162,6 @@ def _check_nameless(header: Record, records: list[Record], findings: Findings) -
     for number in (number for number, heading in enumerate(header.cells, 1) if not heading):
         if any(record.cells[number - 1].strip() for record in records):
             findings.error(header.at(findings.file, number), "header", "a column between others has no name")
-
-
-def _is_sum(cells: Sequence[str], filled: Sequence[int], *, id_at: int) -> bool:
-    numbers = [n for n in filled if _NUMBER.fullmatch(cells[n].strip())]
-    labels = [n for n in filled if n not in numbers]
-    return (
-        id_at not in numbers and bool(numbers) and all(_SUM.fullmatch(cells[n].strip(" :")) for n in labels)
-    )
 
 
 def _columns(

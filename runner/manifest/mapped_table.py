@@ -15,6 +15,7 @@ from typing import Final
 from runner.domain.display import counted
 from runner.domain.errors import Position
 from runner.domain.ids import why_no_id
+from runner.manifest.cell_faults import is_sum
 from runner.manifest.column_map import IGNORE, JOINED, REST, ColumnMap, column_of, heading_key
 from runner.manifest.csv_reader import Record, records_of
 from runner.manifest.problems import Findings, bare, shown
@@ -26,9 +27,6 @@ LEFT_OUT: Final = "\0"
 _SPLIT = re.compile(r"[,;\n]")
 _NO_TAG = re.compile(r"[^\w.+-]+")
 _TAG_LENGTH: Final = 80
-# A workbook may hold a formula whose value no program has stored.
-_AMOUNT = re.compile(r"[-+$€£]?\s*\d[\d.,:'\s]*(?:s|sec|[€$£%])?|=[A-Z.]+\(.*\)", re.IGNORECASE)
-_TOTAL = re.compile(r"(?:(?:sub|grand) ?-?)?(?:totals?|sum|summe|gesamt)\s*:?", re.IGNORECASE)
 
 
 def table_of(
@@ -152,7 +150,7 @@ def _tagged(
     for record in records:
         filled = [place for place, cell in enumerate(record.cells) if cell and not cell.isspace()]
         # A sheet made for printing repeats its headings on each page.
-        if record.cells == header.cells or (chosen.sums_are_left_out and _is_sum(record, filled, first)):
+        if record.cells == header.cells or (chosen.sums_are_left_out and is_sum(record.cells, id_at=first)):
             continue
         if chosen.headings_are_tags and len(filled) == 1 and filled[0] in {0, first}:
             text = record.cells[filled[0]]
@@ -197,14 +195,6 @@ def _joined_notes(source: _Source, record: Record) -> str:
 def _slug(text: str) -> str:
     """Return a text as one tag: `SCENE 1` is `SCENE-1`."""
     return _NO_TAG.sub("-", text).strip("-")[:_TAG_LENGTH]
-
-
-def _is_sum(record: Record, filled: Sequence[int], first: int) -> bool:
-    """Return whether a row only adds up the others: numbers without an id, perhaps beside a word such as Total."""
-    texts = {place: record.cells[place].strip() for place in filled}
-    if not _TOTAL.fullmatch(texts.pop(first, "total")):
-        return False
-    return all(_AMOUNT.fullmatch(text) or _TOTAL.fullmatch(text) for text in texts.values())
 
 
 def _shape(text: str) -> str:

@@ -73,13 +73,14 @@ class Reading:
 def read_manifest(path: Path, *, limits: Limits = LIMITS, given: bytes | None = None) -> Reading:
     """Read a manifest file; this never waits for a pipe or a device.
 
-    `given` is the content of standard input if the path is `-`; it is read like a file in the current folder.
+    `given` is the content of standard input if the path is `-`, which is read like a file in the current folder; or
+    else what the file may become.
 
     Raises:
         FileMissing: there is no such file, or it or its column map cannot be read or is not a regular file.
         UsageError: the path is `-`, and nothing is given.
     """
-    file, name = (str(path), path.stem) if given is None else (STDIN, STDIN)
+    file, name = (STDIN, STDIN) if is_stdin(path) else (str(path), path.stem)
     data = manifest_bytes(path, limits) if given is None else given
     opened, beside = dict[str, str](), opener_beside(path)
     chosen = None if is_stdin(path) else _column_map(path, limits)
