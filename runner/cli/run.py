@@ -12,7 +12,7 @@ from runner.cli.money_text import agreed_to_pay, cost_lines, duplicate_words, li
 from runner.cli.next_command import as_retry, is_past, raised, repeated
 from runner.cli.problems import Warnings
 from runner.cli.run_flags import limits_of, request_of, simulator_of
-from runner.cli.terminal import note, show, warn
+from runner.cli.terminal import show, warn
 from runner.commands.run import run
 from runner.commands.steps.summary import RunEstimate, RunSummary
 from runner.domain.display import PATH_LIMIT, counted, spent_words, tally, visible
@@ -67,7 +67,6 @@ def asker(arguments: argparse.Namespace, *, assume_yes: bool, twice: bool) -> Ca
     """Return the function that agrees to pay: by -y, by a person, or without a terminal by the cap."""
 
     def agree(estimate: RunEstimate) -> bool:
-        note(estimate.warnings)
         if estimate.simulated:
             return True
         jobs, again = counted(estimate.submits, "paid job"), duplicate_words(estimate.duplicates)

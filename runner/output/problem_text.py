@@ -1,7 +1,8 @@
 """Shows the problems of a manifest: what is wrong, its place, its line with a mark under it, and the way out.
 
 In: problems, a function that finds an excerpt of the file, a width in columns, colour or none. Out: lines, safe to show
-but for the colours. From `GROUPED` problems on, those of one kind are counted and only their first places are shown.
+but for the colours. From `GROUPED` problems on, or where they fill more than a page, those of one kind are counted and
+only their first places are shown.
 """
 
 from __future__ import annotations
@@ -63,13 +64,13 @@ def problem_lines(
 
     `all_with` says how to see all of them, as the end of a sentence.
     """
-    is_grouped = len(problems) >= GROUPED and not every
-    kinds = _kinds(problems) if is_grouped else [[problem] for problem in problems]
     line, place = partial(_line, style=style), partial(_place, style=style)
     block = line if style.width is None or style.is_brief else partial(_block, excerpt=excerpt, style=style)
     gap = [] if block is line else [""]
-    if every:
-        return [text for problem in problems for text in (*block(problem), *gap)]
+    whole = [text for problem in problems for text in (*block(problem), *gap)]
+    if every or (len(problems) < GROUPED and len(whole) <= MOST_LINES):
+        return whole
+    kinds = _kinds(problems)
     short = [_some(kind, line, place) for kind in kinds]
     spare = MOST_LINES - sum(map(len, short))
     if spare < 0:

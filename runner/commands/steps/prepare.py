@@ -7,7 +7,7 @@ only what a kill interrupted.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from runner.commands.check import warnings_of
 from runner.commands.steps import prices
@@ -55,11 +55,9 @@ def prepare(request: RunRequest, plan: Plan, place: RunDir, state: StateFile) ->
     record, again = _taken_over(request, place, state)
     plan, quoted, decision = _decided(request, plan, record, place)
     estimate = foresee(decision, record, host=request.origin, simulated=request.simulated)
-    if doubt := lost_zeros(plan, {step.take_id for step in decision.submits}, record.takes):
-        estimate = replace(estimate, warnings=(str(doubt),))
     prices.refuse_unpriced(request, estimate)
     tried = _try_the_writes(request, place, quoted, record, decision)
-    _look_at_links(request, place, quoted, decision)
+    _show_doubts(request, place, quoted, record, decision)
     agreed = not decision.submits or request.confirm(estimate)
     # Only now, so that after a no the clips of stale takes keep their names.
     comparison = decision.comparison if agreed else decision.scope.comparison
@@ -103,15 +101,21 @@ def _decided(
     return plan, quoted, decision
 
 
-def _look_at_links(request: RunRequest, place: RunDir, plan: Plan, decision: Decision) -> None:
-    if decision.submits:
-        from runner.commands.steps.media_check import look_before_paying
+def _show_doubts(
+    request: RunRequest, place: RunDir, plan: Plan, record: RunRecord, decision: Decision
+) -> None:
+    """Show what is doubtful about the takes that are sent: ids that lost their zeros, and media links."""
+    if not decision.submits:
+        return
+    from runner.commands.steps.media_check import look_before_paying
 
-        going = {step.take_id for step in decision.submits}
-        if doubts := look_before_paying(request, plan, going, place):
-            # A link may have broken since an earlier session.
-            is_known = False
-            request.warn(doubts, is_known)
+    going = {step.take_id for step in decision.submits}
+    lost = lost_zeros(plan, going, record.takes)
+    doubts = (*([lost] if lost else []), *look_before_paying(request, plan, going, place))
+    # A link may have broken since an earlier session.
+    is_known = False
+    if doubts:
+        request.warn(doubts, is_known)
 
 
 def _try_the_writes(

@@ -32,8 +32,7 @@ class RunEstimate:
     `submits` counts the jobs, each of them paid unless `simulated`; `host` is who is paid. `estimate` is what those
     with a price cost together, None if none has one, and `unpriced` counts the others. `spent` is what the run
     directory may have paid before, but for `unknown` submissions of which neither cost nor price is known. `remarks`
-    are about takes whose rows changed or left the manifest. `duplicates` send the request of another take. `warnings`
-    are to be read before the answer.
+    are about takes whose rows changed or left the manifest. `duplicates` send the request of another take.
     """
 
     submits: int
@@ -45,7 +44,6 @@ class RunEstimate:
     spent: float = 0.0
     duplicates: tuple[str, ...] = ()
     unknown: int = 0
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
