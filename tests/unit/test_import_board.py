@@ -35,7 +35,12 @@ def meanings(folder: Path, *lines: str, like: Path | None = None) -> dict[str, s
         ("Takes", "3", "takes"),
         ("Takes", "the second was best", "notes"),
         ("Price", "0.30", "price"),
-        ("Cost", "from the budget", "notes"),
+        ("Take", "3", "notes"),
+        ("Takes", "3x", "takes"),
+        ("Takes", "1,0", "takes"),
+        ("Cost", "12.50", "notes"),
+        ("Start", "00:01:20", "notes"),
+        ("Video prompt", "x", "input promptText"),
         ("Model", "pika/pikaframes", "model"),
         ("Model", "Sarah", "notes"),
         ("Director's notes", "x", "notes"),
@@ -45,8 +50,8 @@ def meanings(folder: Path, *lines: str, like: Path | None = None) -> dict[str, s
 def test_a_heading_is_taken_for_what_its_cells_can_be(
     tmp_path: Path, heading: str, cell: str, meant: str
 ) -> None:
-    found = meanings(tmp_path, f"{heading},Plan", f"{cell},p1")
-    assert found == {heading: meant, "Plan": "ignore" if meant == "id" else "id"}
+    found = meanings(tmp_path, f"{heading},Marker", f"{cell},p1")
+    assert found == {heading: meant, "Marker": "ignore" if meant == "id" else "id"}
 
 
 def test_of_two_headings_with_one_meaning_the_surer_one_has_it(tmp_path: Path) -> None:
