@@ -108,6 +108,13 @@ def fault_of(text: str, kind: CellKind, *, is_guarded: bool = False) -> CellFaul
     return _address_fault(text) if found >= 0 and (found > 5 or text.find("://", found + 3) > 0) else None
 
 
+def unstored(text: str) -> CellFault:
+    """Return the fault of a workbook's formula; its cell has a type, so no pattern needs to recognise it."""
+    return CellFault(
+        f"{shown(text)} is a formula without a stored value; open the workbook in Excel and save it"
+    )
+
+
 def _formula_fault(text: str) -> CellFault:
     address = _ADDRESS.search(text)
     wanted = "write only the address in it" if address else "write the value that it shows"

@@ -15,7 +15,7 @@ from runner.domain.display import counted
 from runner.domain.errors import Position
 from runner.domain.ids import MANGLED, looks_mangled, why_no_id
 from runner.domain.shots import Fields, Items, Node, Row, Text
-from runner.manifest.cell_faults import SUSPECT_LETTERS, CellKind, fault_of, is_sum
+from runner.manifest.cell_faults import SUSPECT_LETTERS, CellKind, fault_of, is_sum, unstored
 from runner.manifest.column_map import ColumnMap
 from runner.manifest.column_names import meant_column
 from runner.manifest.csv_reader import Record, column_letters
@@ -105,8 +105,8 @@ def source_of(
     shots = list(records)
     # Only in a report are the names of its columns not those of inputs.
     is_report = _OF_A_REPORT.issubset(header.cells)
-    columns = _columns(header, findings, limits, added, is_report=is_report)
-    reader = _RowReader(columns, findings, limits, is_report=is_report)
+    columns = _columns(header, findings, limits, added, is_report=is_report, is_workbook=is_workbook)
+    reader = _RowReader(columns, findings, limits, is_report=is_report, is_workbook=is_workbook)
     own = tuple(column.name for column in columns if column.name and column.name not in RESULT_COLUMNS)
     _check_nameless(header, shots, findings)
     if not is_report:
@@ -165,7 +165,13 @@ def _check_nameless(header: Record, records: list[Record], findings: Findings) -
 
 
 def _columns(
-    header: Record, findings: Findings, limits: Limits, added: Mapping[str, Position], *, is_report: bool
+    header: Record,
+    findings: Findings,
+    limits: Limits,
+    added: Mapping[str, Position],
+    *,
+    is_report: bool,
+    is_workbook: bool,
 ) -> list[_Column]:
     """Return the columns of a header; `added` are those that the sheet itself does not have, with their places."""
     columns: list[_Column] = []
@@ -192,7 +198,7 @@ def _columns(
         prose = is_prompt or name == "notes"
         columns.append(_Column(name, number, column_letters(number), path, at, prose, kind))
     _check_together(columns, findings)
-    _check_needed(header, names, findings)
+    _check_needed(header, names, findings, is_workbook=is_workbook)
     return columns
 
 
@@ -217,7 +223,7 @@ def _check_together(columns: list[_Column], findings: Findings) -> None:
                 findings.error(column.at, "header", message)
 
 
-def _check_needed(header: Record, names: Sequence[str], findings: Findings) -> None:
+def _check_needed(header: Record, names: Sequence[str], findings: Findings, *, is_workbook: bool) -> None:
     """Report that the column id or model is missing; every row would only report it again, so reading stops.
 
     Raises:
@@ -232,7 +238,7 @@ def _check_needed(header: Record, names: Sequence[str], findings: Findings) -> N
         message = f"the column {needed} is missing"
         if near:
             message += f"; if it is {shown(header.cells[near[0] - 1])}, rename that to {needed}"
-        elif len(names) == 1:
+        elif len(names) == 1 and not is_workbook:
             message += "; cells are separated by commas, semicolons or tabs"
         elif needed == "model":
             message += "; give every row the id of a model (`shotrunner models` lists them)"
@@ -251,11 +257,18 @@ class _RowReader:
     """Turns records of one table into rows."""
 
     def __init__(
-        self, columns: list[_Column], findings: Findings, limits: Limits, *, is_report: bool
+        self,
+        columns: list[_Column],
+        findings: Findings,
+        limits: Limits,
+        *,
+        is_report: bool,
+        is_workbook: bool,
     ) -> None:
         self._findings = findings
         self._limits = limits
         self._is_report = is_report
+        self._is_workbook = is_workbook
         self._inputs = [column for column in columns if column.path]
         self._own = [(c.name, c.number - 1) for c in columns if c.name and c.name not in RESULT_COLUMNS]
         self._reserved = {column.name: column for column in columns if not column.path}
@@ -338,6 +351,9 @@ class _RowReader:
         for path, column, text in cells:
             is_guarded = column.number - 1 in record.guarded
             fault = None if text.quoted else fault_of(text.text.strip(), column.kind, is_guarded=is_guarded)
+            # In a workbook a text that begins so is guarded.
+            if self._is_workbook and text.text[0] == "=" and not is_guarded:
+                fault = unstored(text.text)
             if fault is None:
                 continue
             where = f"{row_name(row, '')}, inputs.{visible('.'.join(path))}"
