@@ -65,7 +65,7 @@ _SHAPES = {
 _OF_MEDIA = re.compile(r".*[^\W\d_].*", re.DOTALL), _HALF
 """An address or the name of a picture has letters, and a time code has none."""
 _ADDRESS = re.compile(r".*https?://.*", re.DOTALL), _NEARLY_ALL
-_PROSE = re.compile(r"\S+\s+\S.*", re.DOTALL), _HALF
+_PROSE = re.compile(r".*[^\W\d_]\s+[^\W\d_].*", re.DOTALL), _HALF
 _MOST_TRIED = 50
 
 
@@ -314,15 +314,16 @@ def _doubts(
     """Yield a warning for each column that is not sent and may be an input after all."""
     owners = {target: heading for heading, target in targets}
     free = [(model, each) for model in models[:1] for each in model.inputs if INPUT + each.name not in owners]
-    prompt = next((meant_input("prompt", model) for model in models), None)
+    prompt = next((meant_input("prompt", model) for model in models), None) or ""
+    unsent = {IGNORE, "notes"} if prompt and INPUT + prompt not in owners else set()
     for place, (heading, target) in enumerate(targets):
         meant = _meaning(heading, models, known)[1] if heading else IGNORE
         values = sorted(set(_cells(sheet, place)))[:_MOST_TRIED]
         message = ""
         if meant.startswith(INPUT) and meant in owners and target != meant:
             message = f"may be {bare(meant)} too, which is {shown(owners[meant])} in this map; only that one is sent"
-        elif target == IGNORE and prompt and INPUT + prompt not in owners and _are(sheet, place, _PROSE):
-            message = f"is ignored, and no column is {bare(prompt)}; should it be {bare(INPUT + prompt)}?"
+        elif target in unsent and _are(sheet, place, _PROSE):
+            message = f"is not sent, and no column is {bare(prompt)}; should it be {bare(INPUT + prompt)}?"
         elif target == IGNORE and (
             fitting := [each for model, each in free if _are_valid(values, model, each)]
         ):

@@ -90,7 +90,7 @@ def _unpacked(data: bytes, findings: Findings, limits: Limits) -> ZipFile:
 
 
 def _other_form(data: bytes) -> str:
-    """Return what a file is that is no workbook, as far as its first bytes show."""
+    """Return what a file is instead of a workbook, as far as its first bytes show."""
     if data.startswith(b"PK") and b"opendocument.spreadsheet" in data[:200]:
         return " but an .ods sheet of LibreOffice"
     if data.startswith(b"PK") and b"Index/" in data:
