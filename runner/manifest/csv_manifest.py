@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -15,15 +16,15 @@ from runner.domain.display import counted
 from runner.domain.errors import Position
 from runner.domain.ids import MANGLED, looks_mangled, why_no_id
 from runner.domain.shots import Fields, Items, Node, Row, Text
-from runner.manifest.cell_faults import SUSPECT_LETTERS, CellKind, fault_of, is_sum
+from runner.manifest.cell_faults import LONGEST_FILLER, MARKUP, SUSPECT_LETTERS, CellKind, fault_of, is_sum
 from runner.manifest.column_map import ColumnMap
 from runner.manifest.column_names import meant_column
-from runner.manifest.csv_reader import Record, column_letters
+from runner.manifest.csv_reader import Record, column_letters, records_of
 from runner.manifest.csv_sweeps import NO_ENTRIES, CellReader
 from runner.manifest.expand import Source, each_once
 from runner.manifest.fields import Section, row_name
 from runner.manifest.mapped_table import LEFT_OUT, table_of
-from runner.manifest.problems import Findings, bare, shown
+from runner.manifest.problems import Findings, Stop, bare, shown
 from runner.manifest.size_limits import Limits
 from runner.manifest.sweep_points import REPEAT, TAKES, axis_names
 from runner.system import csv_cells
@@ -59,6 +60,8 @@ _TAG_ENDS = re.compile(r"[,;]")
 # A lone number of this size is more often meant as a number of takes than as a seed.
 _COUNT = re.compile(r"[2-9]|10", re.ASCII)
 _LINE_END = re.compile(r"\r\n?")
+# A title has fewer cells than any board, and rarely more than a few rows.
+_FEW, _MOST_ABOVE = 3, 10
 _NOTHING = frozenset[str]()
 _OTHER, _PROMPT, _SEED = CellKind.OTHER, CellKind.PROMPT, CellKind.SEED
 
@@ -101,16 +104,20 @@ def source_of(
     header = next(records, None)
     if header is None:
         return Source(())
+    if chosen is None and len(header.cells) < _FEW:
+        _check_title(text, header, findings, limits)
     # The table is read to its end first: one that is past the limits, or broken, is not worked on.
     shots = list(records)
     # Only in a report are the names of its columns not those of inputs.
     is_report = _OF_A_REPORT.issubset(header.cells)
     columns = _columns(header, findings, limits, added, is_report=is_report)
-    reader = _RowReader(columns, findings, limits, is_report=is_report)
+    reader = _RowReader(
+        columns, findings, limits, is_report=is_report, has_markup=MARKUP.search(text) is not None
+    )
     own = tuple(column.name for column in columns if column.name and column.name not in RESULT_COLUMNS)
     _check_nameless(header, shots, findings)
     if not is_report:
-        shots = _shots_of(shots, columns, findings, has_returns="\r" in text)
+        shots = _shots_of(shots, header, columns, findings, has_returns="\r" in text)
     rows = (reader.row(record) for record in each_once(shots) if not reader.is_removed(record))
     wanted = {name: meant for name in reader.headings if (meant := meant_column(name)) and meant not in own}
     return Source(
@@ -123,19 +130,39 @@ def source_of(
     )
 
 
+def _check_title(text: str, header: Record, findings: Findings, limits: Limits) -> None:
+    """Report that the headings are below a row such as a title.
+
+    Raises:
+        Stop: they are.
+    """
+    for number in range(header.number + 1, header.number + _MOST_ABOVE):
+        below = None
+        # What is wrong further down is reported when the table itself is read.
+        with suppress(Stop):
+            rows = records_of(text, Findings(findings.file), limits, known=KNOWN_COLUMNS, header_row=number)
+            below = next(rows, None)
+        if below and len(below.cells) >= _FEW and "id" in map(meant_column, below.cells):
+            message = f"the headings are in row {below.number}; remove what is above them"
+            findings.stop(below.at(findings.file, 1), "header", message)
+
+
 def _shots_of(
-    records: list[Record], columns: list[_Column], findings: Findings, *, has_returns: bool
+    records: list[Record], header: Record, columns: list[_Column], findings: Findings, *, has_returns: bool
 ) -> list[Record]:
-    """Return the records that are shots, with plain line ends; headings and sums are left out with a warning each."""
+    """Return the records that are shots, with plain line ends; what else is left out is a warning for each kind."""
     places = {column.name: column.number - 1 for column in columns}
     shots: list[Record] = []
     headings: list[Record] = []
     sums: list[Record] = []
+    repeated: list[Record] = []
     for record in records:
         cells = record.cells
         filled = [] if cells[places["model"]].strip() else [n for n, cell in enumerate(cells) if cell.strip()]
         if filled == [0] and len(cells) > 2:
             headings.append(record)
+        elif cells == header.cells:
+            repeated.append(record)
         elif filled and is_sum(cells, id_at=places["id"]):
             sums.append(record)
         elif has_returns and any("\r" in cell for cell in cells):
@@ -146,6 +173,7 @@ def _shots_of(
     for others, why in (
         (headings, "has only its first cell filled, so it is a heading"),
         (sums, "has numbers and no id, so it is a sum"),
+        (repeated, "repeats the header"),
     ):
         if others:
             more = len(others) - 1
@@ -170,7 +198,7 @@ def _columns(
     """Return the columns of a header; `added` are those that the sheet itself does not have, with their places."""
     columns: list[_Column] = []
     known = KNOWN_COLUMNS if is_report else OWN_COLUMNS
-    names = [_name(heading, is_report=is_report) for heading in header.cells]
+    names, is_complete = _needed(header, [_name(each, is_report=is_report) for each in header.cells], findings)
     for number, name in enumerate(names, 1):
         if name == LEFT_OUT:
             continue
@@ -192,7 +220,8 @@ def _columns(
         prose = is_prompt or name == "notes"
         columns.append(_Column(name, number, column_letters(number), path, at, prose, kind))
     _check_together(columns, findings)
-    _check_needed(header, names, findings)
+    if not is_complete:
+        findings.cut()
     return columns
 
 
@@ -217,28 +246,27 @@ def _check_together(columns: list[_Column], findings: Findings) -> None:
                 findings.error(column.at, "header", message)
 
 
-def _check_needed(header: Record, names: Sequence[str], findings: Findings) -> None:
-    """Report that the column id or model is missing; every row would only report it again, so reading stops.
+def _needed(header: Record, names: list[str], findings: Findings) -> tuple[list[str], bool]:
+    """Report that the column id or model is missing, and return the names with the column that was probably meant.
 
-    Raises:
-        Stop: a column is missing.
+    Without one of them every row would only report it again; so it is also returned whether both are there.
     """
-    missing = [needed for needed in ("id", "model") if needed not in names]
-    for needed in missing:
-        meant = [n for n, name in enumerate(names, 1) if meant_column(name) == needed]
-        near = meant or [n for n, name in enumerate(names, 1) if edits(needed, name.casefold(), most=1) <= 1]
-        near = near if meant or needed == "model" else []
-        at = header.at(findings.file, near[0] if near else 1)
+    names = names.copy()
+    for needed in [needed for needed in ("id", "model") if needed not in names]:
+        meant = [n for n, name in enumerate(names) if meant_column(name) == needed]
+        if not meant and needed == "model":
+            meant = [n for n, name in enumerate(names) if edits(needed, name.casefold(), most=1) <= 1]
+        at = header.at(findings.file, meant[0] + 1 if meant else 1)
         message = f"the column {needed} is missing"
-        if near:
-            message += f"; if it is {shown(header.cells[near[0] - 1])}, rename that to {needed}"
+        if meant:
+            message += f"; if it is {shown(header.cells[meant[0]])}, rename that to {needed}"
+            names[meant[0]] = needed
         elif len(names) == 1:
-            message += "; cells are separated by commas, semicolons or tabs"
+            message += "; cells are separated by commas, semicolons, tabs or bars"
         elif needed == "model":
             message += "; give every row the id of a model (`shotrunner models` lists them)"
         findings.error(at, "header", message)
-    if missing:
-        findings.cut()
+    return names, {"id", "model"}.issubset(names)
 
 
 def _path(name: str) -> tuple[str, ...]:
@@ -251,11 +279,18 @@ class _RowReader:
     """Turns records of one table into rows."""
 
     def __init__(
-        self, columns: list[_Column], findings: Findings, limits: Limits, *, is_report: bool
+        self,
+        columns: list[_Column],
+        findings: Findings,
+        limits: Limits,
+        *,
+        is_report: bool,
+        has_markup: bool,
     ) -> None:
         self._findings = findings
         self._limits = limits
         self._is_report = is_report
+        self._has_markup = has_markup
         self._inputs = [column for column in columns if column.path]
         self._own = [(c.name, c.number - 1) for c in columns if c.name and c.name not in RESULT_COLUMNS]
         self._reserved = {column.name: column for column in columns if not column.path}
@@ -301,9 +336,9 @@ class _RowReader:
                 or (
                     text.text.rfind("://") > 5
                     if column.kind is _OTHER
-                    else column.kind is _PROMPT and len(text.text) < 12
+                    else column.kind is _PROMPT and (self._has_markup or len(text.text) <= LONGEST_FILLER)
                 )
-                or (column.kind is _SEED and "E" in text.text)
+                or (column.kind is _SEED and not text.text.isdecimal())
             ]
         )
         reported = self._reported(record, suspects, Row(Fields(items, at), at)) if suspects else _NOTHING

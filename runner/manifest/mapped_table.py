@@ -17,7 +17,7 @@ from runner.domain.errors import Position
 from runner.domain.ids import why_no_id
 from runner.manifest.cell_faults import is_sum
 from runner.manifest.column_map import IGNORE, JOINED, REST, ColumnMap, column_of, heading_key
-from runner.manifest.csv_reader import Record, records_of
+from runner.manifest.csv_reader import Record, records_of, shape_of
 from runner.manifest.problems import Findings, bare, shown
 from runner.manifest.size_limits import Limits
 
@@ -156,9 +156,9 @@ def _tagged(
             text = record.cells[filled[0]]
             # A shot that is not described yet is not a heading: it is named as the others are.
             shapes = shapes or {
-                _shape(each.cells[first]) for each in records if sum(map(bool, each.cells)) > 1
+                shape_of(each.cells[first]) for each in records if sum(map(bool, each.cells)) > 1
             }
-            if why_no_id(text.strip()) or _shape(text) not in shapes:
+            if why_no_id(text.strip()) or shape_of(text) not in shapes:
                 tag = _slug(text)
                 continue
         yield replace(record, cells=_cells(layout, record, tag, width=len(header.cells)))
@@ -195,8 +195,3 @@ def _joined_notes(source: _Source, record: Record) -> str:
 def _slug(text: str) -> str:
     """Return a text as one tag: `SCENE 1` is `SCENE-1`."""
     return _NO_TAG.sub("-", text).strip("-")[:_TAG_LENGTH]
-
-
-def _shape(text: str) -> str:
-    """Return which kinds of characters an id has: `s010` and `s20` are of one shape."""
-    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", text.strip()))
