@@ -54,7 +54,7 @@ _WRAPPED: Final = re.compile(
 )
 _SHORTENED: Final = re.compile(r"-?[0-9](?:[.,][0-9]+)?E\+?[0-9]+", re.ASCII)
 _FILLERS: Final = frozenset(
-    "none|null|nan|nat|nil|void|na|n/a|n.a.|k.a.|s.o.|<na>|tbd|tbc|tba|todo|#todo|fixme|wip|undefined|placeholder|x|xx|xxx"
+    "none|null|nan|nat|nil|void|na|n/a|n.a.|k.a.|s.o.|<na>|tbd|tbc|tba|todo|#todo|fixme|wip|undefined|placeholder|xx|xxx"
     "|–|—|...|…|〃|ditto|same|same as above|see above|(empty)|(blank)|[object object]|true|false".split("|")
 )
 _NO_LETTERS: Final = re.compile(r"[^A-Za-z\x80-\U0010ffff]+")
@@ -69,7 +69,7 @@ SUSPECT_LETTERS: Final = _FIRST_LETTERS | frozenset(" \t\n\r\xa0")
 """Only a cell that begins with one of these, a short one, and one with an address in it, can have a fault."""
 LONGEST_FILLER: Final = 15
 """A text of more characters is a prompt."""
-_SEVERAL_SEEDS: Final = re.compile(r"(?:random|rand)(?:[ :]*\d+)?|-?\d+(?:(?:\s*[-:;,|]\s*|\s+)-?\d+)+", re.IGNORECASE)
+_SEVERAL_SEEDS: Final = re.compile(r"rand(?:om)?[ :]*\d*|(?!\d{1,3}(?:[,. ]\d{3})+\Z)-?\d+(?:(?:\s*[-:;,|]\s*|\s+)-?\d+)+", re.IGNORECASE)
 SHORTENED: Final = (
     "is a number that a spreadsheet shortened, and its last digits are lost; format the column as text"
 )
@@ -105,7 +105,8 @@ def fault_of(text: str, kind: CellKind, *, is_guarded: bool = False) -> CellFaul
 
 
 def _prompt_fault(text: str) -> CellFault | None:
-    if text.casefold() in _FILLERS or _NO_LETTERS.fullmatch(text) or looks_mangled(text):
+    is_filler = text.casefold() in _FILLERS or text[:11].casefold() == "lorem ipsum"
+    if is_filler or _NO_LETTERS.fullmatch(text) or looks_mangled(text):
         filler = f"the prompt is only {shown(text)}; leave the cell empty if it has none"
         return CellFault(filler, is_error=False)
     if markup := MARKUP.search(text):
@@ -118,7 +119,7 @@ def _seed_fault(text: str) -> CellFault | None:
     if is_shortened(text):
         return CellFault(f"{shown(text)} {SHORTENED}")
     if _SEVERAL_SEEDS.fullmatch(text):
-        return CellFault(f"{shown(text)} is more than one seed; write it in a column seeds")
+        return CellFault(f"{shown(text)} is not one seed; a column seeds takes lists, ranges and random 4")
     return None
 
 

@@ -56,6 +56,7 @@ OWN_COLUMNS = (*RESERVED_COLUMNS, "take", "point")
 
 _PLAIN = ("id", "model", "notes", "price", "take", "point", TAKES)
 _OF_A_REPORT = {"take", "fingerprint"}
+_TWO_WORDS = re.compile(r"[\w.+-]+ ")
 _TAG_ENDS = re.compile(r"[,;]")
 # A lone number of this size is more often meant as a number of takes than as a seed.
 _COUNT = re.compile(r"[2-9]|10", re.ASCII)
@@ -173,7 +174,7 @@ def _shots_of(
     for others, why in (
         (headings, "has only its first cell filled, so it is a heading"),
         (sums, "has numbers and no id, so it is a sum"),
-        (repeated, "repeats the header"),
+        (repeated, "repeats the header, so it is a header"),
     ):
         if others:
             more = len(others) - 1
@@ -203,7 +204,9 @@ def _columns(
         if name == LEFT_OUT:
             continue
         at, first = added.get(name) or header.at(findings.file, number), names.index(name) + 1
-        path = () if name in known else _path(name)
+        # A dot at the end is an abbreviation's, so that the name is only an unknown one.
+        is_short = name.endswith(".") and name.count(".") == 1
+        path = () if name in known else (name,) if is_short else _path(name)
         meant = name.casefold()
         if name and first < number:
             message = f"the column {shown(name)} appears twice (first as column {first})"
@@ -361,7 +364,8 @@ class _RowReader:
     def _tags(self, cell: Text) -> Items:
         """Return the tags of a cell, which commas and semicolons separate; a blank is a part of a tag."""
         tags = [" ".join(tag.split()) for tag in _TAG_ENDS.split(cell.text)]
-        if " " in cell.text and len(tags) == 1 and not self._has_blank_tags and not self._is_report:
+        is_one = len(tags) == 1 and _TWO_WORDS.match(tags[0]) is not None
+        if is_one and not self._has_blank_tags and not self._is_report:
             self._has_blank_tags = True
             message = f"{shown(tags[0])} is one tag; separate several with commas, here and in the rows below"
             self._findings.warn(cell.at, "tags", message)

@@ -47,7 +47,7 @@ class CellReader:
     def seeds(self, cell: Text) -> list[Text]:
         """Return the seeds of a `seeds` cell: numbers, ranges and `random 4`, in any mixture."""
         # Runs of blanks become one blank first, because a search would scan a long run from each of its places.
-        compact = re.sub(r"\brandom (?=\d)", "random:", " ".join(cell.text.split()))
+        compact = re.sub(r"(?i)\brandom[ :]?(?=\d)", "random:", " ".join(cell.text.split()))
         if re.search(r"\d\s+-\s*\d|\d\s*:\s+\d|\d\s+:", compact):
             compact = re.sub(r"\s*([-:])\s*(?=\d)", r"\1", compact)
         if fault := _number_fault(cell.text.strip()):

@@ -39,7 +39,7 @@ _NAMED = 8
 _SPOILT = (
     # The bytes of one letter in UTF-8, each read as a letter of Windows-1252.
     (
-        re.compile("[ÂÃ][\xa1-\xbf]|â€[™œ˜¦“”\x9d]"),
+        re.compile("(?<=[A-Za-z0-9])[ÂÃ][\xa1-\xbf]|â€[™œ˜¦“”\x9d]"),
         "looks like UTF-8 that was read as Windows-1252 and saved again",
     ),
     (re.compile("\ufffd"), "stands for a letter that another program has lost"),

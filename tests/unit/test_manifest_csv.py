@@ -97,7 +97,7 @@ def test_places_are_physical_lines_field_numbers_and_spreadsheet_cells() -> None
             "id,model,a,a.b\nx,m,1,2\n",
             "m.csv:1:4 (cell D1): header: 'a.b' is a part of the column 'a'; keep one of them",
         ),
-        ("id,model,a.\nx,m,1\n", "m.csv:1:3 (cell C1): header: 'a.' has a dot with no name beside it"),
+        ("id,model,.a\nx,m,1\n", "m.csv:1:3 (cell C1): header: '.a' has a dot with no name beside it"),
         ("id,model,p\n,m,x\n", "m.csv:2:1 (cell A2): row 2: has no id"),
         ("id,model,p\na,,x\n", "m.csv:2:2 (cell B2): shot a: has no model; write one in the column model"),
         (
