@@ -41,7 +41,9 @@ _ERROR: Final = re.compile(
 )
 _CELL: Final = r"\$?[A-Z]{1,3}\$?[0-9]+"
 _FORMULA: Final = re.compile(
-    r"\{?=\s*(?:[+-]?\s*(?i:[A-Z][A-Z0-9._]*)\(|" + _CELL + r"\b|(?:\[\d+\])?'?[\w .-]+'?!\$?[A-Z]|\"[^\"]*\"\s*(?:&|\}?\Z))"
+    r"\{?=\s*(?:[+-]?\s*(?i:[A-Z][A-Z0-9._]*)\(|"
+    + _CELL
+    + r"\b|(?:\[\d+\])?'?[\w .-]+'?!\$?[A-Z]|\"[^\"]*\"\s*(?:&|\}?\Z))"
     r"|[+-]" + _CELL + r"(?:[-+*/&]" + _CELL + r")*\Z|[+@-][A-Z][A-Z.]*\("
 )
 _AS_TEXT: Final = re.compile(r'=\s*"([^"]*)"')
@@ -53,10 +55,11 @@ _WRAPPED: Final = re.compile(
     re.VERBOSE,
 )
 _SHORTENED: Final = re.compile(r"-?[0-9](?:[.,][0-9]+)?E\+?[0-9]+", re.ASCII)
-_FILLERS: Final = frozenset(
-    "none|null|nan|nat|nil|void|na|n/a|n.a.|k.a.|s.o.|<na>|tbd|tbc|tba|todo|#todo|fixme|wip|undefined|placeholder|xx|xxx"
-    "|–|—|...|…|〃|ditto|same|same as above|see above|(empty)|(blank)|[object object]|true|false".split("|")
+_FILLER_WORDS: Final = (
+    "none|null|nan|nat|nil|void|na|n/a|n.a.|k.a.|s.o.|<na>|tbd|tbc|tba|todo|#todo|fixme|wip|undefined|placeholder"
+    "|xx|xxx|–|—|...|…|〃|ditto|same|same as above|see above|(empty)|(blank)|[object object]|true|false"
 )
+_FILLERS: Final = frozenset(_FILLER_WORDS.split("|"))
 _NO_LETTERS: Final = re.compile(r"[^A-Za-z\x80-\U0010ffff]+")
 MARKUP: Final = re.compile(
     r"&(?:[a-z]{2,6}|#\d{2,5}|#x[0-9a-f]{2,4});|</?(?:a|b|br|div|em|i|li|p|span|strong|ul)(?:\s[^<>]*)?/?>",
@@ -69,7 +72,9 @@ SUSPECT_LETTERS: Final = _FIRST_LETTERS | frozenset(" \t\n\r\xa0")
 """Only a cell that begins with one of these, a short one, and one with an address in it, can have a fault."""
 LONGEST_FILLER: Final = 15
 """A text of more characters is a prompt."""
-_SEVERAL_SEEDS: Final = re.compile(r"rand(?:om)?[ :]*\d*|(?!\d{1,3}(?:[,. ]\d{3})+\Z)-?\d+(?:(?:\s*[-:;,|]\s*|\s+)-?\d+)+", re.IGNORECASE)
+_SEVERAL_SEEDS: Final = re.compile(
+    r"rand(?:om)?[ :]*\d*|(?!\d{1,3}(?:[,. ]\d{3})+\Z)-?\d+(?:(?:\s*[-:;,|]\s*|\s+)-?\d+)+", re.IGNORECASE
+)
 SHORTENED: Final = (
     "is a number that a spreadsheet shortened, and its last digits are lost; format the column as text"
 )

@@ -7,7 +7,7 @@ result columns are known and ignored, so a report is a manifest too.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -199,7 +199,9 @@ def _columns(
     """Return the columns of a header; `added` are those that the sheet itself does not have, with their places."""
     columns: list[_Column] = []
     known = KNOWN_COLUMNS if is_report else OWN_COLUMNS
-    names, is_complete = _needed(header, [_name(each, is_report=is_report) for each in header.cells], findings)
+    names, is_complete = _needed(
+        header, [_name(each, is_report=is_report) for each in header.cells], findings
+    )
     for number, name in enumerate(names, 1):
         if name == LEFT_OUT:
             continue

@@ -290,14 +290,18 @@ class _Reader:
         if len(cells) < width and self.end == len(self.text) and self.text[-1:] not in "\r\n":
             self.findings.error(record.at(file, len(cells)), subject, f"{message}; is the file complete?")
         elif len(cells) < width:
-            self.findings.warn(record.at(file, len(cells)), subject, f"{message}; the others are read as empty")
+            self.findings.warn(
+                record.at(file, len(cells)), subject, f"{message}; the others are read as empty"
+            )
         elif filled and (quoted := _quoted_otherwise(cells, self.separator)):
             place, cells = quoted
-            message = f"{record.cells[place].strip()[0]} is not a quote of CSV; write \" around the cell"
+            message = f'{record.cells[place].strip()[0]} is not a quote of CSV; write " around the cell'
             self.findings.error(record.at(file, place + 1), subject, message)
         elif filled and filled[0] < len(header.cells):
             letters = column_letters(filled[0] + 1)
-            self.findings.error(record.at(file, filled[0] + 1), subject, f"the column {letters} has no heading")
+            self.findings.error(
+                record.at(file, filled[0] + 1), subject, f"the column {letters} has no heading"
+            )
         elif filled:
             advice = "quote a cell that holds the separator"
             self.findings.error(record.at(file, filled[0] + 1), subject, f"{message}; {advice}")
@@ -323,7 +327,9 @@ def _quoted_otherwise(cells: Sequence[str], separator: str) -> tuple[int, tuple[
     """Return the place of a cell in quotes that are none of CSV, and the cells with its parts joined."""
     for first, cell in enumerate(cells):
         ends = _QUOTATION.get(cell.strip()[:1], "")
-        last = next((n for n in range(first + 1, len(cells)) if ends and cells[n].strip()[-1:] in [*ends]), None)
+        last = next(
+            (n for n in range(first + 1, len(cells)) if ends and cells[n].strip()[-1:] in [*ends]), None
+        )
         if last:
             return first, (*cells[:first], separator.join(cells[first : last + 1]), *cells[last + 1 :])
     return None

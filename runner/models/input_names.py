@@ -63,7 +63,9 @@ def meant_input(word: str, model: HasInputs) -> str | None:
             return names[wanted]
     first, last = model.frames
     if first and wanted in _FIRST.split():
-        return first
+        is_list = any(each.name == first and "array" in each.shape.kinds for each in model.inputs)
+        # One picture belongs in an input for one, if there is one beside the list.
+        return next((by_plain[word] for word in _FIRST.split() if is_list and word in by_plain), first)
     if last and wanted in _LAST.split():
         return last
     for words, names_of in _SYNONYMS.items():

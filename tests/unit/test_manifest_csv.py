@@ -77,11 +77,20 @@ def test_places_are_physical_lines_field_numbers_and_spreadsheet_cells() -> None
         ),
         ('id,model,p\na,m,"x"y\n', "m.csv:2:3: row 2: text follows a closing quote"),
         ("id,model,p\na,m\n", "m.csv:2:2 (cell B2): warning: row 2: has 2 cells where the header has 3"),
-        ("id,model,p\na,m", "m.csv:2:2 (cell B2): row 2: has 2 cells where the header has 3; is the file complete"),
-        ("id,model,p\n# a\n", "m.csv:2:1 (cell A2): row 2: is a line without cells; put a text of several lines"),
+        (
+            "id,model,p\na,m",
+            "m.csv:2:2 (cell B2): row 2: has 2 cells where the header has 3; is the file complete",
+        ),
+        (
+            "id,model,p\n# a\n",
+            "m.csv:2:1 (cell A2): row 2: is a line without cells; put a text of several lines",
+        ),
         ('id,model,p\n"a,m,x"\n', "m.csv:2:1 (cell A2): row 2: the quotes are around the whole row"),
         ("id,model,p,\na,m,x,y\n", "m.csv:2:4 (cell D2): row 2: the column D has no heading"),
-        ("id,model,p\na,m,“x,y”\n", 'm.csv:2:3 (cell C2): row 2: “ is not a quote of CSV; write " around the cell'),
+        (
+            "id,model,p\na,m,“x,y”\n",
+            'm.csv:2:3 (cell C2): row 2: “ is not a quote of CSV; write " around the cell',
+        ),
         ("id,model,p\na,m,x,y\n", "m.csv:2:4 (cell D2): row 2: has 4 cells where the header has 3"),
         (
             "id,model,p,p\na,m,1,2\n",
@@ -91,7 +100,7 @@ def test_places_are_physical_lines_field_numbers_and_spreadsheet_cells() -> None
         ("id,p\na,x\n", "m.csv:1:1 (cell A1): header: the column model is missing"),
         (
             "id:model\na:m\n",
-            "m.csv:1:1 (cell A1): header: the column id is missing; cells are separated by commas, semicolons, tabs or bars",
+            "m.csv:1:1 (cell A1): header: the column id is missing; cells are separated by commas, semicolons, tabs or",
         ),
         (
             "id,model,a,a.b\nx,m,1,2\n",
