@@ -30,6 +30,9 @@ from runner.system.nearest_name import folded
 _TAG = re.compile(r"[\w.+-]{1,80}")
 # A cell of a spreadsheet is split at commas and semicolons alone, so its tags may have blanks.
 _CELL_TAG = re.compile(r"(?=.{1,80}\Z)[\w.+-]+(?: [\w.+#&/()-]+)*")
+# As people write a number of takes: 3x, x3, 3 takes, or 3.0 of a spreadsheet.
+_COUNTED = re.compile(r"[x×]?\s*([1-9]\d{0,3})(?:[.,]0+)?\s*(?:[x×]|times|takes?)?", re.ASCII | re.IGNORECASE)
+_OTHER_TAG_ENDS = re.compile(r"[#|/，、；\s]+")
 _Thing = TypeVar("_Thing")
 _Names: TypeAlias = ChainMap[str, Text]
 _TWICE = "is given and swept at once; keep one (sweep: {} switches the defaults' sweep off)"
@@ -229,7 +232,8 @@ class _Expansion:
         number = whole_number(text.text) if text else None
         if text and (number is None or not 1 <= number <= self._limits.points):
             message = f"must be a whole number from 1 to {self._limits.points:,}, not {shown(text.text)}"
-            section.error(text.at, key, message)
+            meant = _COUNTED.fullmatch(text.text)
+            section.findings.error(text.at, section.where(key), message, nearest=meant and meant[1])
             return otherwise
         return number or otherwise
 
@@ -263,7 +267,12 @@ class _Expansion:
             tags.append(word.text)
             if not (_CELL_TAG if word.at.cell else _TAG).fullmatch(word.text):
                 rule = "one word of letters, digits, '.', '_', '+' and '-'"
-                section.error(node.at, "tags", f"{shown(word.text)} is not a tag: {rule}")
+                meant = ", ".join(filter(None, _OTHER_TAG_ENDS.split(word.text))) if word.at.cell else ""
+                message = f"{shown(word.text)} is not a tag: {rule}"
+                is_clear = meant and all(_TAG.fullmatch(tag) for tag in meant.split(", "))
+                section.findings.error(
+                    node.at, section.where("tags"), message, nearest=meant if is_clear else None
+                )
         if len(tags) > self._limits.tags:
             section.error(node.at, "tags", f"more than {self._limits.tags} tags")
             return ()

@@ -19,7 +19,7 @@ from runner.domain.errors import Position
 from runner.domain.ids import id_like, why_no_id
 from runner.manifest.cell_faults import is_sum
 from runner.manifest.column_map import IGNORE, JOINED, REST, ColumnMap, column_of, heading_key
-from runner.manifest.csv_reader import Record, records_of
+from runner.manifest.csv_reader import Record, records_of, shape_of
 from runner.manifest.problems import Findings, bare, shown
 from runner.manifest.size_limits import Limits
 
@@ -250,9 +250,6 @@ def _slug(text: str) -> str:
 
 
 def _shape(text: str) -> str:
-    """Return which kinds of characters an id has: `s010` and `s20` are of one shape.
-
-    In a text with a blank the words count too, because `Shot 1` and `Scene 1` are not alike.
-    """
-    digits = re.sub(r"\d+", "9", text.strip().casefold())
-    return digits if " " in digits else re.sub(r"[^\W\d_]+", "a", digits)
+    """Return the shape of an id; with a blank in it the words count too: `Shot 1` and `Scene 1` are not alike."""
+    text = text.strip()
+    return re.sub(r"\d+", "9", text.casefold()) if " " in text else shape_of(text)

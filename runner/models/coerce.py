@@ -103,9 +103,10 @@ class Reading:
         if may_be_text:
             return self._plain_text(node, shape, where)
         if not read:
-            is_list = node.at.cell and "array" in shape.kinds
-            hint = "; a list has a column for each of its parts: {0}.0, {0}.1".format(where.partition(".")[2])
-            return self._wrong_kind(node, shape, where, "text", hint if is_list else "")
+            name, is_list = where.partition(".")[2], "array" in shape.kinds
+            parts = [visible(f"{name}.{part}") for part in (("0", "1") if is_list else [*shape.fields][:2])]
+            hint = f"; a {'list' if is_list else 'mapping'} has a column for each of its parts: {', '.join(parts)}"
+            return self._wrong_kind(node, shape, where, "text", hint if node.at.cell and parts else "")
         if node.quoted:
             hint = "" if isinstance(read[0], ParseError) else "; remove the quotes"
             return self._wrong_kind(node, shape, where, "text (in quotes)", hint)

@@ -34,8 +34,10 @@ _CLOCK = re.compile(r"(?:0{1,2}:){1,2}([0-9]{1,2})", re.ASCII)
 _SHORTENED = re.compile(r"-?[0-9](?:[.,][0-9]+)?E\+[0-9]{2,3}", re.ASCII)
 _LOOSE_NUMBER = re.compile(r"[+-]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)([eE][+-]?[0-9]+)?", re.ASCII)
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_TRUE = frozenset({"true", "yes", "on", "y", "1"})
-_FALSE = frozenset({"false", "no", "off", "n", "0"})
+# What people and their tables write for the two, in the languages of Excel's booleans that are read.
+_TRUE_WORDS = "true yes on y 1 x checked ☑ ✓ ✔ ✅ ja wahr oui vrai sí verdadero sì vero"
+_FALSE_WORDS = "false no off n 0 unchecked ☐ ✗ ✘ ❌ nein falsch non faux falso"
+_TRUE, _FALSE = frozenset(_TRUE_WORDS.split()), frozenset(_FALSE_WORDS.split())
 
 
 def shown(value: JsonValue) -> str:

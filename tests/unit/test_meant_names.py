@@ -6,7 +6,10 @@ import pytest
 
 from runner.manifest.column_names import meant_column
 from runner.models.input_names import meant_input
+from runner.models.model import Model
 from runner.models.registry import Models
+from runner.models.schema_file import ModelFile, Schema
+from runner.system.canonical_json import JsonValue
 from runner.system.nearest_name import edits
 
 BUNDLED = Models.bundled()
@@ -48,6 +51,14 @@ def test_a_word_means_the_input_that_its_author_means(word: str, meant: str | No
     model = BUNDLED.find("pika/pikaframes")
     assert model is not None
     assert meant_input(word, model) == meant
+
+
+@pytest.mark.parametrize("word", ["Image", "First frame", "Start Image"])
+def test_one_picture_means_the_input_for_one_and_not_the_list(word: str) -> None:
+    pictures: JsonValue = {"type": "array", "items": {"type": "string"}}
+    schema: Schema = {"type": "object", "properties": {"images": pictures, "image_url": {"type": "string"}}}
+    model = Model.from_file(ModelFile("acme/dream", "dream.json", {}, None, schema))
+    assert meant_input(word, model) == "image_url"
 
 
 @pytest.mark.parametrize(

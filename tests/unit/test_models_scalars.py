@@ -129,6 +129,10 @@ def test_any_other_number_is_refused_with_what_to_write(text: str, nearest: str 
         ("1", "true"),
         ("no", "false"),
         ("Off", "false"),
+        ("☑", "true"),
+        ("oui", "true"),
+        ("Wahr", "true"),
+        ("nein", "false"),
         ("maybe", None),
     ],
 )
