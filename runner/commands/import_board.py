@@ -244,7 +244,8 @@ def _targets(sheet: Sheet, models: Sequence[Model], known: ColumnMap) -> list[tu
         targets[_place_of_ids(sheet, targets)] = "id"
     # A picture that is required is in a column of addresses, whatever its heading is.
     wanted = [target for target in _required(models) if target in media and target not in taken]
-    addresses = [n for n, target in enumerate(targets) if target == IGNORE and _are(sheet, n, _ADDRESS)]
+    unused = [n for n, target in enumerate(targets) if target == IGNORE and headings[n] and _cells(sheet, n)]
+    addresses = [place for place in unused if _are(sheet, place, _ADDRESS)]
     for place, target in zip(addresses, wanted, strict=False):
         targets[place] = target
     return [*zip(headings, targets, strict=True)]
@@ -340,7 +341,7 @@ def _are_valid(values: Sequence[str], model: Model, wanted: Input) -> bool:
         model.bind({wanted.name: Text(value, at)}, subject="", at=at, keys_at={})
         for value in (values if is_narrow else ())
     )
-    faults = (problem for bound in bodies for problem in bound.problems if subject in problem.subject)
+    faults = (problem for bound in bodies for problem in bound.problems if problem.subject.endswith(subject))
     return bool(is_narrow and values) and next(faults, None) is None
 
 
@@ -353,7 +354,7 @@ def _doubts_of_rows(
         if target == "id" and len(set(filter(None, cells))) < len([*filter(None, cells)]):
             advice = "if they start again in each scene, add a column that joins both, such as Sc1-010"
             yield _doubt(sheet, place, f"{shown(heading)} has ids that occur several times; {advice}")
-        elif target == "tags" and any(not cell and all(cells[:1]) for cell in cells):
+        elif target == "tags" and not sheet.name and all(cells[:1]) and not all(cells):
             advice = "merged cells are empty in a CSV, so fill them down if they were merged"
             yield _doubt(
                 sheet, place, f"{shown(heading)} is empty in {counted(cells.count(''), 'row')}; {advice}"

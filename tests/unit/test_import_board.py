@@ -87,9 +87,10 @@ def test_what_may_be_meant_otherwise_is_a_warning_at_its_heading(
 
 def test_a_picture_that_is_required_is_in_a_column_of_addresses(tmp_path: Path) -> None:
     links = "https://example.com/a.jpg"
-    found = meanings(tmp_path, "Shot,Files,More,Script", f"1,{links},{links},{links}")
+    found = meanings(tmp_path, "Shot,Poster,Files,More,Script", f"1,,{links},{links},{links}")
     assert found == {
         "Shot": "id",
+        "Poster": "ignore",
         "Files": "input keyFramesFirst",
         "More": "input keyFramesLast",
         "Script": "ignore",
