@@ -459,6 +459,31 @@ def test_a_word_that_is_less_like_a_field_is_an_input() -> None:
     assert "unknown field 'prompt'; a model's inputs go under inputs:" in problem
 
 
+def test_the_mistakes_of_several_shots_are_found_at_once() -> None:
+    shots = (
+        "  - id: s2\n    model:m\n  - {id: s3, notes: a: b}\n"
+        "  - id: s4\n    notes: 'don't'\n    tags: [a]\n  - id: s5\n    notes: \"open\n"
+        "  – id: s6\n  - id: s7\n   model: m\n  - id: s8\n    notes: fine\n"
+    )
+    places = [problem.split(": ")[0] for problem in told(HEAD + shots)]
+    assert places == ["8:11", "9:21", "11:17", "14:12", "15:3", "17:4"]
+
+
+def test_the_lines_of_a_shot_are_left_out_whole_where_its_last_line_is_the_mistake() -> None:
+    text = (
+        HEAD
+        + "  - id: s2\n  x\n    tags: [a]\n    notes: |\n      b\n# c\n      d\n"
+        + S2.replace("s2", "s3")
+    )
+    assert [problem.split(": ")[0] for problem in told(text)] == ["8:4"]
+
+
+def test_a_large_board_is_read_once_for_a_mistake() -> None:
+    text = HEAD + "".join(f"  - id: t{n}\n    model:m\n" for n in range(50_000))
+    with at_most(200):
+        assert len(told(text)) == 1
+
+
 def test_a_prompt_with_a_colon_is_not_a_mapping() -> None:
     text = "version: 1\nsequences:\n- {id: w, model: m, frames: [a, b], prompts: [Wide shot: he turns]}\n"
     (problem,) = told(text)
