@@ -155,7 +155,7 @@ LOOK_ALIKES = {
     ),
     "an accent in an id": (
         "  - id: scène-1\n    model: m\n",
-        "7:9: shot scène-1, id: 'scène-1' is not an id (it holds è",
+        "7:9: shot scène-1, id: 'scène-1' is not an id because of è",
     ),
 }
 
