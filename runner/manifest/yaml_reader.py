@@ -142,6 +142,8 @@ def _takes_in_fields(text: str, begin: int, end: int, column: int) -> bool:
     # A bare entry may go on as deep as its quote, so only its dash ends it; a quote before a field is not an entry.
     if own == len(before) and not (word and word[1] in FIELDS):
         own = before.rfind("-") if "-" in before else own - 1
+        if "-" in before and re.search(rf"[\r\n] {{{own}}}- ", text[begin:end]):
+            return True
     return any(len(found["indent"]) <= own for found in re.finditer(_SWALLOWED, text[begin:end]))
 
 

@@ -311,6 +311,7 @@ QUOTES = {
         P + "'70s look\n      seed: 7\n",
         '7:19: the quote that opens here is never closed; close it, or quote the whole text: promptText: "\'70s look"',
     ),
+    "in a list": ("    tags:\n      - 'a\n      - b'\n", f"8:9: {OPEN.format(9)}"),
     "before a key": ("  - 'id: s2\n    model: m\n" + S2 + "    notes: it's\n", f"7:5: {OPEN.format(11)}"),
     "before a key in braces": (
         "  - {'id: s2, model: m}\n  - {id: s3, notes: 'x'}\n",
