@@ -39,7 +39,7 @@ _PLAIN_WORDS = (
 _OPENERS = ("simple key", "quoted scalar", "flow sequence", "flow mapping")
 # Text that begins like this, or holds a colon and a blank, is syntax to YAML but prose to its author.
 _NEEDS_QUOTES = re.compile(r"[@`%*&!|>?]|[-,\]}](?:\s|$)|.*: |.*:$")
-_BLOCK_SIGN = re.compile(r"[|>][-+0-9]*\s*")
+_BLOCK_SIGN = re.compile(r"\A[|>][-+0-9]*\s*")
 _HALF = re.compile(r"(?<!\\)(?:\\\\)*\\u([dD][89abAB][0-9a-fA-F]{2})(?:\\u([dD][c-fC-F][0-9a-fA-F]{2}))?")
 
 

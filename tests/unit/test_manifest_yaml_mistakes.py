@@ -250,6 +250,7 @@ LAYOUT = {
         P + "|\n          A\n        b\n",
         "9:9: this line of a block text is indented less than its first line; indent it by 10 blanks",
     ),
+    "a text of bars after the bar": (P + "| A | b\n", 'this one: promptText: "A | b"'),
     "a text after the bar": (P + "| A hand\n", "7:21: text after '|' or '>' begins on the next line"),
     "an open list": ("      images: [a, b\n" + S2, "7:15: the list that opens with '[' is not closed"),
     "an open list before a field": (
