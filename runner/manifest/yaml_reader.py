@@ -320,7 +320,7 @@ class _Builder:
             advice = _quote_it("", self._text[begin : comment.end()].strip(), advice="quote the whole text")
             message = f"text after ' #' was dropped as a comment: {shown(comment[0].strip())}; {advice}"
             self._findings.warn(at, "", message)
-        if text[:1] in _CURLY and text[-1] in _CURLY:
+        if text[:1] in _CURLY and text[-1] in _CURLY and _CURLY.isdisjoint(text[1:-1]):
             advice = _quote_it("", text[1:-1].strip(), advice="to leave them out, write")
             message = f"{text[0]} and {text[-1]} are not quotes of YAML, and are sent with the text; {advice}"
             self._findings.warn(at, "", message)
