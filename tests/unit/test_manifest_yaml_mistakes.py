@@ -359,6 +359,7 @@ RIGHT = {
     "braces with empty values": "  - {id: s2, model: m, sweep: {}, inputs: {a: 'b', c: \"d\"  , e :  f}}\n",
     "JSON": '  - {"id":"s2","model":"m","inputs":{"a":"b","c":1}}\n',
     "prose in another script": P + "镜头：缓慢推进，特写\n",
+    "quoted words at both ends": P + "“Run!” she said, “now”\n",
     "an address": "      other: https://e.com/a:b#c\n",
     "a time and a ratio": "      size: 16:9\n      at: 12:30\n",
     "dashes and signs in a text": P + "a – b | c & d * e -- f ? g\n",
