@@ -30,6 +30,8 @@ _DECLARED = re.compile(r'"?sep=([,;\t|])"?(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
 # A header longer than this has too many columns anyway, and splitting all of it would waste memory.
 _HEADER = 100_000
 _SPREADSHEET_ROWS = 1_048_576
+# So many cells of one form are not by chance.
+_MANY = 3
 _QUOTED = re.compile(r'"[^"]*(?:""[^"]*)*"')
 _LINE_END = re.compile(r"\r\n?")
 # What people take for quotes of CSV, and how each of them ends.
@@ -183,11 +185,14 @@ class _Reader:
             # A blank row is skipped, but a spreadsheet counts it, and so does `number`.
             if not whole or whole.isspace():
                 continue
-            if '"' in whole and any(cell[0].isspace() and cell.lstrip()[:1] == '"' for cell in cells if cell):
+            is_spaced = '"' in whole and any(
+                cell[0].isspace() and cell.lstrip()[:1] == '"' for cell in cells if cell
+            )
+            if is_spaced:
                 cells = self._without_blanks(begin, line) or cells
-                reader = self._reader()
+                reader, whole = self._reader(), "".join(cells)
             if "\n" in whole or "\r" in whole:
-                self._check_swallowed(cells, line, f"row {number}")
+                self._check_swallowed(cells, line, f"row {number}", is_table_spaced=is_spaced)
             record = Record(number, line, tuple(cells))
             if GUARD in whole:
                 plain = tuple(map(unguard, cells))
@@ -218,10 +223,13 @@ class _Reader:
             self.end, self.lines = after
             return None
 
-    def _check_swallowed(self, cells: Sequence[str], line: int, subject: str) -> None:
+    def _check_swallowed(
+        self, cells: Sequence[str], line: int, subject: str, *, is_table_spaced: bool
+    ) -> None:
         """Report a quoted cell with rows in it: its quote was not closed, and the next one seemed to close it.
 
-        The first line of such a cell ends as its row does, and the last line begins as a row does.
+        The first line of such a cell ends as its row does, and the last line begins as a row does. With
+        `is_table_spaced` the table itself has blanks behind its separators.
         """
         for column, cell in enumerate(cells, 1):
             first, *others = (text.split(self.separator) for text in _LINE_END.sub("\n", cell).split("\n"))
@@ -231,10 +239,13 @@ class _Reader:
             found = [*others[-1][: column - 1], *first[len(first) - len(after) :]]
             pairs = list(zip(found, [*cells[: column - 1], *after], strict=True))
             # A blank follows the commas of prose, and is rare behind those of a table.
-            is_prose = any(part[:1].isspace() for part in [*found[1:], others[-1][column - 1]])
+            is_spaced = any(part[:1].isspace() for part in [*found[1:], others[-1][column - 1]])
             is_row = any(_is_same(*pair) for pair in pairs)
-            is_row |= not is_prose and any(_is_alike(*pair) for pair in pairs)
-            if is_row or (pairs and column > 1 and not is_prose and why_no_id(found[0]) is None):
+            if not is_spaced or is_table_spaced:
+                is_row |= any(_is_alike(*pair) for pair in pairs)
+                is_row |= len(pairs) >= _MANY and all(shape_of(part) == shape_of(own) for part, own in pairs)
+            first_cell = next(filter(None, found[: column - 1]), "")
+            if is_row or (not is_spaced and why_no_id(first_cell) is None):
                 opens = line + sum(map(line_breaks, cells[: column - 1]))
                 ends = opens + line_breaks(cell)
                 report = self.findings.error if is_row else self.findings.warn

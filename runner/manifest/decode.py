@@ -73,9 +73,10 @@ def decode(data: bytes, findings: Findings, limits: Limits) -> str:
         western = None if mark else _western(data)
         if western is None:
             name = "UTF-8" if codec == "utf-8" else "UTF-16"
-            message = f"byte {offset} is not {name}; save the file as UTF-8 (in a spreadsheet: CSV UTF-8)"
-            if not mark:
-                message += "; it may be in the encoding of a Mac, or of Windows outside Western Europe"
+            other = "" if mark else " but perhaps the encoding of a Mac, or of Windows outside Western Europe"
+            message = (
+                f"byte {offset} is not {name}{other}; save the file as UTF-8 (in a spreadsheet: CSV UTF-8)"
+            )
             findings.stop(line, "", message)
         text = western
         odd = sorted({char for char in text if not char.isascii()})

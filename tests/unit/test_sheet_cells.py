@@ -360,6 +360,8 @@ def test_a_swallowed_row_is_found_where_the_model_is_behind_the_prompt() -> None
         'A,m,"Hero enters, slowly,5,x\nB,m,a TV of 24",7,y',
         '1,m,Hero,5,"note\n2,m,he smiles,5,x\n3,m,he goes,5,y"',
         '1,m,"Hero enters,5,\n3A,m,a TV of 24",5,',
+        'A,m,"Hero enters,,\nB,n,a TV of 24",,',
+        '1, m, "Hero enters, 5, x\n2, n, a TV of 24", 5, y',
     ],
 )
 def test_a_swallowed_row_is_known_by_the_form_of_its_lines(rows: str) -> None:
