@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from runner.domain.errors import Position, Problem, Severity
 from runner.domain.shots import Fields, Items, Node, Text
 from runner.models.inputs import MISSING, Missing, Shape
-from runner.models.media_inputs import url_fault
+from runner.models.media_inputs import link_doubt, text_doubt, url_fault
 from runner.models.scalars import MOST_DIGITS, READERS, ParseError, choices, shown
 from runner.models.share_pages import share_page
 from runner.system.canonical_json import JsonValue
@@ -64,6 +64,11 @@ class Reading:
         """Add a problem and return `MISSING`, so that a reader can return that."""
         self.problems.append(Problem(at, self._about(where), message, allowed, nearest))
         return MISSING
+
+    def doubt(self, at: Position, where: str, message: str | None) -> None:
+        """Add a warning about a value that is valid, if there is a message."""
+        if message:
+            self.warnings.append(Problem(at, self._about(where), message, severity=Severity.WARNING))
 
     def _about(self, where: str) -> str:
         return f"{self.subject}, {where}" if self.subject else where
@@ -123,9 +128,10 @@ class Reading:
             fault = url_fault(node.text, allow_private=self.allow_private_media)
             if fault:
                 return self.complain(node.at, where, fault)
-            if page := share_page(node.text):
-                problem = Problem(node.at, self._about(where), page.message, severity=Severity.WARNING)
-                self.warnings.append(problem)
+            page = share_page(node.text)
+            self.doubt(node.at, where, page.message if page else link_doubt(node.text))
+        elif not (shape.media or shape.choices):
+            self.doubt(node.at, where, text_doubt(node.text, is_prompt=is_prompt(where)))
         return node.text
 
     def _entry(self, node: Fields, key: str, shape: Shape, where: str) -> JsonValue | Missing:
@@ -162,6 +168,12 @@ class Reading:
                 at = keys_at.get(name, node.at)
                 self.complain(at, f"inputs.{name}", "is given here and also as part of another input")
         return {name: _built(branch, keys_at, name) for name, branch in tree.items()}
+
+
+def is_prompt(name: str) -> bool:
+    """Return whether an input is called a prompt, as promptText is and negativePrompt is not."""
+    folded = name.casefold()
+    return "prompt" in folded and "negative" not in folded
 
 
 def _as_text(node: Node, shape: Shape) -> str:

@@ -18,6 +18,38 @@ from runner.models.schema_file import Schema
 from runner.system.hosts import LONGEST_HOST, host_fault, is_public_host, plain_host
 
 _MEDIA_WORDS = frozenset({"image", "video", "audio", "frame", "picture", "photo", "clip", "url", "uri"})
+_KINDS_OF_MEDIA = _MEDIA_WORDS - {"url", "uri"} | {"sound"}
+_PARTS_OF_MEDIA = frozenset(
+    {"tail", "reference", "ref", "input", "file", "mask", "path", "link", "source", "src"}
+)
+_HOOK_WORDS = frozenset({"webhook", "callback", "hook"})
+_LINK_TO_MEDIA = re.compile(
+    r"(?:an? |the )?(?:public |https )*(?:url|link)s? (?:of|to|for) [^.]*\b(?:image|video|audio|frame|picture|photo)",
+    re.IGNORECASE,
+)
+_TEXT_FILE = re.compile(r"@?\S+\.(?:txt|md|rtf|docx?|odt|pages|fdx)", re.IGNORECASE)
+_MEDIA_FILE = re.compile(
+    r"(?:[A-Z]:[\\/]|~/|file:|\\\\).*|/\S*/\S+|(?!https?://)\S+\.(?:"
+    r"png|jpe?g|webp|gif|bmp|tiff?|hei[cf]|avif|exr|psd|mp4|m4v|mov|webm|mkv|avi|mp3|wav|flac|ogg|m4a|aac)",
+    re.IGNORECASE,
+)
+_EMBEDDED = re.compile(r"data:[a-z]+/[a-z0-9.+-]+[;,]", re.IGNORECASE)
+_LONGEST_PATH = 1_000
+_AFTER_A_SENTENCE = (",", ".", ";", ":", ")", "]", "!", "…")
+_NO_WEB_PICTURE = (
+    ".heic",
+    ".heif",
+    ".psd",
+    ".psb",
+    ".exr",
+    ".dpx",
+    ".cr2",
+    ".nef",
+    ".dng",
+    ".ai",
+    ".svg",
+    ".pdf",
+)
 FORMS = ("allOf", "anyOf", "oneOf")
 """The keywords of JSON Schema that combine several schemas of one value."""
 
@@ -54,9 +86,12 @@ def is_media(name: str, schema: Schema) -> bool:
     """Return whether a property holds a media link, or a list or mapping of them.
 
     It holds one in three cases, if any of its forms is text without an enum. Its `format` mentions a uri, url, image,
-    video, audio or file. Or its default is an https URL. Or its name, or its title of at most two words, ends in image,
-    video, frame, url or the like, and none of its forms is a number. A file's own `media` list overrides this rule.
+    video, audio or file, or its description begins so. Or its default is an https URL. Or its name, or its title of at
+    most two words, ends in image, video, frame, url or the like, as does image_tail, and none of its forms is a number.
+    An address that the API calls, such as a webhook, is not media. A file's own `media` list overrides this rule.
     """
+    if is_hook(name):
+        return False
     scalars = list(_scalars(schema))
     texts = [each for each in scalars if _is_text(each) and each.keys().isdisjoint({"enum", "const"})]
     if not texts:
@@ -65,11 +100,20 @@ def is_media(name: str, schema: Schema) -> bool:
     first = default[0] if isinstance(default, list) and default else default
     if any(map(has_media_format, (schema, *texts))) or str(first).startswith("https://"):
         return True
+    if _LINK_TO_MEDIA.match(str(schema.get("description", ""))):
+        return True
     if not all(map(_is_text, scalars)):
         return False
     title = words_of(str(schema.get("title", "")))
-    ends = [*words_of(name)[-1:], *(title[-1:] if len(title) <= 2 else ())]
-    return not _MEDIA_WORDS.isdisjoint(ends)
+    words = words_of(name)
+    ends = [*words[-1:], *(title[-1:] if len(title) <= 2 else ())]
+    is_part = words[-1:] and words[-1] in _PARTS_OF_MEDIA and not _KINDS_OF_MEDIA.isdisjoint(words)
+    return bool(is_part) or not _MEDIA_WORDS.isdisjoint(ends)
+
+
+def is_hook(name: str) -> bool:
+    """Return whether a property is an address that the API calls when a job ends."""
+    return not _HOOK_WORDS.isdisjoint(words_of(name))
 
 
 def forms_of(schema: Schema, *keywords: str) -> list[Schema]:
@@ -100,8 +144,11 @@ def _types(schema: Schema) -> frozenset[str]:
 
 
 def has_media_format(schema: Schema) -> bool:
-    """Return whether the schema's `format` says that it is a link to media."""
-    return not (_MEDIA_WORDS | {"file"}).isdisjoint(words_of(str(schema.get("format", ""))))
+    """Return whether the schema's `format` or media type says that it is a link to media."""
+    # With an encoding, the text is the medium itself.
+    media_type = "" if "contentEncoding" in schema else str(schema.get("contentMediaType", ""))
+    words = words_of(f"{schema.get('format', '')} {media_type.partition('/')[0]}")
+    return not (_MEDIA_WORDS | {"file"}).isdisjoint(words)
 
 
 def frame_inputs(titles: Mapping[str, str]) -> tuple[str | None, str | None]:
@@ -144,6 +191,35 @@ def url_fault(url: str, *, allow_private: bool = False) -> str | None:
         return "the URL has a blank or a control character in it"
     origin = _ORIGIN.match(url)
     return _origin_fault(origin[0] if origin else "", allow_private=allow_private)
+
+
+def link_doubt(url: str) -> str | None:
+    """Return why a link that can be fetched is probably not the one that is meant, or None."""
+    last = url[-1]
+    if last in _AFTER_A_SENTENCE and not ("(" in url or "[" in url):
+        return f"ends in {last!r}, which is probably not a part of the address"
+    if "?" not in url and (last == "/" or url.count("/") == 2):
+        return "names no file; write the address of the file itself"
+    if url[-5:].lower().endswith(_NO_WEB_PICTURE):
+        return f"is a {url.rpartition('.')[2].upper()} file, which models seldom read; use JPEG, PNG or WebP"
+    return None
+
+
+def text_doubt(text: str, *, is_prompt: bool) -> str | None:
+    """Return why a text of an input that is not media is probably a file or an address instead, or None."""
+    if text[:5].lower() == "data:" and _EMBEDDED.match(text):
+        return f"holds embedded data, which few APIs take; {_UPLOAD}"
+    # Nearly all texts are sentences; only a path may have a blank in it.
+    if (" " in text and text[1:2] != ":") or len(text) > _LONGEST_PATH:
+        return None
+    if _TEXT_FILE.fullmatch(text) and not _ADDRESS.match(text):
+        name = shown(text.removeprefix("@"))
+        return f"{name} is the name of a file, and only the name is sent; in YAML write {{file: {name}}}"
+    if _MEDIA_FILE.fullmatch(text):
+        return f"{shown(text)} is a file on this machine, and only its name is sent; {_UPLOAD}"
+    if is_prompt and _ADDRESS.match(text):
+        return "is only an address, and no model reads what stands there; write the text itself"
+    return None
 
 
 def _fault_of_text(text: str) -> str | None:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from runner.domain.errors import Position, Problem
 from runner.domain.shots import Fields, Items, Node, Text
-from runner.models.coerce import Reading
+from runner.models.coerce import Reading, is_prompt
 from runner.models.fragments import with_fragments
 from runner.models.input_names import meant_input
 from runner.models.inputs import MISSING, Input, Missing, declared_kinds, inputs_of
@@ -98,6 +98,12 @@ class Model:
         """The input for a number that is called seed, if the model has one."""
         numbers = {"integer", "number"}
         return next((i for i in self.inputs if i.name.lower() == "seed" and i.type in numbers), None)
+
+    @cached_property
+    def prompt_input(self) -> Input | None:
+        """The first text input that is called a prompt, if the model has one."""
+        texts = (i for i in self.inputs if i.type == "string" and not (i.media or i.allowed))
+        return next((i for i in texts if is_prompt(i.name)), None)
 
     def bind(
         self,
@@ -237,6 +243,13 @@ def _value(
     value = reading.value(node, wanted.shape, where)
     if wanted.required and isinstance(value, str) and not value.strip():
         return reading.complain(node.at, where, "is empty, and the model requires it")
+    if (
+        isinstance(value, str)
+        and not value.strip()
+        and is_prompt(wanted.name)
+        and value not in wanted.allowed
+    ):
+        reading.doubt(node.at, where, "is empty, and the take is paid for without a prompt")
     return value
 
 

@@ -683,3 +683,22 @@ def test_a_share_page_is_a_warning_at_each_of_its_places() -> None:
         (warning,) = bound.warnings
         assert (bound.problems, warning.at, warning.severity) == ((), VALUE_AT, Severity.WARNING)
         assert "https://drive.google.com/uc?export=download&id=1AbC" in warning.message
+
+
+@pytest.mark.parametrize("written", ["", "  "])
+def test_an_empty_prompt_is_a_warning(written: str) -> None:
+    bound = bind(
+        made({"prompt": LINK, "negative_prompt": LINK}),
+        dict.fromkeys(("prompt", "negative_prompt"), text(written, quoted=True)),
+    )
+    assert [(warning.subject, warning.at) for warning in bound.warnings] == [
+        ("shot s010, inputs.prompt", VALUE_AT)
+    ]
+
+
+def test_an_address_that_the_api_calls_is_not_media() -> None:
+    bound = bind(
+        made({"webhook_url": {"type": "string", "format": "uri"}}),
+        {"webhook_url": text("http://example.com/done")},
+    )
+    assert (bound.problems, bound.warnings) == ((), ())
