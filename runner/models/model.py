@@ -184,7 +184,9 @@ class Model:
     @cached_property
     def frames(self) -> tuple[str | None, str | None]:
         """The inputs that are the first and the last frame."""
-        return frame_inputs({wanted.name: wanted.title for wanted in self.inputs if wanted.media})
+        # Where one input takes one picture and another several, a frame is meant for the first.
+        links = sorted((each for each in self.inputs if each.media), key=lambda each: each.type == "array")
+        return frame_inputs({each.name: each.title for each in links})
 
     def _unknown(
         self, nodes: Mapping[str, Node], reading: Reading, keys_at: Mapping[str, Position]

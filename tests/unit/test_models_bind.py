@@ -702,3 +702,30 @@ def test_an_address_that_the_api_calls_is_not_media() -> None:
         {"webhook_url": text("http://example.com/done")},
     )
     assert (bound.problems, bound.warnings) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("choices", "written", "nearest"),
+    [
+        (["5", "10"], "5s", "5"),
+        (["5", "10"], "0:05", "5"),
+        (["5", "10"], "15", None),
+        (["4s", "8s"], "8", "8s"),
+        (["4s", "8s"], "8 sec", "8s"),
+        (["16:9", "9:16"], "16:09:00", "16:9"),
+        (["16:9", "9:16"], "0.672916667", "16:9"),
+        (["16:9", "9:16"], "0.5", None),
+    ],
+)
+def test_a_choice_in_another_spelling_is_proposed(
+    choices: list[str], written: str, nearest: str | None
+) -> None:
+    model = made({"a": {"type": "string", "enum": list[JsonValue](choices)}})
+    problem = only_problem(model, {"a": text(written)})
+    assert problem.nearest == nearest
+    assert ("a spreadsheet made a time of it" in problem.message) == (nearest == "16:9")
+
+
+def test_a_frame_is_the_input_of_one_picture_before_that_of_several() -> None:
+    model = made({"images": {"type": "array", "items": LINK}, "image_url": LINK})
+    assert model.frames == ("image_url", None)
