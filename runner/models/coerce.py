@@ -65,10 +65,9 @@ class Reading:
         self.problems.append(Problem(at, self._about(where), message, allowed, nearest))
         return MISSING
 
-    def doubt(self, at: Position, where: str, message: str | None) -> None:
-        """Add a warning about a value that is valid, if there is a message."""
-        if message:
-            self.warnings.append(Problem(at, self._about(where), message, severity=Severity.WARNING))
+    def doubt(self, at: Position, where: str, message: str) -> None:
+        """Add a warning about a value that is valid."""
+        self.warnings.append(Problem(at, self._about(where), message, severity=Severity.WARNING))
 
     def _about(self, where: str) -> str:
         return f"{self.subject}, {where}" if self.subject else where
@@ -129,9 +128,15 @@ class Reading:
             if fault:
                 return self.complain(node.at, where, fault)
             page = share_page(node.text)
-            self.doubt(node.at, where, page.message if page else link_doubt(node.text))
-        elif not (shape.media or shape.choices):
-            self.doubt(node.at, where, text_doubt(node.text, is_prompt=is_prompt(where)))
+            if told := page.message if page else link_doubt(node.text):
+                self.doubt(node.at, where, told)
+        # Nearly all texts are sentences; only a path that begins with a drive may have a blank in it.
+        elif (
+            (" " not in node.text or node.text[1:2] == ":")
+            and not (shape.media or shape.choices)
+            and (told := text_doubt(node.text, is_prompt=is_prompt(where)))
+        ):
+            self.doubt(node.at, where, told)
         return node.text
 
     def _entry(self, node: Fields, key: str, shape: Shape, where: str) -> JsonValue | Missing:

@@ -36,6 +36,7 @@ _MEDIA_FILE = re.compile(
 _EMBEDDED = re.compile(r"data:[a-z]+/[a-z0-9.+-]+[;,]", re.IGNORECASE)
 _LONGEST_PATH = 1_000
 _AFTER_A_SENTENCE = (",", ".", ";", ":", ")", "]", "!", "…")
+_WEB_PICTURE = (".jpg", ".png", ".jpeg", ".webp")
 _NO_WEB_PICTURE = (
     ".heic",
     ".heif",
@@ -195,6 +196,8 @@ def url_fault(url: str, *, allow_private: bool = False) -> str | None:
 
 def link_doubt(url: str) -> str | None:
     """Return why a link that can be fetched is probably not the one that is meant, or None."""
+    if url.endswith(_WEB_PICTURE):
+        return None
     last = url[-1]
     if last in _AFTER_A_SENTENCE and not ("(" in url or "[" in url):
         return f"ends in {last!r}, which is probably not a part of the address"
@@ -206,11 +209,10 @@ def link_doubt(url: str) -> str | None:
 
 
 def text_doubt(text: str, *, is_prompt: bool) -> str | None:
-    """Return why a text of an input that is not media is probably a file or an address instead, or None."""
-    if text[:5].lower() == "data:" and _EMBEDDED.match(text):
+    """Return why a word of an input that is not media is probably a file or an address instead, or None."""
+    if _EMBEDDED.match(text):
         return f"holds embedded data, which few APIs take; {_UPLOAD}"
-    # Nearly all texts are sentences; only a path may have a blank in it.
-    if (" " in text and text[1:2] != ":") or len(text) > _LONGEST_PATH:
+    if len(text) > _LONGEST_PATH:
         return None
     if _TEXT_FILE.fullmatch(text) and not _ADDRESS.match(text):
         name = shown(text.removeprefix("@"))

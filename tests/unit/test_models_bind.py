@@ -696,6 +696,14 @@ def test_an_empty_prompt_is_a_warning(written: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("written", "count"), [("a.png", 1), ("C:/my board/a.png", 1), ("A hand opens a.png", 0)]
+)
+def test_a_path_in_a_text_input_is_a_warning(written: str, count: int) -> None:
+    bound = bind(made({"background": LINK}), {"background": text(written)})
+    assert (bound.problems, len(bound.warnings)) == ((), count)
+
+
 def test_an_address_that_the_api_calls_is_not_media() -> None:
     bound = bind(
         made({"webhook_url": {"type": "string", "format": "uri"}}),
