@@ -29,7 +29,7 @@ _LINK_TO_MEDIA = re.compile(
 )
 _TEXT_FILE = re.compile(r"@?\S+\.(?:txt|md|rtf|docx?|odt|pages|fdx)", re.IGNORECASE)
 _MEDIA_FILE = re.compile(
-    r"(?:[A-Z]:[\\/]|~/|file:|\\\\).*|/\S*/\S+|(?!https?://)\S+\.(?:"
+    r"(?:[A-Z]:[\\/]|~/|file:|\\\\).*|/(?:home|Users|Volumes|mnt|media|tmp|var|opt|private)/\S+|(?!https?://)\S+\.(?:"
     r"png|jpe?g|webp|gif|bmp|tiff?|hei[cf]|avif|exr|psd|mp4|m4v|mov|webm|mkv|avi|mp3|wav|flac|ogg|m4a|aac)",
     re.IGNORECASE,
 )

@@ -252,6 +252,7 @@ def test_what_only_sounds_like_media_is_not(name: str, schema: Schema) -> None:
         ("frames/a.png", "is a file on this machine"),
         ("C:\\My Board\\a.png", "is a file on this machine"),
         ("file:///a", "is a file on this machine"),
+        ("/Users/me/a", "is a file on this machine"),
         ("~/a", "is a file on this machine"),
         ("data:image/png;base64,AAAA", "embedded data"),
         ("prompts/010.txt", "write {file: prompts/010.txt}"),
@@ -263,7 +264,7 @@ def test_a_text_that_is_a_file_or_an_address_is_doubted(text: str, doubt: str) -
     assert doubt in (text_doubt(text, is_prompt=True) or "")
 
 
-@pytest.mark.parametrize("text", ["A cat", "16:9", "and/or", "/imagine", "C:1", "v2.1", ""])
+@pytest.mark.parametrize("text", ["A cat", "16:9", "and/or", "/imagine", "/9j/4AAQSk", "C:1", "v2.1", ""])
 def test_any_other_text_is_not_doubted(text: str) -> None:
     assert text_doubt(text, is_prompt=True) is None
 
