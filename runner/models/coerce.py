@@ -13,9 +13,10 @@ from typing import Final, TypeAlias
 from runner.domain.errors import Position, Problem, Severity
 from runner.domain.shots import Fields, Items, Node, Text
 from runner.models.inputs import MISSING, Missing, Shape
-from runner.models.media_inputs import link_doubt, text_doubt, url_fault
+from runner.models.media_inputs import url_fault
 from runner.models.scalars import MOST_DIGITS, READERS, ParseError, choices, shown
 from runner.models.share_pages import share_page
+from runner.models.value_doubts import is_prompt, link_doubt, text_doubt
 from runner.system.canonical_json import JsonValue
 from runner.system.escapes import visible
 from runner.system.nearest_name import Speller
@@ -173,12 +174,6 @@ class Reading:
                 at = keys_at.get(name, node.at)
                 self.complain(at, f"inputs.{name}", "is given here and also as part of another input")
         return {name: _built(branch, keys_at, name) for name, branch in tree.items()}
-
-
-def is_prompt(name: str) -> bool:
-    """Return whether an input is called a prompt, as promptText is and negativePrompt is not."""
-    folded = name.casefold()
-    return "prompt" in folded and "negative" not in folded
 
 
 def _as_text(node: Node, shape: Shape) -> str:

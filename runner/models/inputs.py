@@ -139,8 +139,7 @@ def inputs_of(schema: Schema, *, media: Collection[str] | None) -> tuple[Input, 
     for name, given in mapping(schema.get("properties")).items():
         prop = mapping(given)
         is_link = is_media(name, prop) if media is None else name in media
-        by_name = media is None
-        shape = shape_of(given, media=_linked(name, is_link=is_link, by_name=by_name), by_name=by_name)
+        shape = shape_of(given, media=_linked(name, is_link=is_link), by_name=media is None)
         described = Input(
             name=name,
             title=str(prop.get("title", "")),
@@ -159,9 +158,9 @@ def inputs_of(schema: Schema, *, media: Collection[str] | None) -> tuple[Input, 
     return tuple(inputs)
 
 
-def _linked(name: str, *, is_link: bool, by_name: bool) -> bool | None:
+def _linked(name: str, *, is_link: bool) -> bool | None:
     """Return what overrides a property's format: true for a link, false for an address that the API calls."""
-    return True if is_link else False if by_name and is_hook(name) else None
+    return True if is_link else False if is_hook(name) else None
 
 
 def _allowed(schema: Schema) -> tuple[JsonValue, ...]:
@@ -241,7 +240,7 @@ def _own_shape(schema: Schema, *, is_link: bool, handed_on: bool | None, by_name
     fields = {
         name: shape_of(
             given,
-            media=_linked(name, is_link=by_name and is_media(name, mapping(given)), by_name=by_name),
+            media=_linked(name, is_link=by_name and is_media(name, mapping(given))),
             by_name=by_name,
         )
         for name, given in mapping(properties).items()

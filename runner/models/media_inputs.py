@@ -27,36 +27,12 @@ _LINK_TO_MEDIA = re.compile(
     r"(?:an? |the )?(?:public |https )*(?:url|link)s? (?:of|to|for) [^.]*\b(?:image|video|audio|frame|picture|photo)",
     re.IGNORECASE,
 )
-_TEXT_FILE = re.compile(r"@?\S+\.(?:txt|md|rtf|docx?|odt|pages|fdx)", re.IGNORECASE)
-_MEDIA_FILE = re.compile(
-    r"(?:[A-Z]:[\\/]|~/|file:|\\\\).*|/(?:home|Users|Volumes|mnt|media|tmp|var|opt|private)/\S+|(?!https?://)\S+\.(?:"
-    r"png|jpe?g|webp|gif|bmp|tiff?|hei[cf]|avif|exr|psd|mp4|m4v|mov|webm|mkv|avi|mp3|wav|flac|ogg|m4a|aac)",
-    re.IGNORECASE,
-)
-_EMBEDDED = re.compile(r"data:[a-z]+/[a-z0-9.+-]+[;,]", re.IGNORECASE)
-_LONGEST_PATH = 1_000
-_AFTER_A_SENTENCE = (",", ".", ";", ":", ")", "]", "!", "…")
-_WEB_PICTURE = (".jpg", ".png", ".jpeg", ".webp")
-_NO_WEB_PICTURE = (
-    ".heic",
-    ".heif",
-    ".psd",
-    ".psb",
-    ".exr",
-    ".dpx",
-    ".cr2",
-    ".nef",
-    ".dng",
-    ".ai",
-    ".svg",
-    ".pdf",
-)
 FORMS = ("allOf", "anyOf", "oneOf")
 """The keywords of JSON Schema that combine several schemas of one value."""
 
 _CONTAINERS = frozenset({"array", "null", "object"})
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?=:)")
-_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _SECOND = re.compile(r"[\s,;|]https?://", re.IGNORECASE)
 _CLOSERS = {
     "(": r"\)",
@@ -80,7 +56,7 @@ _PLAIN_WORDS = frozenset({"image", "picture", "photo", "frame", "input", "source
 _ORIGIN = re.compile(r"[^/?#]*(?://[^/?#]*)?")
 _LIKE_A_HOST = re.compile(r"(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}(?::\d+)?/")
 _ADVICE = "the API fetches media itself, from public https URLs only"
-_UPLOAD = "put the file on a public https host that asks for no login, and write its address"
+UPLOAD = "put the file on a public https host that asks for no login, and write its address"
 
 
 def is_media(name: str, schema: Schema) -> bool:
@@ -185,53 +161,23 @@ def url_fault(url: str, *, allow_private: bool = False) -> str | None:
     if name and is_local_file(url):
         # A forgotten scheme is not the same mistake as a file, but it looks the same here.
         web = "; if it is on the web, begin it with https://" if _LIKE_A_HOST.match(url) else ""
-        return f"{shown(name)} is a file on this machine, and {_ADVICE}; {_UPLOAD}{web}"
+        return f"{shown(name)} is a file on this machine, and {_ADVICE}; {UPLOAD}{web}"
     if url[:5].lower() == "data:":
-        return f"embedded data is not taken: {_ADVICE}; {_UPLOAD}"
+        return f"embedded data is not taken: {_ADVICE}; {UPLOAD}"
     if not url.isprintable() or " " in url:
         return "the URL has a blank or a control character in it"
     origin = _ORIGIN.match(url)
     return _origin_fault(origin[0] if origin else "", allow_private=allow_private)
 
 
-def link_doubt(url: str) -> str | None:
-    """Return why a link that can be fetched is probably not the one that is meant, or None."""
-    if url.endswith(_WEB_PICTURE):
-        return None
-    last = url[-1]
-    if last in _AFTER_A_SENTENCE and not ("(" in url or "[" in url):
-        return f"ends in {last!r}, which is probably not a part of the address"
-    if "?" not in url and (last == "/" or url.count("/") == 2):
-        return "names no file; write the address of the file itself"
-    if url[-5:].lower().endswith(_NO_WEB_PICTURE):
-        return f"is a {url.rpartition('.')[2].upper()} file, which models seldom read; use JPEG, PNG or WebP"
-    return None
-
-
-def text_doubt(text: str, *, is_prompt: bool) -> str | None:
-    """Return why a word of an input that is not media is probably a file or an address instead, or None."""
-    if _EMBEDDED.match(text):
-        return f"holds embedded data, which few APIs take; {_UPLOAD}"
-    if len(text) > _LONGEST_PATH:
-        return None
-    if _TEXT_FILE.fullmatch(text) and not _ADDRESS.match(text):
-        name = shown(text.removeprefix("@"))
-        return f"{name} is the name of a file, and only the name is sent; in YAML write {{file: {name}}}"
-    if _MEDIA_FILE.fullmatch(text):
-        return f"{shown(text)} is a file on this machine, and only its name is sent; {_UPLOAD}"
-    if is_prompt and _ADDRESS.match(text):
-        return "is only an address, and no model reads what stands there; write the text itself"
-    return None
-
-
 def _fault_of_text(text: str) -> str | None:
     """Return why a text is not one address: it holds two, it is a cell's formula or error, or it wraps an address."""
-    if _ADDRESS.match(text):
+    if ADDRESS.match(text):
         second = _SECOND.search(text) if "://" in text[8:] else None
         # An address may hold another one in its path or query, as those of image proxies do.
         is_list = second and text.count("://", 0, second.start()) == 1
         return "holds more than one address; write one here" if is_list else None
-    if (found := _ADDRESS.search(text)) and text[:5].lower() != "data:":
+    if (found := ADDRESS.search(text)) and text[:5].lower() != "data:":
         opener = text[found.start() - 1]
         if opener in _CLOSERS or opener.isspace() or not opener.isprintable():
             # Behind a word without brackets, the address ends at the next blank.

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from runner.domain.errors import Position, Problem
 from runner.domain.shots import Fields, Items, Node, Text
-from runner.models.coerce import Reading, is_prompt
+from runner.models.coerce import Reading
 from runner.models.fragments import with_fragments
 from runner.models.input_names import meant_input
 from runner.models.inputs import MISSING, Input, Missing, declared_kinds, inputs_of
@@ -26,6 +26,7 @@ from runner.models.scalars import shown
 from runner.models.schema_file import ModelFile, Schema, mapping, unusable
 from runner.models.set_aside import undescribed, without_unusable_patterns
 from runner.models.validate import BodyCheck
+from runner.models.value_doubts import is_prompt
 from runner.system.canonical_json import JsonValue, canonical_json
 from runner.system.escapes import visible
 

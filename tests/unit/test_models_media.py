@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from runner.models.media_inputs import frame_inputs, is_media, link_doubt, text_doubt, url_fault
+from runner.models.media_inputs import frame_inputs, is_media, url_fault
 from runner.models.schema_file import Schema
+from runner.models.value_doubts import link_doubt, text_doubt
 
 PUBLIC = [
     "https://example.com/a.jpg",
