@@ -16,6 +16,7 @@ from runner.models.inputs import MISSING, Missing, Shape
 from runner.models.media_inputs import url_fault
 from runner.models.scalars import MOST_DIGITS, READERS, ParseError, choices, shown
 from runner.models.share_pages import share_page
+from runner.models.value_doubts import is_prompt, link_doubt, text_doubt
 from runner.system.canonical_json import JsonValue
 from runner.system.escapes import visible
 from runner.system.nearest_name import Speller
@@ -64,6 +65,10 @@ class Reading:
         """Add a problem and return `MISSING`, so that a reader can return that."""
         self.problems.append(Problem(at, self._about(where), message, allowed, nearest))
         return MISSING
+
+    def doubt(self, at: Position, where: str, message: str) -> None:
+        """Add a warning about a value that is valid."""
+        self.warnings.append(Problem(at, self._about(where), message, severity=Severity.WARNING))
 
     def _about(self, where: str) -> str:
         return f"{self.subject}, {where}" if self.subject else where
@@ -124,9 +129,16 @@ class Reading:
             fault = url_fault(node.text, allow_private=self.allow_private_media)
             if fault:
                 return self.complain(node.at, where, fault)
-            if page := share_page(node.text):
-                problem = Problem(node.at, self._about(where), page.message, severity=Severity.WARNING)
-                self.warnings.append(problem)
+            page = share_page(node.text)
+            if told := page.message if page else link_doubt(node.text):
+                self.doubt(node.at, where, told)
+        # Nearly all texts are sentences; only a path that begins with a drive may have a blank in it.
+        elif (
+            (" " not in node.text or node.text[1:2] == ":")
+            and not (shape.media or shape.choices)
+            and (told := text_doubt(node.text, is_prompt=is_prompt(where)))
+        ):
+            self.doubt(node.at, where, told)
         return node.text
 
     def _entry(self, node: Fields, key: str, shape: Shape, where: str) -> JsonValue | Missing:

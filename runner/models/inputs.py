@@ -14,7 +14,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from runner.models.media_inputs import FORMS, forms_of, has_media_format, is_media
+from runner.models.media_inputs import FORMS, forms_of, has_media_format, is_hook, is_media
 from runner.models.schema_file import Schema, mapping
 from runner.system.canonical_json import JsonValue
 
@@ -139,7 +139,7 @@ def inputs_of(schema: Schema, *, media: Collection[str] | None) -> tuple[Input, 
     for name, given in mapping(schema.get("properties")).items():
         prop = mapping(given)
         is_link = is_media(name, prop) if media is None else name in media
-        shape = shape_of(given, media=is_link or None, by_name=media is None)
+        shape = shape_of(given, media=_linked(name, is_link=is_link), by_name=media is None)
         described = Input(
             name=name,
             title=str(prop.get("title", "")),
@@ -156,6 +156,11 @@ def inputs_of(schema: Schema, *, media: Collection[str] | None) -> tuple[Input, 
         )
         inputs.append(described)
     return tuple(inputs)
+
+
+def _linked(name: str, *, is_link: bool) -> bool | None:
+    """Return what overrides a property's format: true for a link, false for an address that the API calls."""
+    return True if is_link else False if is_hook(name) else None
 
 
 def _allowed(schema: Schema) -> tuple[JsonValue, ...]:
@@ -233,7 +238,11 @@ def _own_shape(schema: Schema, *, is_link: bool, handed_on: bool | None, by_name
     kinds = _kinds(schema)
     properties, items, prefix = schema.get("properties"), schema.get("items"), schema.get("prefixItems")
     fields = {
-        name: shape_of(given, media=(by_name and is_media(name, mapping(given))) or None, by_name=by_name)
+        name: shape_of(
+            given,
+            media=_linked(name, is_link=by_name and is_media(name, mapping(given))),
+            by_name=by_name,
+        )
         for name, given in mapping(properties).items()
     }
     closed = isinstance(properties, dict) and "patternProperties" not in schema

@@ -689,3 +689,57 @@ def test_a_share_page_is_a_warning_at_each_of_its_places() -> None:
         (warning,) = bound.warnings
         assert (bound.problems, warning.at, warning.severity) == ((), VALUE_AT, Severity.WARNING)
         assert "https://drive.google.com/uc?export=download&id=1AbC" in warning.message
+
+
+@pytest.mark.parametrize("written", ["", "  "])
+def test_an_empty_prompt_is_a_warning(written: str) -> None:
+    bound = bind(
+        made({"prompt": LINK, "negative_prompt": LINK}),
+        dict.fromkeys(("prompt", "negative_prompt"), text(written, quoted=True)),
+    )
+    assert [(warning.subject, warning.at) for warning in bound.warnings] == [
+        ("shot s010, inputs.prompt", VALUE_AT)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "count"), [("a.png", 1), ("C:/my board/a.png", 1), ("A hand opens a.png", 0)]
+)
+def test_a_path_in_a_text_input_is_a_warning(written: str, count: int) -> None:
+    bound = bind(made({"background": LINK}), {"background": text(written)})
+    assert (bound.problems, len(bound.warnings)) == ((), count)
+
+
+def test_an_address_that_the_api_calls_is_not_media() -> None:
+    bound = bind(
+        made({"webhook_url": {"type": "string", "format": "uri"}}),
+        {"webhook_url": text("http://example.com/done")},
+    )
+    assert (bound.problems, bound.warnings) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("choices", "written", "nearest"),
+    [
+        (["5", "10"], "5s", "5"),
+        (["5", "10"], "0:05", "5"),
+        (["5", "10"], "15", None),
+        (["4s", "8s"], "8", "8s"),
+        (["4s", "8s"], "8 sec", "8s"),
+        (["16:9", "9:16"], "16:09:00", "16:9"),
+        (["16:9", "9:16"], "0.672916667", "16:9"),
+        (["16:9", "9:16"], "0.5", None),
+    ],
+)
+def test_a_choice_in_another_spelling_is_proposed(
+    choices: list[str], written: str, nearest: str | None
+) -> None:
+    model = made({"a": {"type": "string", "enum": list[JsonValue](choices)}})
+    problem = only_problem(model, {"a": text(written)})
+    assert problem.nearest == nearest
+    assert ("a spreadsheet made a time of it" in problem.message) == (nearest == "16:9")
+
+
+def test_a_frame_is_the_input_of_one_picture_before_that_of_several() -> None:
+    model = made({"images": {"type": "array", "items": LINK}, "image_url": LINK})
+    assert model.frames == ("image_url", None)
