@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _EACH_BY_ITSELF = frozenset({"type", "properties", "required", "additionalProperties"})
 # These depend on which inputs the other keywords have seen, so that a body cannot be checked in parts.
 _TOGETHER = frozenset({"patternProperties", "unevaluatedProperties"})
+_NAMED = ("properties", "patternProperties", "additionalProperties")
 _LENGTHS, _VALUES = ("minLength", "maxLength"), ("minimum", "maximum")
 
 
@@ -171,11 +172,11 @@ def _repeats(wanted: JsonValue, value: JsonValue) -> bool:
 
 
 def _is_about_all(error: ValidationError) -> bool:
-    """Return whether other inputs decide as well: what a schema says of one input alone is below its `properties`."""
+    """Return whether other inputs decide as well: what a schema says of one input alone is below a word of `_NAMED`."""
     steps = list(error.absolute_schema_path)
     while steps[:1] == ["allOf"]:
         del steps[:2]
-    return steps[:1] != ["properties"]
+    return not steps or steps[0] not in _NAMED
 
 
 def _is_valid(validator: Validator, value: JsonValue | Mapping[str, JsonValue]) -> bool:
