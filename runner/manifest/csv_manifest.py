@@ -138,7 +138,7 @@ def _shots_of(
             headings.append(record)
         elif filled and is_sum(cells, id_at=places["id"]):
             sums.append(record)
-        elif has_returns and any("\r" in cell for cell in cells):
+        elif has_returns and "\r" in "".join(cells):
             # The same board, saved by another program, asks for the same takes.
             shots.append(replace(record, cells=tuple(_LINE_END.sub("\n", cell) for cell in cells)))
         else:
@@ -297,13 +297,14 @@ class _RowReader:
             else [
                 (path, column, text)
                 for path, column, text in cells
-                if text.text[:1] in SUSPECT_LETTERS
+                if (cell := text.text)[:1] in SUSPECT_LETTERS
                 or (
-                    text.text.rfind("://") > 5
-                    if column.kind is _OTHER
-                    else column.kind is _PROMPT and len(text.text) < 12
+                    cell.rfind("://") > 5
+                    if (kind := column.kind) is _OTHER
+                    else len(cell) < 12
+                    if kind is _PROMPT
+                    else "E" in cell
                 )
-                or (column.kind is _SEED and "E" in text.text)
             ]
         )
         reported = self._reported(record, suspects, Row(Fields(items, at), at)) if suspects else _NOTHING

@@ -153,9 +153,7 @@ class Model:
                     typed[key] = value
             elif node is None:
                 valid.add(name)
-        self._validate(body, nodes, reading, at, valid=valid, keys_at=keys_at, is_partial=bool(reported))
-        if not reading.problems:
-            # A text may have been read again.
+        if self._validate(body, nodes, reading, at, valid=valid, keys_at=keys_at, is_partial=bool(reported)):
             typed = {key: body[key[0]] for key in typed}
         if not reading.problems:
             if len(self._typed) > _MOST_TYPED:
@@ -242,11 +240,13 @@ class Model:
         valid: Collection[str],
         keys_at: Mapping[str, Position],
         is_partial: bool,
-    ) -> None:
-        incomplete = is_partial or bool(reading.problems)
+    ) -> bool:
+        """Report what is wrong with a body, and return whether a value in it may have changed because of that."""
         complaints = self._check.complaints(body, valid=valid)
-        if complaints:
-            complaints = self._reconsidered(body, complaints, nodes, reading, at, is_complete=not incomplete)
+        if not complaints:
+            return False
+        incomplete = is_partial or bool(reading.problems)
+        complaints = self._reconsidered(body, complaints, nodes, reading, at, is_complete=not incomplete)
         for found in complaints:
             # A rule over the whole body is not useful while parts of it are missing for other reasons. What the model
             # always requires is one of these reasons; what it requires beside another input is not reported yet.
@@ -257,6 +257,7 @@ class Model:
                 found.path, nodes, at.below(keys_at.get(str(found.path[0])) if found.path else None)
             )
             reading.complain(place, where, found.message, found.allowed, found.nearest)
+        return True
 
     def _reconsidered(
         self,

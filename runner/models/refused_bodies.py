@@ -21,15 +21,16 @@ from runner.system.canonical_json import JsonValue
 def other_readings(
     body: Schema, inputs: Mapping[str, Input], nodes: Mapping[str, Node], *, schema: Schema, check: BodyCheck
 ) -> dict[str, JsonValue]:
-    """Return another value for each bare text that the schema of its input refuses as it was read, but not otherwise."""
-    read = {}
+    """Return another value for each bare text that its schema accepts only in another reading than the first."""
+    read: dict[str, JsonValue] = {}
     properties = mapping(schema["properties"])
     for name in body.keys() & inputs.keys() & nodes.keys():
         node = nodes[name]
         if not isinstance(node, Text) or node.quoted or check.accepts(name, body[name]):
             continue
-        meanings = _meanings(node.text, inputs[name], mapping(properties.get(name)))
-        read |= {name: value for value in meanings if check.accepts(name, value)}
+        for value in _meanings(node.text, inputs[name], mapping(properties.get(name))):
+            if check.accepts(name, value):
+                read[name] = value
     return read
 
 
