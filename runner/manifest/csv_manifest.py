@@ -297,14 +297,13 @@ class _RowReader:
             else [
                 (path, column, text)
                 for path, column, text in cells
-                if (cell := text.text)[:1] in SUSPECT_LETTERS
+                if text.text[:1] in SUSPECT_LETTERS
                 or (
-                    cell.rfind("://") > 5
-                    if (kind := column.kind) is _OTHER
-                    else len(cell) < 12
-                    if kind is _PROMPT
-                    else "E" in cell
+                    text.text.rfind("://") > 5
+                    if column.kind is _OTHER
+                    else column.kind is _PROMPT and len(text.text) < 12
                 )
+                or (column.kind is _SEED and "E" in text.text)
             ]
         )
         reported = self._reported(record, suspects, Row(Fields(items, at), at)) if suspects else _NOTHING

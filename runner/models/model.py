@@ -132,7 +132,7 @@ class Model:
         valid: set[str] = set()
         typed: dict[_Written, JsonValue] = {}
         for wanted in all_inputs:
-            name, node = wanted.name, nodes.get(wanted.name)
+            name, node, key = wanted.name, nodes.get(wanted.name), None
             if isinstance(node, Text):
                 key = name, node.text, node.quoted, allow_private_media
                 if key in self._typed:
@@ -140,22 +140,20 @@ class Model:
                     valid.add(name)
                     continue
             # A misspelled name is one mistake, and not both an unknown input and a missing one.
-            if node is None and name in meant:
+            elif node is None and name in meant:
                 continue
-            doubts = len(reading.warnings)
             value = _value(wanted, node, reading, at, keys_at)
             if value is MISSING:
                 continue
             body[name] = value
-            if isinstance(node, Text):
-                # A text that is warned of is read each time, so that each of its places is named.
-                if len(reading.warnings) == doubts:
-                    typed[key] = value
+            if key:
+                typed[key] = value
             elif node is None:
                 valid.add(name)
         if self._validate(body, nodes, reading, at, valid=valid, keys_at=keys_at, is_partial=bool(reported)):
             typed = {key: body[key[0]] for key in typed}
-        if not reading.problems:
+        # A text that is warned of is read each time, so that each of its places is named.
+        if not reading.problems and not reading.warnings:
             if len(self._typed) > _MOST_TYPED:
                 self._typed.clear()
             self._typed.update(typed)

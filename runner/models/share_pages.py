@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 LONGEST_ADDRESS: Final = 300
 """The most characters of an address that a message repeats; a cut one would be of no use."""
 
+_AFTER_SCHEME = len("https://")
 _HOST = re.compile(r"https://(?:www\.)?([^/?#:]+)", re.IGNORECASE)
 _ADVICE = "put the file where its address ends in the file itself, and write that address"
 
@@ -39,7 +40,7 @@ _Rule: TypeAlias = "SharePage | Callable[[SplitResult], SharePage | None]"
 def share_page(url: str) -> SharePage | None:
     """Return the page that `url` leads to, or None if it may be a file."""
     # Thousands of links lead to few hosts, and only what stands before the third slash decides on most of them.
-    end = url.find("/", len("https://"))
+    end = url.find("/", _AFTER_SCHEME)
     if (rule := _rule_of(url[:end] if end > 0 else url)) is None:
         return None
     try:

@@ -92,9 +92,10 @@ class BodyCheck:
 
     def accepts(self, name: str, value: JsonValue) -> bool:
         """Return whether the schema has an input `name` that may be `value`."""
-        if name in self._plain and isinstance(value, str | int):
-            kind, least, most = self._plain[name]
-            if type(value) is kind and least <= (len(value) if isinstance(value, str) else value) <= most:
+        if plain := self._plain.get(name):
+            kind, least, most = plain
+            size = len(value) if isinstance(value, str) else value
+            if type(value) is kind and isinstance(size, int) and least <= size <= most:
                 return True
         part = self._inputs.get(name)
         return part is not None and _is_valid(part, value)
