@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.commands.steps.editor_schema import old_schema_notes
 from runner.domain.display import counted
 from runner.domain.errors import ManifestInvalid, Position, Problem, Severity
 from runner.domain.records import SchemaRecord, TakeRecord, schema_of
@@ -163,6 +162,7 @@ def check_board(
         FileMissing, ManifestInvalid, StateFileUnusable: as for `check`, and the run's state file cannot be read.
     """
     from runner.api.account import named_base, on_this_machine
+    from runner.commands.steps.editor_schema import old_schema_notes
     from runner.store.run_dir import default_run_dir
 
     private = simulated or on_this_machine(named_base(None, os.environ))

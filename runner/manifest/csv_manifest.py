@@ -179,7 +179,7 @@ def _shots_of(
             repeated.append(record)
         elif filled and is_sum(cells, id_at=places["id"]):
             sums.append(record)
-        elif has_returns and any("\r" in cell for cell in cells):
+        elif has_returns and "\r" in "".join(cells):
             # The same board, saved by another program, asks for the same takes.
             shots.append(replace(record, cells=tuple(_LINE_END.sub("\n", cell) for cell in cells)))
         else:

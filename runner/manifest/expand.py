@@ -169,12 +169,13 @@ class _Expansion:
         repeat = self._read_count(row, REPEAT, self._repeat)
         # This is counted before it is built: the product of three short axes can be more than memory holds.
         values, characters = (0, 0) if sweep.is_empty else sweep.weight
-        values += 1 + sum([weight[0] for weight in weights.values()])
-        characters += sum([weight[1] for weight in weights.values()])
+        amounts, lengths, are_templated = zip(*weights.values(), strict=True) if weights else ((), (), ())
+        values += 1 + sum(amounts)
+        characters += sum(lengths)
         count, at = repeat if sweep.is_empty else len(sweep) * repeat, row.fields.at
         budgeted = count * takes
         self._budget.spend_takes(budgeted, values=values, characters=characters, at=at, subject=row.subject)
-        templated = [name for name, weight in weights.items() if weight[2]]
+        templated = [name for name, weight in weights.items() if weight[2]] if any(are_templated) else []
         if count == 1 and not templated and sweep.is_empty:
             return (Variant({}, inputs, keys_at),)
         # All points share one mapping, because a sweep of thousands must not copy it thousands of times.

@@ -112,7 +112,7 @@ class _Planner:
             seeds = DrawnSeeds()
             for variant in shot.variants:
                 if not self.is_full:
-                    self._add_takes(shot, seeds.fit(variant, model), model)
+                    self._add_takes(shot, seeds.fit(variant, model) if variant.point else variant, model)
 
     def _add_swept(self, shot: Shot, models: Mapping[str, Model | None]) -> None:
         known = {name for model in models.values() if model for name in model.by_name}
