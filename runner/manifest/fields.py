@@ -29,6 +29,9 @@ SEQUENCE_KEYS = (
     "price", "first", "last", "prompt", "duration",
 )  # fmt: skip
 ENTRY_KEYS = ("id", "prompt", "inputs", "style", "sweep", "tags", "notes", "repeat", "price")
+FIELDS = frozenset({*TOP_KEYS, *DEFAULT_KEYS, *SHOT_KEYS, *SEQUENCE_KEYS})
+"""Names that are fields of a manifest wherever they stand, and words of a prompt hardly ever."""
+
 STYLE_KEYS = ("text", "inputs")
 PRICE_KEYS = ("usd", "per", "dated")
 POINT_KEYS = ("exclude", "include")

@@ -46,9 +46,6 @@ _UNSEEN = re.compile(_NO_BLANK)
 _IN_BRACES = re.compile(r"[{,]\s*[\"']?([\w.-]+)[\"']?:\s+")
 _IN_BRACKETS = re.compile(r"()[\[,]\s*")
 _NEXT_FIELD = re.compile(r",\s*[\"']?[\w.-]+[\"']?:\s")
-# A quote that holds such a line, as deep as its own field or less, was not closed where it should have been.
-_SWALLOWED = re.compile(r"[\r\n](?P<indent> *)(?:(?:- +)?[\w.-]+:(?=\s)|- +\{)")
-_LEAD = re.compile(r" *(?:- +)*")
 _MOST_WORDS = 3
 
 _BRACKETS = frozenset("[]{}")
@@ -108,17 +105,6 @@ def unquoted(value: str) -> str:
     if mark in {"'", '"'} and len(value) > 1 and value.endswith(mark):
         return value[1:-1].replace(mark * 2 if mark == "'" else '\\"', mark).replace(f"\\{mark}", mark)
     return value
-
-
-def key_column(before: str) -> int:
-    """Return the column of the first field of a line, of which `before` is what stands before a value."""
-    lead = _LEAD.match(before)
-    return lead.end() if lead else 0
-
-
-def fields_inside(quoted: str, column: int) -> bool:
-    """Return whether a quoted text over several lines holds a field that begins at `column` or before it."""
-    return any(len(found["indent"]) <= column for found in _SWALLOWED.finditer(quoted))
 
 
 def look_alike(text: str) -> Fault | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from runner.manifest.fields import DEFAULT_KEYS, SEQUENCE_KEYS, SHOT_KEYS, TOP_KEYS
+from runner.manifest.fields import FIELDS
 from runner.manifest.problems import shown
 from runner.manifest.yaml_lines import (
     CLOSES,
@@ -24,9 +24,6 @@ from runner.manifest.yaml_lines import (
     quote_it,
     unquoted,
 )
-
-FIELDS = frozenset({*TOP_KEYS, *DEFAULT_KEYS, *SHOT_KEYS, *SEQUENCE_KEYS})
-"""Names that are fields of a manifest wherever they stand, and words of a prompt hardly ever."""
 
 _COMMENT = re.compile(r"\s#.*")
 _KEY_ALONE = re.compile(r"\s*(?:- +)*[\w.-]+\s*")

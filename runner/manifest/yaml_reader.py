@@ -19,20 +19,9 @@ import yaml
 from runner.domain.errors import Position
 from runner.domain.shots import Fields, Items, Node, Text
 from runner.manifest.decode import FORBIDDEN, place
+from runner.manifest.fields import FIELDS
 from runner.manifest.problems import Findings, Stop, bare, shown
 from runner.manifest.size_limits import LONGER_TEXT, MORE_BYTES, Limits
-from runner.manifest.yaml_errors import explain
-from runner.manifest.yaml_lines import (
-    fields_inside,
-    flow_value,
-    key_column,
-    look_alike,
-    misspelt_field,
-    quote_it,
-    tight_field,
-    unseen_in,
-)
-from runner.manifest.yaml_mistakes import FIELDS
 from runner.system.escapes import character_name
 
 # YAML itself would read these keys as a number, boolean or null, so no user means them as names.
@@ -45,14 +34,17 @@ _COMMENT = re.compile(r"[ \t]+#(\S?)[^\r\n]*")
 _LINE_SEPARATORS = "\u2028\u2029"
 _PRIVATE = range(0xE000, 0xF900)
 _NEAR = 1_000
-_REST = re.compile(r"[^\r\n]*")
-_KEY_AND_BRACKET = re.compile(r"([A-Za-z_][\w.-]*):? *([{\[])")
-_WORD = re.compile(r"([A-Za-z_]+):\s")
-_COLON = re.compile(r"\s*:")
-_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
+# These are compiled at their first use, since few boards need them and each takes as long as a shot.
+_COLON = r"\s*:"
+_KEY_AND_BRACKET = r"([A-Za-z_][\w.-]*):? *([{\[])"
+_THOUSANDS = r"\d{1,3}(?:,\d{3})+"
+_LIST_BELOW = r"[\r\n] *(?:- |-\w|•)"
+# A quote that holds such a line, as deep as its own field or less, was not closed where it should have been.
+_SWALLOWED = r"[\r\n](?P<indent> *)(?:(?:- +)?[\w.-]+:(?=\s)|- +\{)"
+_LEAD = r" *(?:- +)*"
+_WORD = r"[\"']([A-Za-z_]+):\s"
 _QUOTES = ("'", '"')
 _CURLY = frozenset("“”„«»")
-_LIST_BELOW = re.compile(r"[\r\n] *(?:- |-\w|•)")
 _NODES = (yaml.ScalarEvent, yaml.CollectionStartEvent)
 _MERGE = "<<"
 _LIST_KEYS_UNDER = "sweep"
@@ -72,6 +64,8 @@ def parse_yaml(text: str, findings: Findings, limits: Limits, *, loader: Loader 
     except Stop:
         return None
     except (yaml.YAMLError, ValueError, OverflowError) as error:
+        from runner.manifest.yaml_errors import explain
+
         # The pure scanner raises ValueError or OverflowError for an escape past the last code point.
         at, message = _swallowing_quote(text, findings, loader) or explain(error, text, findings.file)
         findings.error(at, "", message)
@@ -93,12 +87,20 @@ def _swallowing_quote(text: str, findings: Findings, loader: Loader) -> tuple[Po
 
 def _takes_in_fields(text: str, begin: int, end: int, column: int) -> bool:
     """Return whether the quote from `begin` to `end` holds fields that are not deeper than the one it belongs to."""
-    before, word = text[begin - column : begin], _WORD.match(text, begin + 1)
-    own = key_column(before)
+    before, word = text[begin - column : begin], re.match(_WORD, text[begin:end])
+    lead = re.match(_LEAD, before)
+    own = lead.end() if lead else 0
     # A bare entry may go on as deep as its quote, so only its dash ends it; a quote before a field is not an entry.
     if own == len(before) and not (word and word[1] in FIELDS):
         own = before.rfind("-") if "-" in before else own - 1
-    return fields_inside(text[begin:end], own)
+    return any(len(found["indent"]) <= own for found in re.finditer(_SWALLOWED, text[begin:end]))
+
+
+def _quote_it(lead: str, text: str, advice: str = "quote the text") -> str:
+    # Only a mistake needs this module, whose patterns take longer to compile than a small board to check.
+    from runner.manifest.yaml_lines import quote_it
+
+    return quote_it(lead, text, advice=advice)
 
 
 def _open_quote(line: int, style: str | None) -> str:
@@ -248,7 +250,7 @@ class _Builder:
         has_lines = event.end_mark.line > event.start_mark.line
         if not event.style:
             self._check_plain(event, begin, end, at)
-            if has_lines and _LIST_BELOW.search(self._text, begin, end):
+            if has_lines and re.search(_LIST_BELOW, self._text[begin:end]):
                 self._doubts[at] = (
                     "this text takes in the list below it; begin each entry with '- ' under the key"
                 )
@@ -264,11 +266,11 @@ class _Builder:
         comment = _COMMENT.match(self._text, end) if self._has_comments else None
         # `duration: 5  # seconds` is a comment; `a shot #3 of cat` was surely meant as text.
         if comment and (comment[1] or " " in text):
-            advice = quote_it("", self._text[begin : comment.end()].strip(), advice="quote the whole text")
+            advice = _quote_it("", self._text[begin : comment.end()].strip(), advice="quote the whole text")
             message = f"text after ' #' was dropped as a comment: {shown(comment[0].strip())}; {advice}"
             self._findings.warn(at, "", message)
         if text[:1] in _CURLY and text[-1] in _CURLY:
-            advice = quote_it("", text[1:-1].strip(), advice="to leave them out, write")
+            advice = _quote_it("", text[1:-1].strip(), advice="to leave them out, write")
             message = f"{text[0]} and {text[-1]} are not quotes of YAML, and are sent with the text; {advice}"
             self._findings.warn(at, "", message)
         if event.anchor is not None and not text:
@@ -335,12 +337,14 @@ class _Builder:
         """Return whether a key inside braces has no colon: it is a part of a text that holds a comma."""
         assert key.end_mark is not None
         end = key.end_mark.index
-        return self._text[end : end + 1] != ":" and not _COLON.match(self._text, end)
+        return self._text[end : end + 1] != ":" and not re.compile(_COLON).match(self._text, end)
 
     def _without_loose(
         self, loose: Sequence[yaml.ScalarEvent], start: yaml.CollectionStartEvent, fields: Fields, owner: str
     ) -> Node:
         """Report the texts that braces and commas have cut into `loose` keys, and return what was meant."""
+        from runner.manifest.yaml_lines import look_alike, misspelt_field, tight_field
+
         fixed: dict[str, Node] = {}
         end = 0
         for key in loose:
@@ -357,11 +361,13 @@ class _Builder:
 
     def _report_comma(self, key: yaml.ScalarEvent) -> int:
         """Report the text that a comma has cut before `key`, and return the index of its end."""
+        from runner.manifest.yaml_lines import flow_value
+
         mark = _mark(key)
         line, column = self._near(key)
         lead, begin, value = flow_value(line, column, "{")
-        message = f"a comma inside {{}} ends the value; {quote_it(lead, value)}"
-        if _THOUSANDS.fullmatch(value):
+        message = f"a comma inside {{}} ends the value; {_quote_it(lead, value)}"
+        if re.fullmatch(_THOUSANDS, value):
             message = f"a comma inside {{}} ends the value; write {lead}{value.replace(',', '')}"
         if not lead:
             message = f"{shown(key.value)} has neither a colon nor a value"
@@ -375,7 +381,7 @@ class _Builder:
         text = self._text[begin:end]
         # A template is reported as such.
         if self._text[begin - 1 : begin] != "{":
-            advice = quote_it(f"{bare(owner)}: " if owner else "", text)
+            advice = _quote_it(f"{bare(owner)}: " if owner else "", text)
             self._late.append((at, f"{{}} hold fields with values; {advice}"))
         return Text(text, at, quoted=True)
 
@@ -383,8 +389,8 @@ class _Builder:
         """Return the line on which an event begins, or the part of a long one around it, and the column in it."""
         mark = _mark(event)
         column = min(mark.column, _NEAR)
-        found = _REST.match(self._text, mark.index - column, mark.index + _NEAR)
-        return found[0] if found else "", column
+        text = self._text[mark.index - column : mark.index + _NEAR]
+        return re.split("[\r\n]", text, maxsplit=1)[0], column
 
     def _base(self, at: Position, node: Node) -> Fields:
         """Return the mapping that `<<` merges, or an empty one after a finding."""
@@ -428,6 +434,8 @@ class _Builder:
             self._error(at, f"the key {shown(event.value)} is not text; quote it if it is meant")
             return None
         if event.value[0] in "-*" or not event.value.isascii():
+            from runner.manifest.yaml_lines import look_alike, misspelt_field, unseen_in
+
             line, _ = self._near(event)
             fault = look_alike(line) or (misspelt_field(line) if event.value[0] == "-" else None)
             if fault:
@@ -436,7 +444,7 @@ class _Builder:
             if character := unseen_in(event.value):
                 self._error(at, f"{character_name(character)} is in the key {shown(event.value)}; remove it")
                 return event.value.replace(character, "")
-        if found := _KEY_AND_BRACKET.match(event.value):
+        if found := re.match(_KEY_AND_BRACKET, event.value):
             self._error(at, f"a colon is missing behind {found[1]}; write {shown(f'{found[1]}: {found[2]}')}")
             raise Stop
         self._keys[event.value] = sys.intern(event.value)

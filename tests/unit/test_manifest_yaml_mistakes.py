@@ -82,7 +82,7 @@ SIGNS = {
     ),
     "text behind a brace": (
         "  - {id: s2}, model: m}\n",
-        "7:12: text follows the } that ends the value; remove the one or the other",
+        "7:13: text follows the } that ends the value; remove the one or the other",
     ),
     "a field behind an entry in braces": (
         "  - {id: s2, model: m}\n    tags: [x]\n",
