@@ -6,12 +6,14 @@ is expanded, whether it comes from YAML or CSV.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from runner.domain.ids import why_no_id
 from runner.domain.shots import Fields, Node, Row, Text
+from runner.manifest.cell_faults import CellKind, fault_of
 from runner.manifest.expand import Source, each_once
-from runner.manifest.fields import DEFAULT_KEYS, PLACE_KEYS, SHOT_KEYS, TOP_KEYS, Section, row_name
+from runner.manifest.fields import DEFAULT_KEYS, PLACE_KEYS, SHOT_KEYS, TOP_KEYS, Section, joined, row_name
 from runner.manifest.prices import prices_of
 from runner.manifest.problems import Findings, shown
 from runner.manifest.prompt_files import OpenBeside, PromptFiles
@@ -48,7 +50,21 @@ def source_of(node: Node, findings: Findings, limits: Limits, open_beside: OpenB
     references = References(frames, styles, files, budget, defaults.fields.items.get("style"))
     rows = [references.row(row, number) for number, row in enumerate(rows, 1)]
     defaults_only = references.inner(defaults.fields, "defaults")
+    _check_prompts([Row(defaults_only, defaults_only.at), *rows], findings)
     return replace(source, rows=each_once(rows), defaults=defaults_only)
+
+
+def _check_prompts(rows: Iterable[Row], findings: Findings) -> None:
+    """Report prompts that a spreadsheet spoilt: a board that a program wrote may have them from its cells."""
+    for row in rows:
+        inputs = row.fields.items.get("inputs")
+        for name, node in inputs.items.items() if isinstance(inputs, Fields) else ():
+            if "prompt" not in name.lower() or not isinstance(node, Text) or node.is_null:
+                continue
+            if fault := fault_of(node.text.strip(), CellKind.PROMPT):
+                where = joined(row_name(row, ""), f"inputs.{name}")
+                report = findings.error if fault.is_error else findings.warn
+                report(node.at, where, fault.message)
 
 
 def name_of(top: Section) -> str | None:
