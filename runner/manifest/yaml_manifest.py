@@ -49,6 +49,8 @@ def source_of(node: Node, findings: Findings, limits: Limits, open_beside: OpenB
     budget = SizeBudget(limits, findings)
     references = References(frames, styles, files, budget, defaults.fields.items.get("style"))
     rows = [references.row(row, number) for number, row in enumerate(rows, 1)]
+    if defaults.strays:
+        rows = [replace(row, reported=row.reported | defaults.strays) for row in rows]
     defaults_only = references.inner(defaults.fields, "defaults")
     _check_prompts([Row(defaults_only, defaults_only.at), *rows], findings)
     return replace(source, rows=each_once(rows), defaults=defaults_only)
@@ -120,6 +122,7 @@ def _rows(top: Section, sequences: Sequences) -> list[Row]:
             row = Row(entry.fields, entry.fields.at)
             if not entry.fields.items.keys() <= _SHOT_KEYS:
                 named = replace(entry, subject=row_name(row, entry.subject))
-                row = replace(row, fields=named.check_keys(SHOT_KEYS).fields)
+                checked = named.check_keys(SHOT_KEYS)
+                row = replace(row, fields=checked.fields, reported=checked.strays)
             rows.append(row)
     return [*rows, *sequences.rest()]

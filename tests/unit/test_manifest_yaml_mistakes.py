@@ -359,7 +359,7 @@ RIGHT = {
     + "|\n        A hand\n        Camera: slow\n        lens: 50 mm\n          seed: 7\n",
     "a block text of labels": P + "|\n        scene: a hand\n        camera_move: pan\n        fps: 24\n",
     "notes with a field": "    notes: |\n      Good:\n      seed: 7\n",
-    "quotes and inches at the end": P + 'He says "hi"\n      a: a 24"\n      b: the dogs\'\n      c: „so”\n',
+    "quotes and inches at the end": P + 'He says "hi"\n      a: a 24"\n      b: the dogs\'\n      c: er „so”\n',
     "swept numbers and texts": "    sweep: {seed: [101,102], 'q': [A hand, A cat], r: [slow pan, fast pan]}\n",
     "a text over lines": P + "A hand\n        lifts the cup\n      seed: 7\n",
     "braces over lines": "  - {\n    id: s2,\n    model: m,\n    inputs: {a: b,\n  c: d}\n  }\n",
