@@ -470,6 +470,9 @@ class _Builder:
         if _NOT_TEXT.fullmatch(event.value):
             self._error(at, f"the key {shown(event.value)} is not text; quote it if it is meant")
             return None
+        if event.value.startswith("//"):
+            self._error(at, "'//' does not begin a comment; write '#', or remove the line")
+            return None
         if event.value[0] in "-*" or not event.value.isascii():
             from runner.manifest.yaml_lines import look_alike, misspelt_field, unseen_in
 

@@ -103,9 +103,12 @@ class Reading:
         if may_be_text:
             return self._plain_text(node, shape, where)
         if not read:
-            is_list = node.at.cell and "array" in shape.kinds
-            hint = "; a list has a column for each of its parts: {0}.0, {0}.1".format(where.partition(".")[2])
-            return self._wrong_kind(node, shape, where, "text", hint if is_list else "")
+            hint = "; put brackets around it"
+            if node.at.cell:
+                hint = "; a list has a column for each of its parts: {0}.0, {0}.1".format(
+                    where.partition(".")[2]
+                )
+            return self._wrong_kind(node, shape, where, "text", hint if "array" in shape.kinds else "")
         if node.quoted:
             hint = "" if isinstance(read[0], ParseError) else "; remove the quotes"
             return self._wrong_kind(node, shape, where, "text (in quotes)", hint)
@@ -169,6 +172,10 @@ def _as_text(node: Node, shape: Shape) -> str:
     if not isinstance(node, Items) or "string" not in shape.kinds:
         return ""
     words = [item.text for item in node if isinstance(item, Text)]
+    if shape.media and len(words) == 1:
+        return "; write its address without a dash or brackets"
+    if words and {item.at.line for item in node} != {node.at.line}:
+        return "; write it without dashes, behind '|' if it has several lines"
     return f'; if its brackets are meant, quote the text: "[{visible(", ".join(words), 60)}]"'
 
 

@@ -88,6 +88,36 @@ SIGNS = {
         "  - {id: s2, model: m}\n    tags: [x]\n",
         "8:5: the entry above is complete, since its braces are closed; write this field inside them",
     ),
+    "a comment of another language": (
+        "      seed: 7\n      // a: b\n      size: 5\n",
+        "8:7: '//' does not begin a comment; write '#', or remove the line",
+    ),
+    "words of another comment": ("      // slow\n      size: 5\n", "7:7: '//' does not begin a comment"),
+    "a comment in braces": (
+        '  - {"id": "s2", // two\n     "model": "m"}\n',
+        "7:18: '//' does not begin a comment",
+    ),
+    "a blank in an address": (
+        "      url: https: //e.com/a\n",
+        "7:18: a blank is in this address; write https://",
+    ),
+    "fields beside an id": (
+        S2 + "    zoom: 1\n    pan: 2\n",
+        "9:5: shot s2: unknown fields 'zoom', 'pan'; a model's inputs go under inputs:",
+    ),
+    "dashes before inputs": (
+        S2 + "    inputs:\n      - a: 1\n      - b: 2\n",
+        "10:7: shot s2, inputs: must be a mapping of names to values, not a list; remove the dashes",
+    ),
+    "a model among the inputs": (
+        "  - id: s2\n    inputs:\n      model: m\n",
+        "9:7: shot s2: has no model, since this one is under inputs:; write it beside id",
+    ),
+    "a sweep without a colon": (
+        S2 + "    sweep: seed 1-3\n",
+        "9:12: shot s2, sweep: must be a mapping of names to values, not one value; a colon is missing here",
+    ),
+    "an alias of nothing": (P + "*cat\n", "7:19: *cat refers to nothing above it; quote the text"),
     "an arrow": ("      seed -> 7\n      size: 5\n", "7:11: a colon is missing here; write 'seed: 7'"),
     "a colon before the blank": (
         "      seed :7\n      size: 5\n",
@@ -182,6 +212,14 @@ TEXTS = {
     "an escaped apostrophe": (r"'don\'t look'", 'quote all of it: promptText: "don\'t look"'),
     "quotes in quotes": ('"He says "hi" now"', "quote all of it: promptText: 'He says \"hi\" now'"),
     "a quote at the beginning": ('"Hi" he says', "quote all of it: promptText: '\"Hi\" he says'"),
+    "three quotes": (
+        '"""A hand"""',
+        '7:21: the value ended before this; quote all of it: promptText: "A hand"',
+    ),
+    "a comma before another entry": (
+        "x\n  - {id: s2, model: m, inputs: {a: [{p: a, b},{q: c, r: d}]}}",
+        'a comma inside {} ends the value; quote the text: p: "a, b"',
+    ),
     "a backslash": (r'"the \Ultra look"', "7:19: a backslash in double quotes begins an escape"),
     "a comma in braces": (
         "x\n  - {id: s2, model: m, inputs: {p: A hand, lifting glasses, and a cat, seed: 7}}",
@@ -254,6 +292,14 @@ LAYOUT = {
         "9:9: this line of a block text is indented less than its first line; indent it by 10 blanks",
     ),
     "a text after the bar": (P + "| A hand\n", "7:21: text after '|' or '>' begins on the next line"),
+    "a comment inside a text": (
+        P + "A hand\n        # slow\n        lifts\n",
+        "8:9: a comment ends the text above; remove it",
+    ),
+    "a text not deep enough": (
+        P + "A hand\n      lifts the cup\n",
+        "8:7: indent the line deeper if it continues the text above, or write 'lifts: the cup'",
+    ),
     "an open list": ("      images: [a, b\n" + S2, "7:15: the list that opens with '[' is not closed"),
     "an open list before a field": (
         "      images: [a, b\n      seed: 7\n",
@@ -359,7 +405,8 @@ RIGHT = {
     + "|\n        A hand\n        Camera: slow\n        lens: 50 mm\n          seed: 7\n",
     "a block text of labels": P + "|\n        scene: a hand\n        camera_move: pan\n        fps: 24\n",
     "notes with a field": "    notes: |\n      Good:\n      seed: 7\n",
-    "quotes and inches at the end": P + 'He says "hi"\n      a: a 24"\n      b: the dogs\'\n      c: er „so”\n',
+    "quotes and inches at the end": P
+    + 'He says "hi"\n      a: a 24"\n      b: the dogs\'\n      c: er „so”\n',
     "swept numbers and texts": "    sweep: {seed: [101,102], 'q': [A hand, A cat], r: [slow pan, fast pan]}\n",
     "a text over lines": P + "A hand\n        lifts the cup\n      seed: 7\n",
     "braces over lines": "  - {\n    id: s2,\n    model: m,\n    inputs: {a: b,\n  c: d}\n  }\n",
@@ -483,6 +530,18 @@ def test_a_mistake_at_the_top_is_reported_where_it_was_made(text: str, expected:
     _, problems = node_of(text)
     assert len(problems) == 1, problems
     assert problems[0].startswith(f"m.yaml:{expected}")
+
+
+def test_a_mapping_in_place_of_a_list_shows_the_first_entry() -> None:
+    (problem,) = told("version: 1\nshots:\n  s1: {model: m}\n")
+    assert problem.endswith("must be a list, not a mapping; begin each entry with a dash, as in - id: s1")
+
+
+def test_what_switches_the_sweep_of_the_defaults_off_is_shown_only_where_it_helps() -> None:
+    (own,) = told(HEAD + "      seed: 7\n    sweep: {seed: [1, 2]}\n")
+    (other,) = told(HEAD.replace("shots:", "defaults: {sweep: {seed: [1, 2]}}\nshots:") + "      seed: 7\n")
+    assert own.endswith("is given and swept at once; keep one")
+    assert other.endswith("keep one (sweep: {} switches the defaults' sweep off)")
 
 
 @pytest.mark.parametrize(
