@@ -185,7 +185,8 @@ class Section:
         elif isinstance(node, kind):
             return node
         else:
-            advice = _as_mapping(node) if kind is Fields else _as_list(node) if key in _LISTS else ""
+            is_mapping = _KINDS[kind] == _KINDS[Fields]
+            advice = _as_mapping(node) if is_mapping else _as_list(node) if key in _LISTS else ""
             self.error(node.at, key, f"must be {wanted}, not {_KINDS[type(node)]}{advice}")
         return None
 

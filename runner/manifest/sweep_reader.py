@@ -23,7 +23,7 @@ from runner.manifest.templates import has_template
 
 _EXCLUDE, _INCLUDE = POINT_KEYS
 # Three digits at the beginning are more often a short seed than a thousand: [100,200].
-_GROUPED = re.compile(r"[1-9]\d?(?:,\d{3})+", re.ASCII)
+_GROUPED = r"[1-9]\d?(?:,\d{3})+"
 _NOT_SWEPT = {
     "id": "an id cannot be swept: every take has its shot's",
     REPEAT: "is not an axis; write repeat: 3 beside the sweep (an input called repeat cannot be swept)",
@@ -107,7 +107,7 @@ class _AxisReader:
     def _doubt_commas(self, values: Sequence[Text]) -> None:
         """Warn of a comma inside brackets that was hardly meant to begin a value: in a number, or in a sentence."""
         first, number = values[0], ",".join(value.text for value in values)
-        if _GROUPED.fullmatch(number) and _follows(values[1], first, gap=1):
+        if re.fullmatch(_GROUPED, number) and _follows(values[1], first, gap=1):
             message = f"[{number}] is {len(values)} values; for one number write {number.replace(',', '')}"
             self.findings.warn(first.at, self.where, message)
         is_sentence = " " in first.text and first.text[0].isupper()

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from runner.domain.ids import why_no_id
 from runner.domain.shots import Fields, Node, Row, Text
-from runner.manifest.cell_faults import CellKind, fault_of
+from runner.manifest.cell_faults import SUSPECT_LETTERS, CellKind, fault_of
 from runner.manifest.expand import Source, each_once
 from runner.manifest.fields import DEFAULT_KEYS, PLACE_KEYS, SHOT_KEYS, TOP_KEYS, Section, joined, row_name
 from runner.manifest.prices import prices_of
@@ -23,6 +23,7 @@ from runner.manifest.size_limits import Limits, SizeBudget
 from runner.manifest.templates import has_template, is_variable_name
 
 _SHOT_KEYS = frozenset(SHOT_KEYS)
+_SHORT = 15
 
 
 def source_of(node: Node, findings: Findings, limits: Limits, open_beside: OpenBeside | None) -> Source:
@@ -63,7 +64,9 @@ def _check_prompts(rows: Iterable[Row], findings: Findings) -> None:
         for name, node in inputs.items.items() if isinstance(inputs, Fields) else ():
             if "prompt" not in name.lower() or not isinstance(node, Text) or node.is_null:
                 continue
-            if fault := fault_of(node.text.strip(), CellKind.PROMPT):
+            # Nearly all prompts are sound, and a longer search of each would be felt.
+            is_suspect = len(node.text) <= _SHORT or node.text[:1] in SUSPECT_LETTERS or "<" in node.text
+            if is_suspect and (fault := fault_of(node.text.strip(), CellKind.PROMPT)):
                 where = joined(row_name(row, ""), f"inputs.{name}")
                 report = findings.error if fault.is_error else findings.warn
                 report(node.at, where, fault.message)

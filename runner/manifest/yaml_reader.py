@@ -270,7 +270,7 @@ class _Builder:
         elif event.style not in _QUOTES:
             if not event.value:
                 self._doubts[at] = "this block text is empty; indent its lines deeper than its key"
-            elif owner != "notes":
+            elif ": " in event.value and owner != "notes":
                 self._blocks.append((at, begin, end))
         elif has_lines:
             self._check_quote(event, end, at)
