@@ -51,7 +51,7 @@ SEPARATOR = re.compile(r"[;,\s]+")
 # There are at most eighteen digits: int() of longer hostile text gets slow, and no API takes such a number.
 _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 _KINDS = {Text: "one value", Items: "a list", Fields: "a mapping"}
-_LISTS = frozenset({"shots", "sequences"})
+_LISTS = frozenset({"shots", "sequences", "frames", "prompts", "durations"})
 # A field is rarely meant by a word less like it: prompt is not point, and seed is not sweep.
 _SAME_WORD = 0.75
 _FLAGS = dict.fromkeys(("true", "yes", "on", "1"), "true") | dict.fromkeys(
@@ -193,6 +193,8 @@ class Section:
 
 def _as_list(node: Node) -> str:
     """Return how the first entry of a list of named mappings begins, if a mapping was written in its place."""
+    if isinstance(node, Text):
+        return "; put brackets around it"
     first = next(iter(node.items), "") if isinstance(node, Fields) else ""
     return f"; begin each entry with a dash, as in - id: {bare(first)}" if why_no_id(first) is None else ""
 

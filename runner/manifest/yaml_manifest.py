@@ -6,14 +6,12 @@ is expanded, whether it comes from YAML or CSV.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from runner.domain.ids import why_no_id
 from runner.domain.shots import Fields, Node, Row, Text
-from runner.manifest.cell_faults import SUSPECT_LETTERS, CellKind, fault_of
 from runner.manifest.expand import Source, each_once
-from runner.manifest.fields import DEFAULT_KEYS, PLACE_KEYS, SHOT_KEYS, TOP_KEYS, Section, joined, row_name
+from runner.manifest.fields import DEFAULT_KEYS, PLACE_KEYS, SHOT_KEYS, TOP_KEYS, Section, row_name
 from runner.manifest.prices import prices_of
 from runner.manifest.problems import Findings, shown
 from runner.manifest.prompt_files import OpenBeside, PromptFiles
@@ -21,9 +19,13 @@ from runner.manifest.references import References, frames_of, styles_of
 from runner.manifest.sequences import Sequences
 from runner.manifest.size_limits import Limits, SizeBudget
 from runner.manifest.templates import has_template, is_variable_name
+from runner.manifest.yaml_prompts import check_prompts, check_styles
 
 _SHOT_KEYS = frozenset(SHOT_KEYS)
-_SHORT = 15
+_OTHER_FILES = {
+    "columns": "this is a column map; give the sheet beside it, which is read through this map",
+    "faults": "this is a script for the simulator; give it with --script, beside a manifest",
+}
 
 
 def source_of(node: Node, findings: Findings, limits: Limits, open_beside: OpenBeside | None) -> Source:
@@ -37,6 +39,8 @@ def source_of(node: Node, findings: Findings, limits: Limits, open_beside: OpenB
         wanted = "a manifest is a mapping that begins with 'version: 1'"
         findings.error(node.at, "", "the manifest is empty" if empty else wanted)
         return Source(())
+    for key in _OTHER_FILES.keys() & node.items.keys():
+        findings.stop(node.key_at(key), "", _OTHER_FILES[key])
     top = Section(node, findings).check_keys(TOP_KEYS)
     _check_version(top)
     defaults = top.section("defaults").check_keys(DEFAULT_KEYS)
@@ -53,23 +57,9 @@ def source_of(node: Node, findings: Findings, limits: Limits, open_beside: OpenB
     if defaults.strays:
         rows = [replace(row, reported=row.reported | defaults.strays) for row in rows]
     defaults_only = references.inner(defaults.fields, "defaults")
-    _check_prompts([Row(defaults_only, defaults_only.at), *rows], findings)
+    check_prompts(rows, Row(defaults_only, defaults_only.at), variables, findings)
+    check_styles(rows, defaults_only, styles.values(), findings)
     return replace(source, rows=each_once(rows), defaults=defaults_only)
-
-
-def _check_prompts(rows: Iterable[Row], findings: Findings) -> None:
-    """Report prompts that a spreadsheet spoilt: a board that a program wrote may have them from its cells."""
-    for row in rows:
-        inputs = row.fields.items.get("inputs")
-        for name, node in inputs.items.items() if isinstance(inputs, Fields) else ():
-            if "prompt" not in name.lower() or not isinstance(node, Text) or node.is_null:
-                continue
-            # Nearly all prompts are sound, and a longer search of each would be felt.
-            is_suspect = len(node.text) <= _SHORT or node.text[:1] in SUSPECT_LETTERS or "<" in node.text
-            if is_suspect and (fault := fault_of(node.text.strip(), CellKind.PROMPT)):
-                where = joined(row_name(row, ""), f"inputs.{name}")
-                report = findings.error if fault.is_error else findings.warn
-                report(node.at, where, fault.message)
 
 
 def name_of(top: Section) -> str | None:

@@ -20,6 +20,7 @@ from runner.manifest.yaml_lines import (
     flow_value,
     look_alike,
     misspelt_field,
+    open_brackets,
     parts_of,
     quote_it,
     unquoted,
@@ -242,6 +243,8 @@ def _missing_comma_between(failure: Failure) -> Mistake | None:
 
 def _dash_in_flow(failure: Failure) -> Mistake | None:
     if "node content" not in failure.words or not failure.text[failure.column :].startswith("- "):
+        return None
+    if open_brackets(failure.before)[-1:] == ["{"]:
         return None
     message = "an entry inside [] begins without a dash; remove the dash, or the brackets around the list"
     return Mistake(failure.line, failure.column, message)

@@ -283,7 +283,7 @@ class _Builder:
         if comment and (comment[1] or " " in text):
             advice = _quote_it("", self._text[begin : comment.end()].strip(), advice="quote the whole text")
             message = f"text after ' #' was dropped as a comment: {shown(comment[0].strip())}; {advice}"
-            self._findings.warn(at, "", message)
+            self._doubts.setdefault(at, message)
         if text[:1] in _CURLY and (text[-1] in _CURLY or (text[-1] == '"' and text.count('"') == 1)):
             advice = _quote_it("", text[1:-1].strip(), advice="to leave them out, write")
             message = f"{text[0]} and {text[-1]} are not quotes of YAML, and are sent with the text; {advice}"

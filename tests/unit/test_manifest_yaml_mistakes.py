@@ -231,6 +231,11 @@ TEXTS = {
     ),
     "a backslash at the end": (r'"C:\"', "the backslash before the last one keeps it open; write it twice"),
     "a sign in braces": ("x\n  - {id: s2, inputs: {image: @door}}", 'quote the text: image: "@door"'),
+    "a dash in braces": ("x\n  - {id: s2, inputs: {p: - slow}}", 'quote the text: p: "- slow"'),
+    "a number behind a hash in braces": (
+        "x\n  - {id: s2, inputs: {p: A hand #1}}",
+        "a comment begins at ' #'; quote the text: p: \"A hand #1\"",
+    ),
     "brackets in braces": (
         "x\n  - {id: s2, inputs: {p: A hand [close], seed: 7}}",
         'quote the text: p: "A hand [close]"',
@@ -404,6 +409,9 @@ RIGHT = {
     "a block text with labels": P
     + "|\n        A hand\n        Camera: slow\n        lens: 50 mm\n          seed: 7\n",
     "a block text of labels": P + "|\n        scene: a hand\n        camera_move: pan\n        fps: 24\n",
+    "other words in braces": P + '"A {red} cat, {{ look }}, 5 % look"\nvars: {look: x}\n',
+    "a style in a prompt": P + '"A cat, {{ style }}"\n    style: noir\nstyles: {noir: {text: black}}\n',
+    "a style that nobody uses": "styles: {noir: {text: black}}\n",
     "notes with a field": "    notes: |\n      Good:\n      seed: 7\n",
     "quotes and inches at the end": P
     + 'He says "hi"\n      a: a 24"\n      b: the dogs\'\n      c: er „so”\n',
@@ -468,6 +476,21 @@ def test_a_line_separator_of_unicode_is_a_part_of_a_text(separator: str) -> None
         (P + "A hand”\n", "the last ” closes nothing"),
         (P + "TBD\n", "7:19: warning: shot s1, inputs.promptText: the prompt is only 'TBD'"),
         (P + '"#REF!"\n', "7:19: shot s1, inputs.promptText: '#REF!' is the error of a spreadsheet"),
+        (
+            P + "prompts/010.txt\n",
+            "the prompt is only the name of a file; to send its text write {file: prompts/010",
+        ),
+        (P + "https://docs.e.com/a\n", "the prompt is only an address, whose page is not read"),
+        (
+            P + '"A { look } cat"\nvars: {look: x}\n',
+            "'{ look }' is sent as it is; write {{ look }} for the variable",
+        ),
+        (P + '"A ${look} cat"\nvars: {look: x}\n', "'${look}' is sent as it is"),
+        (P + '"A %look% cat"\nvars: {look: x}\n', "'%look%' is sent as it is"),
+        (
+            "    style: noir\nstyles: {noir: {text: black}}\n",
+            "8:23: warning: styles: no prompt holds {{ style }}, so this text has no effect",
+        ),
         (P + "=A1\n", "7:19: shot s1, inputs.promptText: '=A1' is a formula"),
         (
             "    sweep: {seed: [12,345]}\n",
@@ -493,6 +516,12 @@ def test_a_line_separator_of_unicode_is_a_part_of_a_text(separator: str) -> None
         "a stray curly quote",
         "a filler",
         "an error of a spreadsheet",
+        "a file",
+        "an address",
+        "a variable in braces",
+        "a variable of a shell",
+        "a variable of Windows",
+        "a style that no prompt takes",
         "a formula",
         "thousands in a sweep",
         "a comma in a swept text",
@@ -574,6 +603,19 @@ def test_a_prompt_with_a_colon_is_not_a_mapping() -> None:
 
 def test_a_second_byte_order_mark_changes_nothing() -> None:
     assert told("\ufeff\ufeff" + HEAD + "  - {id: s2, model: m, inputs: {a: b, c: d}}\n") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('format: x\ncolumns: {"Shot": id}\n', "2:1: this is a column map; give the sheet"),
+        ("version: 1\nfaults: []\n", "2:1: this is a script for the simulator"),
+    ],
+    ids=["column map", "script"],
+)
+def test_a_file_of_another_kind_is_named(text: str, words: str) -> None:
+    (problem,) = told(text)
+    assert problem.startswith(words)
 
 
 def test_json_lines_are_named() -> None:
