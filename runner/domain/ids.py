@@ -44,7 +44,7 @@ def why_no_id(text: str) -> str | None:
         return "is empty"
     if not _ID.fullmatch(text):
         foreign = next((character for character in text if not character.isascii()), None)
-        found = f" (it holds {character_name(foreign)})" if foreign else ""
+        found = f" because of {character_name(foreign)}" if foreign else ""
         likeness = _as_id(text)
         return f"is not an id{found}: {ID_RULE}" + (f"; write {likeness}" if likeness else "")
     if text.endswith("."):

@@ -34,6 +34,8 @@ _COMMENT = re.compile(r"[ \t]+#(\S?)[^\r\n]*")
 _LINE_SEPARATORS = "\u2028\u2029"
 _PRIVATE = range(0xE000, 0xF900)
 _NEAR = 1_000
+# A board of 100 kB, which has some 300 shots, is read up to 20 times to find more than one mistake.
+_MOST_READINGS, _READ_AGAIN = 20, 2_000_000
 # These are compiled at their first use, since few boards need them and each takes as long as a shot.
 _COLON = r"\s*:"
 _KEY_AND_BRACKET = r"([A-Za-z_][\w.-]*):? *([{\[])"
@@ -63,20 +65,67 @@ def parse_yaml(text: str, findings: Findings, limits: Limits, *, loader: Loader 
     """Return the top node of the one document in `text`, or None if there is none or reading had to stop."""
     # The parser drops a byte-order mark, and would then count its places from the character behind it.
     text = text.lstrip("\ufeff")
-    try:
-        return _Builder(text, findings, limits, _events_of(text, loader)).document()
-    except Stop:
-        return None
-    except (yaml.YAMLError, ValueError, OverflowError) as error:
-        from runner.manifest.yaml_errors import explain
+    fault: _Unreadable | None = None
+    for _ in range(max(1, min(_MOST_READINGS, _READ_AGAIN // (len(text) + 1)))):
+        try:
+            top = _Builder(text, findings, limits, _events_of(text, loader)).document()
+        except Stop:
+            return None
+        except _Unreadable as found:
+            fault = found
+        except (yaml.YAMLError, ValueError, OverflowError) as error:
+            from runner.manifest.yaml_errors import explain
 
-        # The pure scanner raises ValueError or OverflowError for an escape past the last code point.
-        at, message = _swallowing_quote(text, findings, loader) or explain(error, text, findings.file)
-        findings.error(at, "", message)
-        return None
+            # The pure scanner raises ValueError or OverflowError for an escape past the last code point.
+            fault = _swallowing_quote(text, findings, loader) or _Unreadable(
+                *explain(error, text, findings.file)
+            )
+        else:
+            return None if fault else top
+        findings.error(fault.at, "", fault.message)
+        text = _without_entry(text, fault.at.line)
+        if not text:
+            break
+    return None
 
 
-def _swallowing_quote(text: str, findings: Findings, loader: Loader) -> tuple[Position, str] | None:
+class _Unreadable(Exception):
+    """The structure is broken at a place, so that nothing behind it can be trusted."""
+
+    def __init__(self, at: Position, message: str) -> None:
+        super().__init__(message)
+        self.at = at
+        self.message = message
+
+
+def _without_entry(text: str, line: int | None) -> str:
+    """Return the text with empty lines instead of the shot, or other entry, that holds a line; lines count from 1.
+
+    So the mistakes of other shots are found as well. Without such an entry nothing is left.
+    """
+    lines = re.findall(r"[^\r\n]*(?:\r\n|\r|\n|\Z)", text)
+    number = min(line or 0, len(lines)) - 1
+    begin, dash = None, sys.maxsize
+    for above in range(number, -1, -1):
+        indent, is_entry = _indent(lines[above]), lines[above].lstrip(" ").startswith("- ")
+        if is_entry and indent < dash:
+            begin, dash = above, indent
+        if indent == 0 and not is_entry:
+            break
+    if begin is None:
+        return ""
+    end = next((n for n in range(number + 1, len(lines)) if _indent(lines[n]) <= dash), len(lines))
+    emptied = (re.sub(r"[^\r\n]", "", text) for text in lines[begin:end])
+    return "".join((*lines[:begin], *emptied, *lines[end:]))
+
+
+def _indent(line: str) -> int:
+    """Return by how many blanks a line is indented; an empty one, or a comment, belongs to any depth."""
+    text = line.lstrip(" ")
+    return sys.maxsize if not text.strip() or text[0] == "#" else len(line) - len(text)
+
+
+def _swallowing_quote(text: str, findings: Findings, loader: Loader) -> _Unreadable | None:
     """Return the first quote that took in fields below it and became a key, of which a syntax error came."""
     line_ends_only = text.translate(dict.fromkeys(map(ord, _LINE_SEPARATORS), " "))
     with suppress(yaml.YAMLError, ValueError, OverflowError):
@@ -85,7 +134,7 @@ def _swallowing_quote(text: str, findings: Findings, loader: Loader) -> tuple[Po
                 start, end = token.start_mark, token.end_mark
                 if end.line > start.line and _takes_in_fields(text, start.index, end.index, start.column):
                     message = _open_quote(end.line + 1, token.style)
-                    return findings.at(start.line + 1, start.column + 1), message
+                    return _Unreadable(findings.at(start.line + 1, start.column + 1), message)
     return None
 
 
@@ -97,6 +146,8 @@ def _takes_in_fields(text: str, begin: int, end: int, column: int) -> bool:
     # A bare entry may go on as deep as its quote, so only its dash ends it; a quote before a field is not an entry.
     if own == len(before) and not (word and word[1] in FIELDS):
         own = before.rfind("-") if "-" in before else own - 1
+        if "-" in before and re.search(rf"[\r\n] {{{own}}}- ", text[begin:end]):
+            return True
     return any(len(found["indent"]) <= own for found in re.finditer(_SWALLOWED, text[begin:end]))
 
 
@@ -284,7 +335,8 @@ class _Builder:
             advice = _quote_it("", self._text[begin : comment.end()].strip(), advice="quote the whole text")
             message = f"text after ' #' was dropped as a comment: {shown(comment[0].strip())}; {advice}"
             self._doubts.setdefault(at, message)
-        if text[:1] in _CURLY and (text[-1] in _CURLY or (text[-1] == '"' and text.count('"') == 1)):
+        is_closed = text[-1:] in _CURLY or (text[-1:] == '"' and text.count('"') == 1)
+        if text[:1] in _CURLY and is_closed and _CURLY.isdisjoint(text[1:-1]):
             advice = _quote_it("", text[1:-1].strip(), advice="to leave them out, write")
             message = f"{text[0]} and {text[-1]} are not quotes of YAML, and are sent with the text; {advice}"
             self._findings.warn(at, "", message)
@@ -318,8 +370,7 @@ class _Builder:
         """Stop at a quote that took in the fields below it: nothing behind it is what anybody meant."""
         mark = _mark(event)
         if _takes_in_fields(self._text, mark.index, end, mark.column):
-            self._error(at, _open_quote(place(self._text, end)[0], event.style))
-            raise Stop
+            raise _Unreadable(at, _open_quote(place(self._text, end)[0], event.style))
 
     def _check_text(self, event: yaml.ScalarEvent, at: Position) -> None:
         # Only an escape can write these here: as characters of the file they were already reported and replaced.
@@ -479,14 +530,13 @@ class _Builder:
             line, _ = self._near(event)
             fault = look_alike(line) or (misspelt_field(line) if event.value[0] == "-" else None)
             if fault:
-                self._error(at, fault.message)
-                raise Stop
+                raise _Unreadable(at, fault.message)
             if character := unseen_in(event.value):
                 self._error(at, f"{character_name(character)} is in the key {shown(event.value)}; remove it")
                 return event.value.replace(character, "")
         if found := re.match(_KEY_AND_BRACKET, event.value):
-            self._error(at, f"a colon is missing behind {found[1]}; write {shown(f'{found[1]}: {found[2]}')}")
-            raise Stop
+            written = shown(f"{found[1]}: {found[2]}")
+            raise _Unreadable(at, f"a colon is missing behind {found[1]}; write {written}")
         self._keys[event.value] = sys.intern(event.value)
         return self._keys[event.value]
 

@@ -76,7 +76,7 @@ class Shape:
 
 
 _ANY = Shape()
-_FREE = Shape(kinds=("number", "boolean", "string", "array", "object"))
+_FREE = Shape(kinds=("number", "boolean", "string", "array", "object"), nullable=True)
 """Inside a list or mapping, what is written without quotes keeps the type that it has in JSON."""
 
 _LINK = replace(_FREE, media=True)
@@ -84,7 +84,8 @@ _LINK = replace(_FREE, media=True)
 
 def _freed(shape: Shape) -> Shape:
     """Return the shape of a part of a value: one without a type takes any."""
-    return shape if shape.kinds or shape.media or shape.nullable else replace(shape, kinds=_FREE.kinds)
+    is_said = shape.kinds or shape.media or shape.nullable
+    return shape if is_said else replace(shape, kinds=_FREE.kinds, nullable=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +213,14 @@ def _shape_of_forms(schema: JsonValue, *, media: bool | None, by_name: bool) -> 
         return _ANY
     is_link = has_media_format(schema) if media is None else media
     handed_on = is_link or media
-    shapes = [_own_shape(schema, is_link=is_link, handed_on=handed_on, by_name=by_name)]
-    shapes += [_shape_of_forms(part, media=handed_on, by_name=by_name) for part in forms_of(schema)]
+    own = _own_shape(schema, is_link=is_link, handed_on=handed_on, by_name=by_name)
+    # Beside a type, a form only narrows it; without one, each form says itself what it allows.
+    of_part = _shape_of_forms if own.kinds else shape_of
+    shapes = [
+        own,
+        *(_shape_of_forms(part, media=handed_on, by_name=by_name) for part in forms_of(schema, "allOf")),
+    ]
+    shapes += [of_part(part, media=handed_on, by_name=by_name) for part in forms_of(schema, "anyOf", "oneOf")]
     shape = shapes[0] if len(shapes) == 1 else _united(shapes)
     if shape.kinds or shape.nullable or "default" not in schema:
         return shape

@@ -7,9 +7,6 @@ import yaml
 
 from runner.domain.errors import Severity
 from runner.domain.shots import Text
-from runner.manifest.problems import Findings
-from runner.manifest.size_limits import Limits
-from runner.manifest.yaml_reader import parse_yaml
 from tests.effort import at_most
 from tests.unit.test_manifest_yaml import node_of
 from tests.unit.whole_readings import Reading, parse_manifest
@@ -185,7 +182,7 @@ LOOK_ALIKES = {
     ),
     "an accent in an id": (
         "  - id: scène-1\n    model: m\n",
-        "7:9: shot scène-1, id: 'scène-1' is not an id (it holds è",
+        "7:9: shot scène-1, id: 'scène-1' is not an id because of è",
     ),
 }
 
@@ -296,6 +293,7 @@ LAYOUT = {
         P + "|\n          A\n        b\n",
         "9:9: this line of a block text is indented less than its first line; indent it by 10 blanks",
     ),
+    "a text of bars after the bar": (P + "| A | b\n", 'this one: promptText: "A | b"'),
     "a text after the bar": (P + "| A hand\n", "7:21: text after '|' or '>' begins on the next line"),
     "a comment inside a text": (
         P + "A hand\n        # slow\n        lifts\n",
@@ -365,6 +363,7 @@ QUOTES = {
         P + "'70s look\n      seed: 7\n",
         '7:19: the quote that opens here is never closed; close it, or quote the whole text: promptText: "\'70s look"',
     ),
+    "in a list": ("    tags:\n      - 'a\n      - b'\n", f"8:9: {OPEN.format(9)}"),
     "before a key": ("  - 'id: s2\n    model: m\n" + S2 + "    notes: it's\n", f"7:5: {OPEN.format(11)}"),
     "before a key in braces": (
         "  - {'id: s2, model: m}\n  - {id: s3, notes: 'x'}\n",
@@ -392,10 +391,10 @@ def test_a_mistake_is_one_problem_where_it_was_made(text: str, words: str) -> No
 
 
 @pytest.mark.parametrize("text", [text for text, _ in ALL.values()], ids=ALL)
-def test_both_loaders_survive_a_mistake(text: str) -> None:
-    findings = Findings("m.yaml")
-    parse_yaml(HEAD + text, findings, Limits(), loader=yaml.SafeLoader)
-    assert all(problem.message for problem in findings.in_order())
+def test_both_loaders_report_a_mistake_in_the_same_words(text: str) -> None:
+    _, fast = node_of(HEAD + text)
+    _, pure = node_of(HEAD + text, yaml.SafeLoader)
+    assert fast == pure
 
 
 RIGHT = {
@@ -421,6 +420,7 @@ RIGHT = {
     "braces with empty values": "  - {id: s2, model: m, sweep: {}, inputs: {a: 'b', c: \"d\"  , e :  f}}\n",
     "JSON": '  - {"id":"s2","model":"m","inputs":{"a":"b","c":1}}\n',
     "prose in another script": P + "镜头：缓慢推进，特写\n",
+    "quoted words at both ends": P + "“Run!” she said, “now”\n",
     "an address": "      other: https://e.com/a:b#c\n",
     "a time and a ratio": "      size: 16:9\n      at: 12:30\n",
     "dashes and signs in a text": P + "a – b | c & d * e -- f ? g\n",
@@ -593,6 +593,31 @@ def test_a_misspelt_field_is_not_missing_as_well(text: str) -> None:
 def test_a_word_that_is_less_like_a_field_is_an_input() -> None:
     (problem,) = told("version: 1\nshots: [{id: a, model: m, prompt: x}]\n")
     assert "unknown field 'prompt'; a model's inputs go under inputs:" in problem
+
+
+def test_the_mistakes_of_several_shots_are_found_at_once() -> None:
+    shots = (
+        "  - id: s2\n    model:m\n  - {id: s3, notes: a: b}\n"
+        "  - id: s4\n    notes: 'don't'\n    tags: [a]\n  - id: s5\n    notes: \"open\n"
+        "  – id: s6\n  - id: s7\n   model: m\n  - id: s8\n    notes: fine\n"
+    )
+    places = [problem.split(": ")[0] for problem in told(HEAD + shots)]
+    assert places == ["8:11", "9:21", "11:17", "14:12", "15:3", "17:4"]
+
+
+def test_the_lines_of_a_shot_are_left_out_whole_where_its_last_line_is_the_mistake() -> None:
+    text = (
+        HEAD
+        + "  - id: s2\n  x\n    tags: [a]\n    notes: |\n      b\n# c\n      d\n"
+        + S2.replace("s2", "s3")
+    )
+    assert [problem.split(": ")[0] for problem in told(text)] == ["8:4"]
+
+
+def test_a_large_board_is_read_once_for_a_mistake() -> None:
+    text = HEAD + "".join(f"  - id: t{n}\n    model:m\n" for n in range(50_000))
+    with at_most(200):
+        assert len(told(text)) == 1
 
 
 def test_a_prompt_with_a_colon_is_not_a_mapping() -> None:

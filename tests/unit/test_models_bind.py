@@ -485,6 +485,7 @@ OPEN_PARTS = {
     "whole": (text("5"), 5),
     "boolean": (text("true"), True),
     "word": (text("slow"), "slow"),
+    "null": (text("null"), None),
     "quoted": (text("5", quoted=True), "5"),
     "no number of JSON": (text("007"), "007"),
     "more digits than a number keeps": (text("9" * 25), "9" * 25),
@@ -578,6 +579,11 @@ def test_an_item_may_be_of_any_form_of_its_list(forms: list[JsonValue], node: No
 
 def test_a_whole_default_without_a_type_allows_fractions() -> None:
     assert bind(made({"scale": {"default": 1}}), {"scale": text("0.5")}).body == {"scale": 0.5}
+
+
+def test_a_form_with_bounds_alone_reads_a_number_that_another_form_refuses() -> None:
+    model = made({"strength": {"anyOf": [{"type": "integer"}, {"minimum": 2}]}})
+    assert bind(model, {"strength": text("2.5")}).body == {"strength": 2.5}
 
 
 def test_a_part_that_only_narrows_a_field_leaves_its_type() -> None:
