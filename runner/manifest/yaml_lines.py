@@ -102,6 +102,9 @@ def quote_it(lead: str, text: str, *, advice: str = "quote the text") -> str:
 def unquoted(value: str) -> str:
     """Return the text that a wrongly quoted value means: without its outer quotes, and with its inner ones."""
     mark = value[:1]
+    # Python writes text over lines so, and a program writes twice what stands in quotes.
+    if mark in {"'", '"'} and value.startswith(mark * 2):
+        return value.strip(mark)
     if mark in {"'", '"'} and len(value) > 1 and value.endswith(mark):
         return value[1:-1].replace(mark * 2 if mark == "'" else '\\"', mark).replace(f"\\{mark}", mark)
     return value
@@ -157,8 +160,10 @@ def misspelt_field(text: str) -> Fault | None:
     written = shown(f"{found['key']}: {found['rest']}".rstrip())
     # Words without a sign may also be more of the text above.
     is_sure = found["sign"] or not found["rest"] or "-" in found["head"]
-    other = "" if is_sure else ", or indent the line deeper if it continues the text above"
-    return Fault(found.end("key"), f"a colon is missing here; write {written}{other}")
+    deeper = "" if is_sure else "indent the line deeper if it continues the text above"
+    if deeper and " " in found["rest"]:
+        return Fault(len(found["head"]), f"{deeper}, or write {written}")
+    return Fault(found.end("key"), f"a colon is missing here; write {written}{deeper and ', or '}{deeper}")
 
 
 def open_brackets(text: str) -> list[str]:
@@ -178,9 +183,11 @@ def flow_value(text: str, column: int, sign: str) -> tuple[str, int, str]:
     found = max(pattern.finditer(text[: column + 1]), key=re.Match.start, default=None)
     start, lead = (found.end(), f"{found[1]}: " if found[1] else "") if found else (column, "")
     following = _NEXT_FIELD.search(text, max(start, column))
-    end = following.start() if following else len(text.rstrip())
-    if not following:
-        # The last closing signs belong to what opened before this value, the very last to the first.
-        for bracket in open_brackets(text[:start]):
-            end -= text[start:end].endswith(CLOSES[bracket])
+    end = following.start() if following else len(text)
+    opened = 0
+    for bracket in re.finditer(r"[{}]" if sign == "{" else r"[\[\]]", text[start:end]):
+        opened += 1 if bracket[0] == sign else -1
+        if opened < 0:
+            end = start + bracket.start()
+            break
     return lead, start, text[start:end].strip()

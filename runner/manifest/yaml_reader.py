@@ -18,7 +18,7 @@ import yaml
 
 from runner.domain.errors import Position
 from runner.domain.shots import Fields, Items, Node, Text
-from runner.manifest.decode import FORBIDDEN, place
+from runner.manifest.decode import FORBIDDEN, line_breaks, place
 from runner.manifest.fields import FIELDS
 from runner.manifest.problems import Findings, Stop, bare, shown
 from runner.manifest.size_limits import LONGER_TEXT, MORE_BYTES, Limits
@@ -45,8 +45,12 @@ _LIST_BELOW = r"[\r\n] *(?:- |-\w|•)"
 _SWALLOWED = r"[\r\n](?P<indent> *)(?:(?:- +)?[\w.-]+:(?=\s)|- +\{)"
 _LEAD = r" *(?:- +)*"
 _WORD = r"[\"']([A-Za-z_]+):\s"
+_FIELD_LINE = r"[\r\n](?P<indent> *)(?P<key>[A-Za-z_]\w*):[ \t]+(?P<value>\S[^\r\n]*)"
+# A prompt has labels such as `Camera: slow`. A name in several parts, or a lone number, is seldom one.
+_FIELD_SHAPE = r"[a-z]+(?:[A-Z]|_[a-z])\w*: .*|[a-z]+: *(?:true|false|[-+]?\d[\d.:]*)\s*"
 _QUOTES = ("'", '"')
-_CURLY = frozenset("“”„«»")
+_CURLY = frozenset("“”„«»‘’‚")
+_CLOSING = frozenset('"”')
 _NODES = (yaml.ScalarEvent, yaml.CollectionStartEvent)
 _MERGE = "<<"
 _LIST_KEYS_UNDER = "sweep"
@@ -147,6 +151,12 @@ def _takes_in_fields(text: str, begin: int, end: int, column: int) -> bool:
     return any(len(found["indent"]) <= own for found in re.finditer(_SWALLOWED, text[begin:end]))
 
 
+def _closes_nothing(text: str) -> bool:
+    """Return whether a text ends with the only quote in it, which is not the sign of inches."""
+    opens = text.count("“") + text.count("„") if text[-1] == "”" else 0
+    return text.count(text[-1]) == 1 and not opens and not text[-2:-1].isdecimal()
+
+
 def _quote_it(lead: str, text: str, advice: str = "quote the text") -> str:
     # Only a mistake needs this module, whose patterns take longer to compile than a small board to check.
     from runner.manifest.yaml_lines import quote_it
@@ -219,6 +229,7 @@ class _Builder:
         # These are reported at the end, the second as warnings, since a syntax error often has the same cause.
         self._late: list[tuple[Position, str]] = []
         self._doubts: dict[Position, str] = {}
+        self._blocks: list[tuple[Position, int, int]] = []
         # These are the places of mappings that used `<<`; merging one again turns a few lines into gigabytes.
         self._merged: set[Position] = set()
         self._nodes = 0
@@ -243,6 +254,8 @@ class _Builder:
             self._error(at, message)
         for at, message in self._doubts.items():
             self._findings.warn(at, "", message)
+        for at, begin, end in self._blocks:
+            self._check_block(at, self._text[begin:end])
         return top
 
     def _node(self, event: yaml.Event, depth: int, owner: str = "") -> Node:
@@ -261,7 +274,7 @@ class _Builder:
             self._open.add(anchor)
         node: Node
         if isinstance(event, yaml.ScalarEvent):
-            node = self._scalar(event, at)
+            node = self._scalar(event, at, owner)
         # The depth is checked before the next event, because the parser slows down with the square of the depth.
         elif depth > self._limits.depth:
             self._findings.stop(at, "", f"nested more than {self._limits.depth} deep")
@@ -283,7 +296,7 @@ class _Builder:
         if name not in self._anchors:
             self._error(at, f"*{name} refers to nothing above it; quote the text if '*' is meant")
             # The tree needs a value here; the finding already stops the run.
-            return Text("", at)
+            return Text(f"*{name}", at, quoted=True)
         self._unused.pop(name, None)
         node, weight = self._anchors[name]
         self._nodes += weight
@@ -293,7 +306,7 @@ class _Builder:
             self._findings.stop(at, "", message)
         return node
 
-    def _scalar(self, event: yaml.ScalarEvent, at: Position) -> Text:
+    def _scalar(self, event: yaml.ScalarEvent, at: Position, owner: str) -> Text:
         self._check_text(event, at)
         assert event.start_mark is not None
         assert event.end_mark is not None
@@ -308,6 +321,8 @@ class _Builder:
         elif event.style not in _QUOTES:
             if not event.value:
                 self._doubts[at] = "this block text is empty; indent its lines deeper than its key"
+            elif ": " in event.value and owner != "notes":
+                self._blocks.append((at, begin, end))
         elif has_lines:
             self._check_quote(event, end, at)
         return Text(event.value, at, bool(event.style))
@@ -319,14 +334,37 @@ class _Builder:
         if comment and (comment[1] or " " in text):
             advice = _quote_it("", self._text[begin : comment.end()].strip(), advice="quote the whole text")
             message = f"text after ' #' was dropped as a comment: {shown(comment[0].strip())}; {advice}"
-            self._findings.warn(at, "", message)
-        if text[:1] in _CURLY and text[-1] in _CURLY and _CURLY.isdisjoint(text[1:-1]):
+            self._doubts.setdefault(at, message)
+        is_closed = text[-1:] in _CURLY or (text[-1:] == '"' and text.count('"') == 1)
+        if text[:1] in _CURLY and is_closed and _CURLY.isdisjoint(text[1:-1]):
             advice = _quote_it("", text[1:-1].strip(), advice="to leave them out, write")
             message = f"{text[0]} and {text[-1]} are not quotes of YAML, and are sent with the text; {advice}"
             self._findings.warn(at, "", message)
+        elif text[-1:] in _CLOSING and _closes_nothing(text):
+            advice = _quote_it("", text[:-1].strip(), advice="to leave it out, write")
+            self._findings.warn(
+                at, "", f"the last {text[-1]} closes nothing, and is sent with the text; {advice}"
+            )
         if event.anchor is not None and not text:
             name = event.anchor
             self._error(at, f'&{name} names an empty value; quote the text: "&{name}"')
+
+    def _check_block(self, at: Position, source: str) -> None:
+        """Warn of the first line of a block text that looks like a field that is indented too deep."""
+        first = re.search(r"[\r\n]( *)([^\s:]+: )?\S", source)
+        for found in re.finditer(_FIELD_LINE, source) if first else ():
+            line = found[0].strip()
+            # Where the first line has a label, the others may have some as well.
+            is_shaped = first and not first[2] and re.fullmatch(_FIELD_SHAPE, line)
+            if first and found["indent"] == first[1] and (is_shaped or found["key"] in self._keys):
+                number = (at.line or 0) + line_breaks(source[: found.start()]) + 1
+                message = (
+                    f"{shown(line)} is a line of the text above; if it is a field, indent it like the key"
+                )
+                self._findings.warn(
+                    self._findings.at(number, found.end("indent") - found.start()), "", message
+                )
+                return
 
     def _check_quote(self, event: yaml.ScalarEvent, end: int, at: Position) -> None:
         """Stop at a quote that took in the fields below it: nothing behind it is what anybody meant."""
@@ -482,6 +520,9 @@ class _Builder:
             return sys.intern(event.value)
         if _NOT_TEXT.fullmatch(event.value):
             self._error(at, f"the key {shown(event.value)} is not text; quote it if it is meant")
+            return None
+        if event.value.startswith("//"):
+            self._error(at, "'//' does not begin a comment; write '#', or remove the line")
             return None
         if event.value[0] in "-*" or not event.value.isascii():
             from runner.manifest.yaml_lines import look_alike, misspelt_field, unseen_in

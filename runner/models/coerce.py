@@ -110,8 +110,11 @@ class Reading:
         if not read:
             name, is_list = where.partition(".")[2], "array" in shape.kinds
             parts = [visible(f"{name}.{part}") for part in (("0", "1") if is_list else [*shape.fields][:2])]
-            hint = f"; a {'list' if is_list else 'mapping'} has a column for each of its parts: {', '.join(parts)}"
-            return self._wrong_kind(node, shape, where, "text", hint if node.at.cell and parts else "")
+            hint = "; put brackets around it" if is_list else ""
+            if node.at.cell and parts:
+                kind = "list" if is_list else "mapping"
+                hint = f"; a {kind} has a column for each of its parts: {', '.join(parts)}"
+            return self._wrong_kind(node, shape, where, "text", hint)
         if node.quoted:
             hint = "" if isinstance(read[0], ParseError) else "; remove the quotes"
             return self._wrong_kind(node, shape, where, "text (in quotes)", hint)
@@ -182,6 +185,10 @@ def _as_text(node: Node, shape: Shape) -> str:
     if not isinstance(node, Items) or "string" not in shape.kinds:
         return ""
     words = [item.text for item in node if isinstance(item, Text)]
+    if shape.media and len(words) == 1:
+        return "; write its address without a dash or brackets"
+    if words and {item.at.line for item in node} != {node.at.line}:
+        return "; write it without dashes, behind '|' if it has several lines"
     return f'; if its brackets are meant, quote the text: "[{visible(", ".join(words), 60)}]"'
 
 

@@ -73,9 +73,12 @@ def make_plan(
         *duplicate_warnings(takes),
         *models.unchecked(planner.schemas),
     )
-    # The points of one sweep share what is not swept, and each would report the same problem.
-    problems = dict.fromkeys((*planner.columns.problems(), *chain.problems, *planner.problems))
-    return Planned(Plan(manifest, takes, warnings, planner.schemas), tuple(problems))
+    # Shots share defaults, and the points of one sweep what is not swept; each would report the same problem.
+    problems: dict[tuple[Position, str, str], Problem] = {}
+    for problem in (*planner.columns.problems(), *chain.problems, *planner.problems):
+        place = problem.subject.partition(", ")[2]
+        problems.setdefault((problem.at, place, problem.message), problem)
+    return Planned(Plan(manifest, takes, warnings, planner.schemas), tuple(problems.values()))
 
 
 @dataclass(slots=True)

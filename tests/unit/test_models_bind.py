@@ -306,7 +306,9 @@ INNER: dict[str, tuple[dict[str, Node], Problem]] = {
     ),
     "text for a list": (
         {"images": text(A)},
-        Problem(VALUE_AT, "shot s010, inputs.images", "is text where a list is needed"),
+        Problem(
+            VALUE_AT, "shot s010, inputs.images", "is text where a list is needed; put brackets around it"
+        ),
     ),
 }
 
