@@ -73,7 +73,7 @@ SUSPECT_LETTERS: Final = _FIRST_LETTERS | frozenset(" \t\n\r\xa0")
 LONGEST_FILLER: Final = 15
 """A text of more characters is a prompt."""
 _SEVERAL_SEEDS: Final = re.compile(
-    r"rand(?:om)?[ :]*\d*|(?!\d{1,3}(?:[,. ]\d{3})+\Z)-?\d+(?:(?:\s*[-:;,|]\s*|\s+)-?\d+)+", re.IGNORECASE
+    r"rand(?:om)?[ :]*\d*|(?!\d{1,3}(?:[,. ]\d{3})+\Z)-?\d+(?:[-\s:;,|]+\d+)+", re.IGNORECASE
 )
 SHORTENED: Final = (
     "is a number that a spreadsheet shortened, and its last digits are lost; format the column as text"
@@ -84,7 +84,8 @@ SHORTENED: Final = (
 def is_error_value(text: str) -> bool:
     """Return whether a cell holds the error of a spreadsheet instead of a value."""
     found = _ERROR.fullmatch(text)
-    return found is not None and (found["word"] or "A").isupper() | (not (found["word"] or "A").isascii())
+    word = (found and found["word"]) or ""
+    return found is not None and word == word.upper() and not word.isdecimal()
 
 
 def is_shortened(text: str) -> bool:
