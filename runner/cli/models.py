@@ -18,6 +18,7 @@ from runner.models.model import Model
 from runner.models.registry import SCHEMA_FOLDER, Models, search_path
 from runner.models.scalars import choices
 from runner.system.escapes import command_line
+from runner.system.nearest_name import Speller
 
 if TYPE_CHECKING:
     from runner.commands.import_models import Imported
@@ -35,9 +36,13 @@ def command(arguments: argparse.Namespace) -> int:
     first, *others = arguments.asked or [None]
     if first in _ACTIONS:
         return _ACTIONS[first](others, arguments)
+    models = Models.bundled(_folders(arguments))
+    if first and "/" not in first and (meant := Speller().nearest(first, filter(None, _ACTIONS))):
+        raise UsageError(
+            f"{visible(first)} is not an id of a model", advice=command_line("models", meant, *others)
+        )
     if others:
         raise UsageError("one model at a time", advice=command_line("models", first or ""))
-    models = Models.bundled(_folders(arguments))
     if first is None:
         where_from = models.where_from()
         listed = [{"model": model, "from": where} for model, where in where_from.items()]
@@ -45,7 +50,13 @@ def command(arguments: argparse.Namespace) -> int:
     else:
         model = models.named(first)
         show_result(arguments, model.input_schema, _table(model))
+        note(_unchecked(model))
     return 0
+
+
+def _unchecked(model: Model) -> list[str]:
+    """Return a line for each rule of a model that no request is checked against."""
+    return [f"{model.id}: {each}" for each in model.notes]
 
 
 def _folders(arguments: argparse.Namespace) -> list[Path]:
@@ -122,6 +133,7 @@ def _import(documents: Sequence[str], arguments: argparse.Namespace) -> int:
     lines += _table(found.models[0].model) if len(found.models) == 1 else []
     lines += [f"{'would write' if dry_run else 'wrote'} {visible(str(p), PATH_LIMIT)}" for p in found.written]
     lines += [] if dry_run else [f"  → {_shows(found.models[0].model.id, folder)}"]
+    note(line for each in found.models for line in _unchecked(each.model))
     note(f"not imported: {reason}" for reason in found.refused)
     names = [
         {"model": each.model.id, "file": str(each.path), "form": each.found.form} for each in found.models

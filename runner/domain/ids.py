@@ -48,8 +48,8 @@ def why_no_id(text: str) -> str | None:
         return "is empty"
     if not _ID.fullmatch(text):
         foreign = next((character for character in text if not character.isascii()), None)
-        found = f" (it holds {character_name(foreign)})" if foreign else ""
-        likeness = _as_id(text)
+        found = f" because of {character_name(foreign)}" if foreign else ""
+        likeness = id_like(text)
         return f"is not an id{found}: {ID_RULE}" + (f"; write {likeness}" if likeness else "")
     if text.endswith("."):
         return "ends with a dot, which some systems drop from file names"
@@ -58,7 +58,7 @@ def why_no_id(text: str) -> str | None:
     return None
 
 
-def _as_id(text: str) -> str | None:
+def id_like(text: str) -> str | None:
     """Return the id that looks like `text`, or None if letters would be lost: scene-1 for "scène 1"."""
     if len(text) > _LONGEST:
         return None

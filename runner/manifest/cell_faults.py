@@ -110,6 +110,13 @@ def fault_of(text: str, kind: CellKind, *, is_guarded: bool = False) -> CellFaul
     return _address_fault(text) if found >= 0 and (found > 5 or text.find("://", found + 3) > 0) else None
 
 
+def unstored(text: str) -> CellFault:
+    """Return the fault of a workbook's formula; its cell has a type, so no pattern needs to recognise it."""
+    return CellFault(
+        f"{shown(text)} is a formula without a stored value; open the workbook in Excel and save it"
+    )
+
+
 def _prompt_fault(text: str) -> CellFault | None:
     is_filler = text.casefold() in _FILLERS or text[:11].casefold() == "lorem ipsum"
     if is_filler or _NO_LETTERS.fullmatch(text) or looks_mangled(text):

@@ -16,7 +16,15 @@ from runner.domain.display import counted
 from runner.domain.errors import Position
 from runner.domain.ids import MANGLED, looks_mangled, why_no_id
 from runner.domain.shots import Fields, Items, Node, Row, Text
-from runner.manifest.cell_faults import LONGEST_FILLER, MARKUP, SUSPECT_LETTERS, CellKind, fault_of, is_sum
+from runner.manifest.cell_faults import (
+    LONGEST_FILLER,
+    MARKUP,
+    SUSPECT_LETTERS,
+    CellKind,
+    fault_of,
+    is_sum,
+    unstored,
+)
 from runner.manifest.column_map import ColumnMap
 from runner.manifest.column_names import meant_column
 from runner.manifest.csv_reader import Record, column_letters, records_of
@@ -111,9 +119,14 @@ def source_of(
     shots = list(records)
     # Only in a report are the names of its columns not those of inputs.
     is_report = _OF_A_REPORT.issubset(header.cells)
-    columns = _columns(header, findings, limits, added, is_report=is_report)
+    columns = _columns(header, findings, limits, added, is_report=is_report, is_workbook=is_workbook)
     reader = _RowReader(
-        columns, findings, limits, is_report=is_report, has_markup=MARKUP.search(text) is not None
+        columns,
+        findings,
+        limits,
+        is_report=is_report,
+        is_workbook=is_workbook,
+        has_markup=MARKUP.search(text) is not None,
     )
     own = tuple(column.name for column in columns if column.name and column.name not in RESULT_COLUMNS)
     _check_nameless(header, shots, findings)
@@ -166,7 +179,7 @@ def _shots_of(
             repeated.append(record)
         elif filled and is_sum(cells, id_at=places["id"]):
             sums.append(record)
-        elif has_returns and any("\r" in cell for cell in cells):
+        elif has_returns and "\r" in "".join(cells):
             # The same board, saved by another program, asks for the same takes.
             shots.append(replace(record, cells=tuple(_LINE_END.sub("\n", cell) for cell in cells)))
         else:
@@ -194,13 +207,19 @@ def _check_nameless(header: Record, records: list[Record], findings: Findings) -
 
 
 def _columns(
-    header: Record, findings: Findings, limits: Limits, added: Mapping[str, Position], *, is_report: bool
+    header: Record,
+    findings: Findings,
+    limits: Limits,
+    added: Mapping[str, Position],
+    *,
+    is_report: bool,
+    is_workbook: bool,
 ) -> list[_Column]:
     """Return the columns of a header; `added` are those that the sheet itself does not have, with their places."""
     columns: list[_Column] = []
     known = KNOWN_COLUMNS if is_report else OWN_COLUMNS
     names, is_complete = _needed(
-        header, [_name(each, is_report=is_report) for each in header.cells], findings
+        header, [_name(each, is_report=is_report) for each in header.cells], findings, is_workbook=is_workbook
     )
     for number, name in enumerate(names, 1):
         if name == LEFT_OUT:
@@ -251,7 +270,9 @@ def _check_together(columns: list[_Column], findings: Findings) -> None:
                 findings.error(column.at, "header", message)
 
 
-def _needed(header: Record, names: list[str], findings: Findings) -> tuple[list[str], bool]:
+def _needed(
+    header: Record, names: list[str], findings: Findings, *, is_workbook: bool
+) -> tuple[list[str], bool]:
     """Report that the column id or model is missing, and return the names with the column that was probably meant.
 
     Without one of them every row would only report it again; so it is also returned whether both are there.
@@ -266,7 +287,7 @@ def _needed(header: Record, names: list[str], findings: Findings) -> tuple[list[
         if meant:
             message += f"; if it is {shown(header.cells[meant[0]])}, rename that to {needed}"
             names[meant[0]] = needed
-        elif len(names) == 1:
+        elif len(names) == 1 and not is_workbook:
             message += "; cells are separated by commas, semicolons, tabs or bars"
         elif needed == "model":
             message += "; give every row the id of a model (`shotrunner models` lists them)"
@@ -290,11 +311,13 @@ class _RowReader:
         limits: Limits,
         *,
         is_report: bool,
+        is_workbook: bool,
         has_markup: bool,
     ) -> None:
         self._findings = findings
         self._limits = limits
         self._is_report = is_report
+        self._is_workbook = is_workbook
         self._has_markup = has_markup
         self._inputs = [column for column in columns if column.path]
         self._own = [(c.name, c.number - 1) for c in columns if c.name and c.name not in RESULT_COLUMNS]
@@ -379,6 +402,9 @@ class _RowReader:
         for path, column, text in cells:
             is_guarded = column.number - 1 in record.guarded
             fault = None if text.quoted else fault_of(text.text.strip(), column.kind, is_guarded=is_guarded)
+            # In a workbook a text that begins so is guarded.
+            if self._is_workbook and text.text[0] == "=" and not is_guarded:
+                fault = unstored(text.text)
             if fault is None:
                 continue
             where = f"{row_name(row, '')}, inputs.{visible('.'.join(path))}"

@@ -70,7 +70,7 @@ def decode(data: bytes, findings: Findings, limits: Limits) -> str:
     except UnicodeDecodeError as error:
         offset = error.start + len(mark)
         line = findings.at(data.count(b"\n", 0, offset) + 1)
-        western = None if mark else _western(data)
+        western = None if mark else western_text(data)
         if western is None:
             name = "UTF-8" if codec == "utf-8" else "UTF-16"
             other = "" if mark else " but perhaps the encoding of a Mac, or of Windows outside Western Europe"
@@ -78,11 +78,8 @@ def decode(data: bytes, findings: Findings, limits: Limits) -> str:
                 f"byte {offset} is not {name}{other}; save the file as UTF-8 (in a spreadsheet: CSV UTF-8)"
             )
             findings.stop(line, "", message)
-        text = western
-        odd = sorted({char for char in text if not char.isascii()})
-        some = " ".join(odd[:_NAMED]) + (f" and {len(odd) - _NAMED} more" if len(odd) > _NAMED else "")
-        message = f"the file is not UTF-8 and was read as Windows-1252, with the characters {some}; save it as UTF-8"
-        findings.warn(line, "", message)
+        text, message = western
+        findings.warn(line, "", f"the file {message}")
     # A file that went through two programs may have two marks.
     text = text.lstrip("\ufeff").removesuffix(_END_OF_FILE)
     for pattern, why in _SPOILT if not text.isascii() else ():
@@ -96,16 +93,19 @@ def decode(data: bytes, findings: Findings, limits: Limits) -> str:
     return FORBIDDEN.sub("�", text)
 
 
-def _western(data: bytes) -> str | None:
-    """Return the text of Windows-1252, or None if the bytes could be anything else."""
+def western_text(data: bytes) -> tuple[str, str] | None:
+    """Return the text of Windows-1252 with a warning that begins with a verb, or None if it may be anything else."""
     if _UTF8_CHARACTER.search(data):
         return None
     try:
         text = data.decode("cp1252")
     except UnicodeDecodeError:
         return None
-    is_western = _WESTERN.issuperset(char for char in set(text) if not char.isascii())
-    return text if is_western and not _NOT_WESTERN.search(text) else None
+    odd = sorted({char for char in text if not char.isascii()})
+    if not _WESTERN.issuperset(odd) or _NOT_WESTERN.search(text):
+        return None
+    some = " ".join(odd[:_NAMED]) + (f" and {len(odd) - _NAMED} more" if len(odd) > _NAMED else "")
+    return text, f"is not UTF-8 and was read as Windows-1252, with the characters {some}; save it as UTF-8"
 
 
 def place(text: str, index: int) -> tuple[int, int]:

@@ -35,7 +35,8 @@ _COUNTED = re.compile(r"[x×]?\s*([1-9]\d{0,3})(?:[.,]0+)?\s*(?:[x×]|times|take
 _OTHER_TAG_ENDS = re.compile(r"[#|/，、；\s]+")
 _Thing = TypeVar("_Thing")
 _Names: TypeAlias = ChainMap[str, Text]
-_TWICE = "is given and swept at once; keep one (sweep: {} switches the defaults' sweep off)"
+_TWICE = "is given and swept at once; keep one"
+_SWITCH_OFF = f"{_TWICE} (sweep: {{}} switches the defaults' sweep off)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,9 @@ class _Expansion:
         elif self._model is None and "model" not in row and MODEL not in sweep.keys_at:
             at = row.fields.at.below(row.fields.keys_at.get("model"))
             otherwise = "write one in the column model" if at.cell else "and defaults give none"
+            inputs = row.fields.items.get("inputs")
+            if isinstance(inputs, Fields) and "model" in inputs.items and not at.cell:
+                at, otherwise = inputs.key_at("model"), "since this one is under inputs:; write it beside id"
             row.findings.error(at, row.subject, f"has no model{';' if at.cell else ','} {otherwise}")
         return own or self._model
 
@@ -158,10 +162,11 @@ class _Expansion:
     ) -> tuple[Variant, ...]:
         own, keys_at = self._read_inputs(row)
         # It is not known which of the two was meant, and the user would pay for a wrong guess.
+        twice = _TWICE if "sweep" in row else _SWITCH_OFF
         for axis in filter(self._is_input, sweep.keys_at):
             head, *path = [axis] if axis in own else axis.split(".")
             if head in own and _part_at(own[head], path):
-                row.error(own[head].at, f"inputs.{axis}", _TWICE)
+                row.error(own[head].at, f"inputs.{axis}", twice)
         inputs = own
         if self._inputs:
             inputs, keys_at = {**self._inputs, **own}, {**self._inputs_at, **keys_at}
@@ -169,12 +174,13 @@ class _Expansion:
         repeat = self._read_count(row, REPEAT, self._repeat)
         # This is counted before it is built: the product of three short axes can be more than memory holds.
         values, characters = (0, 0) if sweep.is_empty else sweep.weight
-        values += 1 + sum([weight[0] for weight in weights.values()])
-        characters += sum([weight[1] for weight in weights.values()])
+        amounts, lengths, are_templated = zip(*weights.values(), strict=True) if weights else ((), (), ())
+        values += 1 + sum(amounts)
+        characters += sum(lengths)
         count, at = repeat if sweep.is_empty else len(sweep) * repeat, row.fields.at
         budgeted = count * takes
         self._budget.spend_takes(budgeted, values=values, characters=characters, at=at, subject=row.subject)
-        templated = [name for name, weight in weights.items() if weight[2]]
+        templated = [name for name, weight in weights.items() if weight[2]] if any(are_templated) else []
         if count == 1 and not templated and sweep.is_empty:
             return (Variant({}, inputs, keys_at),)
         # All points share one mapping, because a sweep of thousands must not copy it thousands of times.

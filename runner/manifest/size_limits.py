@@ -94,8 +94,9 @@ class SizeBudget:
         """Count `count` takes before they are built, each with `values` input values and `characters` in them."""
         most = self.limits
         self._spend(count, most.takes, "more than {:,} takes; " + MORE_TAKES, at, subject)
-        more = "sweeps and repeats make more than {:,} takes; " + MORE_TAKES
-        self._spend(count - 1, most.swept, more, at, subject)
+        if count > 1:
+            more = "sweeps and repeats make more than {:,} takes; " + MORE_TAKES
+            self._spend(count - 1, most.swept, more, at, subject)
         more = "more than {:,} input values in all takes; split the manifest"
         self._spend(count * values, most.expanded_values, more, at, subject)
         # A text that the manifest has once is in the body of every take.

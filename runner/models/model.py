@@ -8,24 +8,29 @@ required inputs never are. It knows no manifest syntax, seed rule or API.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias
 
-from runner.domain.errors import Position, Problem
+from runner.domain.errors import Position, Problem, Severity
 from runner.domain.shots import Fields, Items, Node, Text
-from runner.models.coerce import Reading
+from runner.models.coerce import LONGEST_KEY, Reading
+from runner.models.ecma_patterns import python_pattern
 from runner.models.fragments import with_fragments
 from runner.models.input_names import meant_input
 from runner.models.inputs import MISSING, Input, Missing, declared_kinds, inputs_of
 from runner.models.media_inputs import frame_inputs
 from runner.models.normalise import normalise
+from runner.models.refused_bodies import other_readings, refused_defaults
 from runner.models.resolve_refs import expand
 from runner.models.scalars import shown
 from runner.models.schema_file import ModelFile, Schema, mapping, unusable
 from runner.models.set_aside import undescribed, without_unusable_patterns
 from runner.models.validate import BodyCheck
+from runner.models.value_doubts import is_prompt
+from runner.models.violations import SchemaViolation
 from runner.system.canonical_json import JsonValue, canonical_json
 from runner.system.escapes import visible
 
@@ -67,9 +72,11 @@ class Model:
     sha256: str = ""
     notes: tuple[str, ...] = ()
     _check: BodyCheck = field(kw_only=True, repr=False, compare=False)
+    _media: Collection[str] | None = field(default=None, kw_only=True, repr=False)
     # The values of texts that were found valid: a sweep of thousands repeats nearly all of them.
     _typed: dict[_Written, JsonValue] = field(default_factory=dict, kw_only=True, repr=False, compare=False)
     _meanings: dict[str, str | None] = field(default_factory=dict, kw_only=True, repr=False, compare=False)
+    _further: dict[str, Input | None] = field(default_factory=dict, kw_only=True, repr=False, compare=False)
 
     @classmethod
     def from_file(cls, published: ModelFile) -> Model:
@@ -89,15 +96,20 @@ class Model:
         check = BodyCheck(strict, file=file, inputs=properties)
         _settle_defaults(schema, check, file)
         inputs = inputs_of(schema, media=published.media)
-        return cls(
-            published.model, file, published.source, schema, inputs, published.sha256, notes, _check=check
-        )
+        about = published.model, file, published.source
+        return cls(*about, schema, inputs, published.sha256, notes, _check=check, _media=published.media)
 
     @cached_property
     def seed_input(self) -> Input | None:
         """The input for a number that is called seed, if the model has one."""
         numbers = {"integer", "number"}
         return next((i for i in self.inputs if i.name.lower() == "seed" and i.type in numbers), None)
+
+    @cached_property
+    def prompt_input(self) -> Input | None:
+        """The first text input that is called a prompt, if the model has one."""
+        texts = (i for i in self.inputs if i.type == "string" and not (i.media or i.allowed))
+        return next((i for i in texts if is_prompt(i.name)), None)
 
     def bind(
         self,
@@ -116,15 +128,18 @@ class Model:
         body without them must not be sent. `allow_private_media` accepts links that only this machine can reach.
         """
         reading = Reading(subject, allow_private_media=allow_private_media, speller=self._check.speller)
-        nodes, meant = inputs, set[str | None](reported)
+        nodes, meant, all_inputs = inputs, set[str | None](reported), self.inputs
         if not inputs.keys() <= self.by_name.keys():
-            nodes = reading.fold(inputs, names=self.by_name, keys_at=keys_at)
+            names = {part for name in inputs for part in (name, name.partition(".")[0]) if self.input(part)}
+            nodes = reading.fold(inputs, names=names, keys_at=keys_at)
             meant |= self._unknown(nodes, reading, keys_at)
+            further = [given for name in nodes.keys() - self.by_name.keys() if (given := self.input(name))]
+            all_inputs = (*all_inputs, *further)
         body: dict[str, JsonValue] = {}
         valid: set[str] = set()
         typed: dict[_Written, JsonValue] = {}
-        for wanted in self.inputs:
-            name, node = wanted.name, nodes.get(wanted.name)
+        for wanted in all_inputs:
+            name, node, key = wanted.name, nodes.get(wanted.name), None
             if isinstance(node, Text):
                 key = name, node.text, node.quoted, allow_private_media
                 if key in self._typed:
@@ -132,21 +147,20 @@ class Model:
                     valid.add(name)
                     continue
             # A misspelled name is one mistake, and not both an unknown input and a missing one.
-            if node is None and name in meant:
+            elif node is None and name in meant:
                 continue
-            doubts = len(reading.warnings)
             value = _value(wanted, node, reading, at, keys_at)
             if value is MISSING:
                 continue
             body[name] = value
-            if isinstance(node, Text):
-                # A text that is warned of is read each time, so that each of its places is named.
-                if len(reading.warnings) == doubts:
-                    typed[key] = value
+            if key:
+                typed[key] = value
             elif node is None:
                 valid.add(name)
-        self._validate(body, nodes, reading, at, valid=valid, keys_at=keys_at, is_partial=bool(reported))
-        if not reading.problems:
+        if self._validate(body, nodes, reading, at, valid=valid, keys_at=keys_at, is_partial=bool(reported)):
+            typed = {key: body[key[0]] for key in typed}
+        # A text that is warned of is read each time, so that each of its places is named.
+        if not reading.problems and not reading.warnings:
             if len(self._typed) > _MOST_TYPED:
                 self._typed.clear()
             self._typed.update(typed)
@@ -178,14 +192,39 @@ class Model:
     @cached_property
     def frames(self) -> tuple[str | None, str | None]:
         """The inputs that are the first and the last frame."""
-        return frame_inputs({wanted.name: wanted.title for wanted in self.inputs if wanted.media})
+        # Where one input takes one picture and another several, a frame is meant for the first.
+        links = sorted((each for each in self.inputs if each.media), key=lambda each: each.type == "array")
+        return frame_inputs({each.name: each.title for each in links})
+
+    @cached_property
+    def is_open(self) -> bool:
+        """Whether the model takes inputs that its schema does not list by name, see `input`."""
+        rest = self.input_schema.get("additionalProperties")
+        return isinstance(rest, dict) or "patternProperties" in self.input_schema
+
+    def input(self, name: str) -> Input | None:
+        """Return the input of this name; a schema may describe names by patterns, or all other names at once."""
+        if name not in self.by_name and name not in self._further:
+            self._further[name] = self._further_input(name)
+        return self.by_name.get(name) or self._further.get(name)
+
+    def _further_input(self, name: str) -> Input | None:
+        rest, patterns = self.input_schema.get("additionalProperties"), {}
+        if len(name) <= LONGEST_KEY:
+            patterns = mapping(self.input_schema.get("patternProperties"))
+        parts = [part for pattern, part in patterns.items() if re.search(python_pattern(pattern), name)]
+        # What looks like an input of the model is a misspelling, unless a pattern describes it.
+        if not parts and isinstance(rest, dict) and self._meant(name) is None:
+            parts = [rest]
+        schema: Schema = {"properties": {name: {"allOf": parts}}}
+        return inputs_of(schema, media=self._media)[0] if parts else None
 
     def _unknown(
         self, nodes: Mapping[str, Node], reading: Reading, keys_at: Mapping[str, Position]
     ) -> set[str | None]:
         """Report the inputs that the model does not have, and return the names that were probably meant."""
         meant = set()
-        for name in [name for name in nodes if name not in self.by_name]:
+        for name in [name for name in nodes if self.input(name) is None]:
             nearest = self._meant(name)
             where = keys_at.get(name, nodes[name].at)
             reading.complain(where, f"inputs.{visible(name)}", "unknown input", nearest=nearest)
@@ -208,9 +247,14 @@ class Model:
         valid: Collection[str],
         keys_at: Mapping[str, Position],
         is_partial: bool,
-    ) -> None:
+    ) -> bool:
+        """Report what is wrong with a body, and return whether a value in it may have changed because of that."""
+        complaints = self._check.complaints(body, valid=valid)
+        if not complaints:
+            return False
         incomplete = is_partial or bool(reading.problems)
-        for found in self._check.complaints(body, valid=valid):
+        complaints = self._reconsidered(body, complaints, nodes, reading, at, is_complete=not incomplete)
+        for found in complaints:
             # A rule over the whole body is not useful while parts of it are missing for other reasons. What the model
             # always requires is one of these reasons; what it requires beside another input is not reported yet.
             if incomplete and found.about_all:
@@ -220,6 +264,37 @@ class Model:
                 found.path, nodes, at.below(keys_at.get(str(found.path[0])) if found.path else None)
             )
             reading.complain(place, where, found.message, found.allowed, found.nearest)
+        return True
+
+    def _reconsidered(
+        self,
+        body: Schema,
+        found: list[SchemaViolation],
+        nodes: Mapping[str, Node],
+        reading: Reading,
+        at: Position,
+        *,
+        is_complete: bool,
+    ) -> list[SchemaViolation]:
+        """Change a refused body to what it can mean instead, and return what is still wrong with it."""
+        read = other_readings(body, self.by_name, nodes, schema=self.input_schema, check=self._check)
+        if read:
+            body |= read
+            found = self._check.complaints(body)
+        defaults = body.keys() - nodes.keys()
+        if not found or not is_complete or not defaults:
+            return found
+        refused, found = refused_defaults(body, found, defaults=defaults, check=self._check)
+        for name in refused:
+            message = f"its default {shown(body.pop(name))} is left out where other inputs do not allow it"
+            where = f"model {self.id}, inputs.{name}"
+            # It is about the model, and one warning stands for all shots.
+            reading.warnings.append(Problem(Position(at.file), where, message, severity=Severity.WARNING))
+        own = "; it is the default, so write a value that fits"
+        return [
+            replace(each, message=each.message + own) if each.path and each.path[0] in defaults else each
+            for each in found
+        ]
 
 
 def _value(
@@ -237,6 +312,13 @@ def _value(
     value = reading.value(node, wanted.shape, where)
     if wanted.required and isinstance(value, str) and not value.strip():
         return reading.complain(node.at, where, "is empty, and the model requires it")
+    if (
+        isinstance(value, str)
+        and not value.strip()
+        and is_prompt(wanted.name)
+        and value not in wanted.allowed
+    ):
+        reading.doubt(node.at, where, "is empty, and the take is paid for without a prompt")
     return value
 
 

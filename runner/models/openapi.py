@@ -1,4 +1,4 @@
-"""Finds the bodies of requests in an OpenAPI document, versions 3.0 and 3.1.
+"""Finds the bodies of requests in an OpenAPI document, versions 3.0 and 3.1, and 2.0 that was called Swagger.
 
 In: a document as parsed. Out: for each POST request the schema of its JSON body, complete in itself, with its name and
 the path as the id of a model. It follows references into the document only.
@@ -16,6 +16,8 @@ from runner.system.canonical_json import JsonValue
 
 _SCHEMA_WORDS = frozenset({"properties", "$ref", "allOf", "anyOf", "oneOf"})
 _COMPONENT = "#/components/schemas/"
+_DEFINITION = "#/definitions/"
+_OWN = "#/$defs/"
 _INPUT = "Input"
 _NAMES_OF_INPUTS = (_INPUT, "Request")
 _LONGEST_CHAIN = 4
@@ -38,6 +40,7 @@ def is_input_schema(node: JsonValue) -> bool:
 
 def bodies_of(document: Schema) -> Iterator[Body]:
     """Yield the bodies of all POST requests, or the schemas that are called an input if there is none."""
+    document = _as_version_3(document) if "swagger" in document else document
     schemas = mapping(mapping(document.get("components")).get("schemas"))
     bodies = list(_posted(document, schemas))
     # A schema of exactly this name is the input of a model, whatever else the service can be asked for.
@@ -53,6 +56,18 @@ def bodies_of(document: Schema) -> Iterator[Body]:
         model = about if isinstance(about, str) and len(bodies) == 1 else body.model
         # Several forms of one request are several models, and its path is the id of none.
         yield Body(_complete(body.schema, schemas), body.name, model if paths[body.model] == 1 else "")
+
+
+def _as_version_3(document: Schema) -> Schema:
+    """Return what a document of version 2.0 says of POST requests, in the form of version 3."""
+    paths: Schema = {}
+    for path, item in mapping(document.get("paths")).items():
+        listed = mapping(mapping(item).get("post")).get("parameters")
+        given = [_target(each, document) for each in listed] if isinstance(listed, list) else []
+        body = next((each.get("schema") for each in given if each.get("in") == "body"), None)
+        paths[path] = {"post": {"requestBody": {"content": {"application/json": {"schema": body}}}}}
+    whole: Schema = {"paths": paths, "components": {"schemas": document.get("definitions")}}
+    return {**document, **mapping(_moved(whole, _DEFINITION, _COMPONENT))}
 
 
 def _posted(document: Schema, schemas: Schema) -> Iterator[Body]:
@@ -107,9 +122,9 @@ def _complete(schema: Schema, schemas: Schema) -> Schema:
     while waiting:
         for name in _names(waiting.pop()):
             if name not in needed and name in schemas:
-                needed[name] = _with_own_refs(schemas[name])
+                needed[name] = _moved(schemas[name], _COMPONENT, _OWN)
                 waiting.append(mapping(schemas[name]))
-    whole = mapping(_with_own_refs(schema))
+    whole = mapping(_moved(schema, _COMPONENT, _OWN))
     return {**whole, "$defs": needed} if needed else whole
 
 
@@ -123,14 +138,15 @@ def _names(node: JsonValue) -> Iterator[str]:
         yield from _names(inner)
 
 
-def _with_own_refs(node: JsonValue) -> JsonValue:
+def _moved(node: JsonValue, old: str, new: str) -> JsonValue:
+    """Return a schema whose references lead to another place."""
     if isinstance(node, list):
-        return [_with_own_refs(inner) for inner in node]
+        return [_moved(inner, old, new) for inner in node]
     if not isinstance(node, dict):
         return node
     return {
-        key: value.replace(_COMPONENT, "#/$defs/", 1)
+        key: value.replace(old, new, 1)
         if key == "$ref" and isinstance(value, str)
-        else _with_own_refs(value)
+        else _moved(value, old, new)
         for key, value in node.items()
     }

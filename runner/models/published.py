@@ -18,10 +18,19 @@ CATALOGUE: Final = "an answer of a catalogue"
 OPENAPI: Final = "an OpenAPI document"
 BARE: Final = "a JSON Schema"
 
-_LISTS = ("models", "items", "data", "results", "endpoints")
+_LISTS = ("models", "items", "data", "results", "endpoints", "tools", "functions")
 _IDS = ("model_id", "endpoint_id", "id", "model", "slug", "name")
-_SCHEMAS = ("input_schema", "inputSchema", "input", "openapi_schema", "openapi", "schema", "schemas")
-_ENVELOPES = ("latest_version", "model", "data", "result")
+_SCHEMAS = (
+    "input_schema",
+    "inputSchema",
+    "input",
+    "openapi_schema",
+    "openapi",
+    "schema",
+    "schemas",
+    "parameters",
+)
+_ENVELOPES = ("latest_version", "model", "data", "result", "function", "tool")
 _PRICE = ("base_price_usd", "price_unit")
 _DEEPEST = 4
 

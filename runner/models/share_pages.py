@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 LONGEST_ADDRESS: Final = 300
 """The most characters of an address that a message repeats; a cut one would be of no use."""
 
+_AFTER_SCHEME = len("https://")
 _HOST = re.compile(r"https://(?:www\.)?([^/?#:]+)", re.IGNORECASE)
 _ADVICE = "put the file where its address ends in the file itself, and write that address"
 
@@ -38,8 +39,9 @@ _Rule: TypeAlias = "SharePage | Callable[[SplitResult], SharePage | None]"
 
 def share_page(url: str) -> SharePage | None:
     """Return the page that `url` leads to, or None if it may be a file."""
-    found = _HOST.match(url)
-    if found is None or (rule := _rule_of(found[1].lower())) is None:
+    # Thousands of links lead to few hosts, and only what stands before the third slash decides on most of them.
+    end = url.find("/", _AFTER_SCHEME)
+    if (rule := _rule_of(url[:end] if end > 0 else url)) is None:
         return None
     try:
         return rule if isinstance(rule, SharePage) else rule(urlsplit(url))
@@ -49,8 +51,10 @@ def share_page(url: str) -> SharePage | None:
 
 
 @lru_cache(maxsize=1024)
-def _rule_of(host: str) -> _Rule | None:
-    """Return the rule of a host, or of a domain that it belongs to."""
+def _rule_of(origin: str) -> _Rule | None:
+    """Return the rule of the host of an origin, or of a domain that the host belongs to."""
+    named = _HOST.match(origin)
+    host = named[1].lower() if named else ""
     if found := _HOSTS.get(host):
         return found
     domains = (host[dot + 1 :] for dot, char in enumerate(host) if char == ".")
@@ -121,14 +125,14 @@ def _repository(
 
 def _unless(path: str, owner: str, advice: str = _ADVICE) -> Callable[[SplitResult], SharePage | None]:
     """Return the rule of a host whose links are pages unless their path matches `path`."""
-    page, is_file = SharePage(owner, advice), re.compile(path)
-    return lambda link: None if is_file.search(link.path) else page
+    page = SharePage(owner, advice)
+    return lambda link: None if re.search(path, link.path) else page
 
 
 def _only(path: str, owner: str, advice: str = _ADVICE) -> Callable[[SplitResult], SharePage | None]:
     """Return the rule of a host whose links are pages if their path matches `path`."""
-    page, is_page = SharePage(owner, advice), re.compile(path)
-    return lambda link: page if is_page.search(link.path) else None
+    page = SharePage(owner, advice)
+    return lambda link: page if re.search(path, link.path) else None
 
 
 _PICTURE = r"\.(?:avif|gif|jpe?g|png|webp|mp4|mov|webm)$"

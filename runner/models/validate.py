@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _EACH_BY_ITSELF = frozenset({"type", "properties", "required", "additionalProperties"})
 # These depend on which inputs the other keywords have seen, so that a body cannot be checked in parts.
 _TOGETHER = frozenset({"patternProperties", "unevaluatedProperties"})
+_NAMED = ("properties", "patternProperties", "additionalProperties")
 _LENGTHS, _VALUES = ("minLength", "maxLength"), ("minimum", "maximum")
 
 
@@ -91,9 +92,10 @@ class BodyCheck:
 
     def accepts(self, name: str, value: JsonValue) -> bool:
         """Return whether the schema has an input `name` that may be `value`."""
-        if name in self._plain and isinstance(value, str | int):
-            kind, least, most = self._plain[name]
-            if type(value) is kind and least <= (len(value) if isinstance(value, str) else value) <= most:
+        if plain := self._plain.get(name):
+            kind, least, most = plain
+            size = len(value) if isinstance(value, str) else value
+            if type(value) is kind and isinstance(size, int) and least <= size <= most:
                 return True
         part = self._inputs.get(name)
         return part is not None and _is_valid(part, value)
@@ -171,11 +173,11 @@ def _repeats(wanted: JsonValue, value: JsonValue) -> bool:
 
 
 def _is_about_all(error: ValidationError) -> bool:
-    """Return whether other inputs decide as well: what a schema says of one input alone is below its `properties`."""
+    """Return whether other inputs decide as well: what a schema says of one input alone is below a word of `_NAMED`."""
     steps = list(error.absolute_schema_path)
     while steps[:1] == ["allOf"]:
         del steps[:2]
-    return steps[:1] != ["properties"]
+    return not steps or steps[0] not in _NAMED
 
 
 def _is_valid(validator: Validator, value: JsonValue | Mapping[str, JsonValue]) -> bool:

@@ -131,7 +131,7 @@ class Columns:
 
     def _fitted_to(self, model: Model) -> Fit:
         headings = self._manifest.headings
-        at = {name: place for name, place in headings.items() if name in model.by_name}
+        at = {name: place for name, place in headings.items() if model.input(name)}
         by_fold = {name.casefold(): name for name in model.by_name}
         spelt: dict[str, str] = {}
         others: list[str] = []
@@ -152,6 +152,6 @@ class Columns:
         if heading in self._manifest.misplaced:
             return None
         place = _BRACKETS.sub(r".\1", heading)
-        if place != heading and place.partition(".")[0] in model.by_name:
+        if place != heading and model.input(place.partition(".")[0]):
             return place
         return meant_input(heading, model) or self._manifest.meant_columns.get(heading)

@@ -29,7 +29,7 @@ class DrawnSeeds:
         return replace(variant, inputs={**variant.inputs, **changed}) if changed else variant
 
     def _fit(self, node: DrawnSeed, axis: str, model: Model) -> Text:
-        if (wanted := model.by_name.get(axis)) is None:
+        if (wanted := model.input(axis)) is None:
             return node
         known, taken = self.fitted.setdefault((model.id, axis), ({}, set()))
         if node.text not in known:

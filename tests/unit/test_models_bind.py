@@ -306,7 +306,9 @@ INNER: dict[str, tuple[dict[str, Node], Problem]] = {
     ),
     "text for a list": (
         {"images": text(A)},
-        Problem(VALUE_AT, "shot s010, inputs.images", "is text where a list is needed"),
+        Problem(
+            VALUE_AT, "shot s010, inputs.images", "is text where a list is needed; put brackets around it"
+        ),
     ),
 }
 
@@ -483,6 +485,7 @@ OPEN_PARTS = {
     "whole": (text("5"), 5),
     "boolean": (text("true"), True),
     "word": (text("slow"), "slow"),
+    "null": (text("null"), None),
     "quoted": (text("5", quoted=True), "5"),
     "no number of JSON": (text("007"), "007"),
     "more digits than a number keeps": (text("9" * 25), "9" * 25),
@@ -576,6 +579,11 @@ def test_an_item_may_be_of_any_form_of_its_list(forms: list[JsonValue], node: No
 
 def test_a_whole_default_without_a_type_allows_fractions() -> None:
     assert bind(made({"scale": {"default": 1}}), {"scale": text("0.5")}).body == {"scale": 0.5}
+
+
+def test_a_form_with_bounds_alone_reads_a_number_that_another_form_refuses() -> None:
+    model = made({"strength": {"anyOf": [{"type": "integer"}, {"minimum": 2}]}})
+    assert bind(model, {"strength": text("2.5")}).body == {"strength": 2.5}
 
 
 def test_a_part_that_only_narrows_a_field_leaves_its_type() -> None:
@@ -683,3 +691,153 @@ def test_a_share_page_is_a_warning_at_each_of_its_places() -> None:
         (warning,) = bound.warnings
         assert (bound.problems, warning.at, warning.severity) == ((), VALUE_AT, Severity.WARNING)
         assert "https://drive.google.com/uc?export=download&id=1AbC" in warning.message
+
+
+@pytest.mark.parametrize("written", ["", "  "])
+def test_an_empty_prompt_is_a_warning(written: str) -> None:
+    bound = bind(
+        made({"prompt": LINK, "negative_prompt": LINK}),
+        dict.fromkeys(("prompt", "negative_prompt"), text(written, quoted=True)),
+    )
+    assert [(warning.subject, warning.at) for warning in bound.warnings] == [
+        ("shot s010, inputs.prompt", VALUE_AT)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "count"), [("a.png", 1), ("C:/my board/a.png", 1), ("A hand opens a.png", 0)]
+)
+def test_a_path_in_a_text_input_is_a_warning(written: str, count: int) -> None:
+    bound = bind(made({"background": LINK}), {"background": text(written)})
+    assert (bound.problems, len(bound.warnings)) == ((), count)
+
+
+def test_an_address_that_the_api_calls_is_not_media() -> None:
+    bound = bind(
+        made({"webhook_url": {"type": "string", "format": "uri"}}),
+        {"webhook_url": text("http://example.com/done")},
+    )
+    assert (bound.problems, bound.warnings) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("choices", "written", "nearest"),
+    [
+        (["5", "10"], "5s", "5"),
+        (["5", "10"], "0:05", "5"),
+        (["5", "10"], "15", None),
+        (["4s", "8s"], "8", "8s"),
+        (["4s", "8s"], "8 sec", "8s"),
+        (["16:9", "9:16"], "16:09:00", "16:9"),
+        (["16:9", "9:16"], "0.672916667", "16:9"),
+        (["16:9", "9:16"], "0.5", None),
+    ],
+)
+def test_a_choice_in_another_spelling_is_proposed(
+    choices: list[str], written: str, nearest: str | None
+) -> None:
+    model = made({"a": {"type": "string", "enum": list[JsonValue](choices)}})
+    problem = only_problem(model, {"a": text(written)})
+    assert problem.nearest == nearest
+    assert ("a spreadsheet made a time of it" in problem.message) == (nearest == "16:9")
+
+
+def test_a_frame_is_the_input_of_one_picture_before_that_of_several() -> None:
+    model = made({"images": {"type": "array", "items": LINK}, "image_url": LINK})
+    assert model.frames == ("image_url", None)
+
+
+OPTIONAL: Schema = {"prompt": {"type": "string"}, "size": {"type": "string"}, "after": {"type": "string"}}
+LONG: Schema = {
+    **OPTIONAL,
+    "duration": {"enum": [5, 10], "default": 10},
+    "fps": {"type": "integer", "default": 24},
+}
+SHORT_AT_4K: Schema = {
+    "if": {"properties": {"size": {"const": "4k"}}, "required": ["size"]},
+    "then": {"properties": {"duration": {"const": 5}}},
+}
+# A model, a shot, and its body; nobody wrote the defaults of the model.
+DEFAULTS_LEFT_OUT: dict[str, tuple[Schema, Schema, dict[str, Node], Schema]] = {
+    "a default that needs another input": (
+        {**OPTIONAL, "tail": {"type": "string", "default": "x"}},
+        {"dependentRequired": {"tail": ["after"]}},
+        {"prompt": text("a cat")},
+        {"prompt": "a cat"},
+    ),
+    "a default that a condition refuses": (
+        LONG,
+        SHORT_AT_4K,
+        {"size": text("4k")},
+        {"size": "4k", "fps": 24},
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("properties", "rules", "inputs", "body"), DEFAULTS_LEFT_OUT.values(), ids=DEFAULTS_LEFT_OUT
+)
+def test_a_default_that_a_rule_refuses_is_left_out_with_a_warning(
+    properties: Schema, rules: Schema, inputs: dict[str, Node], body: Schema
+) -> None:
+    bound = bind(made(properties, **rules), inputs)
+    assert (bound.problems, bound.body) == ((), body)
+    (warning,) = bound.warnings
+    assert "is left out where other inputs do not allow it" in warning.message
+
+
+def test_a_default_that_fits_stays_and_a_written_value_is_never_left_out() -> None:
+    model = made(LONG, **SHORT_AT_4K)
+    assert bind(model, {"size": text("hd")}).body == {"size": "hd", "duration": 10, "fps": 24}
+    assert only_problem(model, {"size": text("4k"), "duration": text("10")}).allowed == ("5",)
+
+
+def test_a_default_that_can_neither_stay_nor_go_is_named_as_the_default() -> None:
+    rules = {**SHORT_AT_4K, "then": {"properties": {"duration": {"const": 5}}, "required": ["duration"]}}
+    problem = only_problem(made(LONG, **rules), {"size": text("4k")})
+    assert problem.message == "10 is not an allowed value; it is the default, so write a value that fits"
+
+
+FURTHER: Schema = {"patternProperties": {r"^image_\d+$": {"type": "string", "format": "uri"}}}
+SCALES: Schema = {"additionalProperties": {"type": "number", "maximum": 2}}
+
+
+def test_a_name_that_a_pattern_describes_is_an_input_with_its_rules() -> None:
+    model = made(OPTIONAL, **FURTHER)
+    assert bind(model, {"image_1": text(A)}).body == {"image_1": A}
+    assert "is a file on this machine" in only_problem(model, {"image_2": text("a.jpg")}).message
+    assert only_problem(model, {"image_x": text(A)}).message == "unknown input"
+
+
+def test_names_that_are_not_listed_are_inputs_if_the_schema_describes_them() -> None:
+    model = made(OPTIONAL, **SCALES)
+    assert bind(model, {"film_grain": text("1.5")}).body == {"film_grain": 1.5}
+    assert only_problem(model, {"film_grain": text("3")}).message == "3 is more than 2"
+    assert only_problem(model, {"promt": text("1")}).nearest == "prompt"
+
+
+CONDITIONAL_TYPES: dict[str, tuple[Schema, str, JsonValue]] = {
+    "a listed text of digits": ({"enum": [5, "10"]}, "10", "10"),
+    "a listed number beside it": ({"enum": [5, "10"]}, "5", 5),
+    "a number": ({"if": {"minimum": 3}, "then": {"type": "boolean"}, "else": {"type": "number"}}, "0.5", 0.5),
+    "a boolean": (
+        {"if": {"type": "integer"}, "then": {"type": "object"}, "else": {"type": "boolean"}},
+        "false",
+        False,
+    ),
+    "a text that both allow": ({"if": {"type": "string"}, "else": {"type": "integer"}}, "5", "5"),
+}
+
+
+@pytest.mark.parametrize(("schema", "written", "value"), CONDITIONAL_TYPES.values(), ids=CONDITIONAL_TYPES)
+def test_a_text_is_read_as_the_type_that_its_schema_accepts(
+    schema: Schema, written: str, value: JsonValue
+) -> None:
+    model = made({"q": schema})
+    # The second shot takes the value that the first one has left.
+    for bound in (bind(model, {"q": text(written)}), bind(model, {"q": text(written)})):
+        assert (bound.problems, bound.body) == ((), {"q": value})
+
+
+def test_a_number_past_its_bound_does_not_become_text() -> None:
+    assert only_problem(made({"q": {"maximum": 10}}), {"q": text("12")}).message == "12 is more than 10"

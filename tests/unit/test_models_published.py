@@ -66,6 +66,21 @@ PREDICTIONS = openapi(
         "PredictionRequest": {"type": "object", "properties": {"input": ref("Input")}},
     },
 )
+SWAGGER = {
+    "swagger": "2.0",
+    "paths": {
+        "/acme/dream": {
+            "post": {
+                "parameters": [
+                    {"in": "query", "name": "wait", "type": "boolean"},
+                    {"in": "body", "name": "body", "schema": {"$ref": "#/definitions/Dream"}},
+                ]
+            }
+        },
+        "/acme/list": {"get": {"parameters": []}},
+    },
+    "definitions": {"Dream": {**INPUT, "required": ["prompt"]}},
+}
 
 
 @pytest.mark.parametrize(
@@ -119,6 +134,13 @@ PREDICTIONS = openapi(
             [(OPENAPI, "", "EInput")],
         ),
         (openapi({"/v1/models/acme/dream": post(INPUT)}, {}), [(OPENAPI, "acme/dream", "")]),
+        (SWAGGER, [(OPENAPI, "acme/dream", "Dream")]),
+        ({"name": "acme/dream", "parameters": INPUT}, [(CATALOGUE, "acme/dream", "")]),
+        (
+            {"type": "function", "function": {"name": "acme/dream", "parameters": INPUT}},
+            [(CATALOGUE, "acme/dream", "")],
+        ),
+        ({"tools": [{"name": "acme/dream", "inputSchema": INPUT}]}, [(CATALOGUE, "acme/dream", "")]),
         (openapi({}, {"VideoRequest": INPUT, "Video": INPUT}), [(OPENAPI, "", "VideoRequest")]),
     ],
     ids=lambda value: str(value)[:60],

@@ -227,3 +227,14 @@ def test_takes_multiply_the_points_of_a_sweep() -> None:
     text = board("2").replace("takes", "takes,sweep").replace("hi,2", "hi,2,resolution=720p|1080p")
     ids = [take.id.partition(",")[0] for take in takes(text)]
     assert ids == ["s1@resolution=720p", "s1@resolution=720p", "s1@resolution=1080p", "s1@resolution=1080p"]
+
+
+def test_a_heading_that_a_pattern_of_the_schema_describes_is_a_column(tmp_path: Path) -> None:
+    folder = put_model(tmp_path, {"prompt": {"type": "string"}})
+    path = folder / "models" / "acme" / "any.json"
+    rule = {"patternProperties": {"^weight_[a-z]$": {"type": "number"}}}
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **rule}), "utf-8")
+    (take,) = takes("id,model,prompt,weight_a\ns1,acme/any,hi,0.5\n", folder)
+    assert json.loads(take.body) == {"prompt": "hi", "weight_a": 0.5}
+    found = planned("id,model,prompt,weight_9\ns1,acme/any,hi,0.5\n", folder)
+    assert said(found.problems) == ["D1 weight_9 is not an input of acme/any; 1 row fills it (None)"]

@@ -42,7 +42,7 @@ def editor_schema(models: Models) -> str:
     """
     base = _fields_of_a_manifest()
     document = {"$comment": f"made by shotrunner schema from {_sources(models, base)}", **json.loads(base)}
-    ids, rows = models.ids(), {}
+    ids, rows, is_open = models.ids(), {}, set[str]()
     for model_id in ids:
         try:
             model = models.find(model_id)
@@ -50,9 +50,13 @@ def editor_schema(models: Models) -> str:
             continue
         if model:
             rows[model_id] = written_inputs(model)
+            # What a pattern describes is not known by its name.
+            is_open |= {model_id, _ANY} if model.is_open else set()
     # An input that no model has may be one of a model whose file cannot be used.
     of_any = united(rows.values()) if len(rows) == len(ids) else {}
     _put(document, ids, rows, of_any)
+    for name in is_open:
+        mapping(mapping(document["$defs"])[f"inputs:{_key(name)}"]).pop("additionalProperties", None)
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
