@@ -12,12 +12,11 @@ from itertools import chain
 
 from runner.domain.errors import Position
 from runner.domain.shots import Fields, Node, Row, Text
-from runner.manifest.cell_faults import SUSPECT_LETTERS, CellKind, fault_of
+from runner.manifest.cell_faults import LONGEST_FILLER, SUSPECT_LETTERS, CellKind, fault_of
 from runner.manifest.fields import joined, row_name
 from runner.manifest.problems import Findings, bare, shown
 from runner.manifest.references import Style
 
-_LONGEST_FILLER = 15
 _ADDRESS = r"https?://\S+"
 _TEXT_FILE = r"@?((?:[\w.-]+/)*[\w-]+\.(?:txt|text|md|rtf|docx?|odt|pages))"
 _STYLE = r"\{\{\s*style\s*\}\}"
@@ -37,7 +36,7 @@ def check_prompts(rows: Sequence[Row], defaults: Row, variables: Collection[str]
 def _check(prompt: Text, where: str, other_forms: re.Pattern[str] | None, findings: Findings) -> None:
     text = prompt.text.strip()
     # Nearly all prompts are sound, and a longer search of each would be felt.
-    is_suspect = len(text) <= _LONGEST_FILLER or text[:1] in SUSPECT_LETTERS or "<" in text
+    is_suspect = len(text) <= LONGEST_FILLER or text[:1] in SUSPECT_LETTERS or "<" in text or "&" in text
     if is_suspect and (fault := fault_of(text, CellKind.PROMPT)):
         (findings.error if fault.is_error else findings.warn)(prompt.at, where, fault.message)
     elif " " not in text and re.fullmatch(_ADDRESS, text):
