@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,9 +50,9 @@ def place_of(model_id: str, folder: Path) -> Path:
         UsageError: this cannot be a model's id, or a link in the folder leads out of it.
     """
     if not is_model_id(model_id):
-        raise UsageError(
-            f"{model_id!r} is not a model id", advice="write it as on the model's page: pika/pikaframes"
-        )
+        likely = re.sub(r"[^\w./-]+", "-", model_id.strip(), flags=re.ASCII)
+        as_shown = f"write {likely}" if is_model_id(likely) else "write it as on the model's page: pika/pikaframes"
+        raise UsageError(f"{model_id!r} is not a model id", advice=as_shown)
     parts = f"{model_id}.json".split("/")
     path = folder.joinpath("models", *parts)
     # A file below `models` is found first; an id without a slash, or with that word, is found only there.

@@ -32,13 +32,23 @@ def parse_document(data: bytes, *, name: str) -> JsonValue:
     """
     reason = f"it is larger than {MOST_BYTES // 2**20} MiB" if len(data) > MOST_BYTES else ""
     try:
-        text = "" if reason else data.decode("utf-8-sig").lstrip()
+        encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+        text = "" if reason else data.decode(encoding).strip()
         if text.startswith("<"):
             reason = "it is a web page, and the address of the JSON itself is needed"
-        elif not reason:
+        elif not text:
+            reason = reason or "it is empty"
+        else:
             return _json(text) if text.startswith(("{", "[")) else _yaml(text)
     except RecursionError:
         reason = "it is nested too deeply"
+    except UnicodeDecodeError:
+        reason = "it is not text in UTF-8"
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        reason = f"the JSON cannot be read at {place}; the file may be cut off there"
+        if error.msg == "Extra data":
+            reason = f"a second document begins at {place}; import each alone"
     except (ValueError, OverflowError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
     advice = "give a schema, an answer of a catalogue or an OpenAPI document, as JSON or YAML"

@@ -20,6 +20,7 @@ from runner.system.nearest_name import Speller
 if TYPE_CHECKING:
     from jsonschema import ValidationError
 
+_DIGITS = re.compile(r"[0-9]+")
 _CHOICES = ("enum", "const")
 _MESSAGES: Final = {
     "maxLength": "is {size} characters long; at most {limit} are allowed",
@@ -67,7 +68,9 @@ def violations(error: ValidationError, speller: Speller) -> list[SchemaViolation
     if "propertyNames" not in error.absolute_schema_path:
         return found
     name: Any = error.instance
-    return [replace(each, message=f"the name {shown(name)}: {each.message}") for each in found]
+    own = shown(name)
+    told = (f"the name {own} {each.message.removeprefix(own).lstrip()}" for each in found)
+    return [replace(each, message=message) for each, message in zip(found, told, strict=True)]
 
 
 def _worded(error: ValidationError, speller: Speller) -> list[SchemaViolation]:
@@ -96,6 +99,14 @@ def _worded(error: ValidationError, speller: Speller) -> list[SchemaViolation]:
             names, together = limit["required"], " together" if len(limit["required"]) > 1 else " here"
             message = f"{' and '.join(map(shown, names))} may not be given{together}"
             return [SchemaViolation(path, rule, message)]
+        case "not" if limit == {}:
+            return [SchemaViolation(path, rule, "is not taken beside the other values here; leave it out")]
+        case "not" if isinstance(value, dict):
+            return [SchemaViolation(path, rule, "the model does not take these values together")]
+        case "items" if isinstance(value, list):
+            most = len(error.schema.get("prefixItems", ())) if isinstance(error.schema, dict) else 0
+            message = f"has {len(value)} items; at most {most} are allowed"
+            return [SchemaViolation(path, rule, message)]
         case "anyOf" | "oneOf":
             return _of_forms(error, speller)
     return [SchemaViolation(path, rule, _message(rule, value, limit) or shown(error.message))]
@@ -118,6 +129,8 @@ def _of_forms(error: ValidationError, speller: Speller) -> list[SchemaViolation]
     value: Any = error.instance
     if not error.context:
         message = f"{shown(value)} fits several forms, and the model wants exactly one"
+        if names := _required_alone(error.validator_value):
+            message = f"give only one of these: {', or '.join(names)}"
         return [SchemaViolation(path, rule, message)]
     forms = _forms_meant(error.context)
     if len(forms) == 1:
@@ -128,6 +141,12 @@ def _of_forms(error: ValidationError, speller: Speller) -> list[SchemaViolation]
         ways = [" and ".join(shown(_worded(each, speller)[0].path[-1]) for each in form) for form in forms]
         return [SchemaViolation(path, rule, f"needs one of these: {', or '.join(dict.fromkeys(ways))}")]
     return [_of_nearest_form(error, forms, speller)]
+
+
+def _required_alone(forms: Any) -> list[str]:  # noqa: ANN401 - the value of a keyword
+    """Return what each form requires, in words; nothing if a form has another rule."""
+    is_plain = all(isinstance(form, dict) and form.keys() == {"required"} for form in forms)
+    return [" and ".join(map(shown, form["required"])) for form in forms] if is_plain else []
 
 
 def _forms_meant(errors: Sequence[ValidationError]) -> list[list[ValidationError]]:
@@ -160,7 +179,11 @@ def _not_listed(
     value: Any = found[0].instance
     limits: list[Any] = [e.validator_value if e.validator == "enum" else [e.validator_value] for e in found]
     values = {canonical_json(each): each for limit in limits for each in limit}
-    return _not_allowed(path, "enum", value, list(values.values()), speller)
+    listed = _not_allowed(path, "enum", value, list(values.values()), speller)
+    # The page of a model may show the title of a value instead.
+    schemas: list[Any] = [e.schema for e in found]
+    titled = next((each["const"] for each in schemas if each.get("title") == value and "const" in each), None)
+    return listed if titled is None else replace(listed, nearest=shown(titled))
 
 
 def _of_nearest_form(
@@ -199,4 +222,8 @@ def _nearest(value: JsonValue, values: list[JsonValue], speller: Speller) -> str
     # 480p and 1080p look alike, but one is not a typing error for the other; pam and pan may be.
     likeness = 0.75 if any(char.isdigit() for char in value) else 0.6
     words = [v for v in values if isinstance(v, str)]
-    return same_number(value, words) or speller.nearest(value, words, likeness=likeness)
+    if same := same_number(value, words):
+        return same
+    found = speller.nearest(value, words, likeness=likeness)
+    # Where all letters are right, another number is another value and not a misspelling.
+    return None if found and _DIGITS.sub("", found) == _DIGITS.sub("", value) else found

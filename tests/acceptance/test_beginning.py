@@ -104,6 +104,20 @@ def test_a_models_inputs_are_a_table(desk: Desk) -> None:
     assert "required" not in rows["duration"]
 
 
+def test_rules_that_nothing_is_checked_against_are_shown_with_the_model(desk: Desk) -> None:
+    """Both where a schema is imported and where the model is looked up."""
+    schema = {"type": "object", "properties": {"prompt": {"type": "string", "pattern": "^(a+)+$"}}}
+    (desk.folder / "a.json").write_text(json.dumps(schema))
+    for words in (("import", "a.json", "--name", "acme/a"), ("acme/a",)):
+        assert "acme/a: nothing is checked against ^(a+)+$" in desk.run("models", *words).err
+
+
+def test_a_misspelt_word_of_models_is_shown_as_it_was_meant(desk: Desk) -> None:
+    """It is neither taken for a model nor for several."""
+    assert "→ shotrunner models import a.json" in desk.run("models", "improt", "a.json", code=64).err
+    assert "→ shotrunner models diff" in desk.run("models", "dif", code=64).err
+
+
 def test_a_model_is_imported_and_used_and_an_editor_knows_it(desk: Desk) -> None:
     """What was found is shown, and the schema for editors is renewed; check says when that is old."""
     desk.run("init", "board.yaml")

@@ -229,6 +229,11 @@ def test_a_model_that_cannot_be_used_is_left_open(tmp_path: Path) -> None:
     assert faults(known, board({**PIKA, "inputs": {"any": 1}}))
 
 
+def test_names_that_a_pattern_describes_are_not_marked(tmp_path: Path) -> None:
+    known = models(tmp_path, many={**WIDE, "patternProperties": {"^image_[0-9]$": {"type": "string"}}})
+    assert faults(known, board({"model": "acme/many", "inputs": {"prompt": "x", "image_1": LINK}})) == []
+
+
 def test_an_old_schema_is_noted_and_a_new_one_is_not(tmp_path: Path) -> None:
     manifest, known = tmp_path / "board.yaml", models(tmp_path)
     path = tmp_path / EDITOR_SCHEMA

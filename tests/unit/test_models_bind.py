@@ -381,6 +381,7 @@ RULES: dict[str, tuple[JsonValue, str, str]] = {
     "step": ({"type": "number", "multipleOf": 0.1}, "0.35", "0.35 is not a multiple of 0.1"),
     "constant": ({"const": "x"}, "y", "y is not an allowed value"),
     "not": ({"type": "string", "not": {"enum": ["a"]}}, "a", "a is what the model excludes here"),
+    "never": (False, "a", "is not taken beside the other values here; leave it out"),
 }
 
 
@@ -470,6 +471,18 @@ def test_an_input_that_is_required_beside_another_one_is_missing_when_that_one_i
 def test_a_proposal_that_would_be_refused_next_is_not_made() -> None:
     problem = only_problem(pikaframes(), frames(duration=text("12 seconds")))
     assert (problem.nearest, problem.allowed) == (None, ("1…10",))
+
+
+PROPOSALS: dict[str, tuple[Schema, str, str | None]] = {
+    "the title of a value": ({"oneOf": [{"const": "a", "title": "Slow"}, {"const": "b"}]}, "Slow", "a"),
+    "another number": ({"type": "string", "enum": ["voice_50", "voice_60"]}, "voice_250", None),
+    "a wrong letter": ({"type": "string", "enum": ["voice_50", "voice_60"]}, "vioce_50", "voice_50"),
+}
+
+
+@pytest.mark.parametrize(("schema", "written", "nearest"), PROPOSALS.values(), ids=PROPOSALS)
+def test_a_proposal_is_the_value_that_was_meant(schema: Schema, written: str, nearest: str | None) -> None:
+    assert only_problem(made({"a": schema}), {"a": text(written)}).nearest == nearest
 
 
 @pytest.mark.parametrize(("cell", "value"), [("TRUE", True), ("False", False), ("true", True)])

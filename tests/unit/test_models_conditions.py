@@ -176,7 +176,7 @@ ENFORCED: dict[str, tuple[Schema, dict[str, str], str]] = {
     "a name": (
         {"properties": {"m": {"type": "object", "propertyNames": {"pattern": "^[a-z]+$"}}}},
         {"m.A1": "x"},
-        "m: the name A1: A1 does not match ^[a-z]+$",
+        "m: the name A1 does not match ^[a-z]+$",
     ),
     "a kind of item": (
         {"properties": {"l": {"type": "array", "contains": {"const": "x"}}}},
@@ -186,7 +186,7 @@ ENFORCED: dict[str, tuple[Schema, dict[str, str], str]] = {
     "two forms at once": (
         {"properties": THREE, "oneOf": [{"required": ["prompt"]}, {"required": ["start"]}]},
         {"prompt": "x", "start": "y"},
-        'inputs: {"prompt": "x", "start": "y"} fits several forms, and the model wants exactly one',
+        'inputs: give only one of these: prompt, or start',
     ),
     "an input of another form": (
         {"oneOf": [

@@ -256,14 +256,17 @@ components:
         "code": {"enum": ["007"]},
     }
     assert parse_document(b"\xef\xbb\xbf" + json.dumps(QUEUE).encode(), name="a.json") == QUEUE
+    assert parse_document(json.dumps(QUEUE).encode("utf-16"), name="a.json") == QUEUE
 
 
 @pytest.mark.parametrize(
     ("data", "why"),
     [
         (b"<!doctype html><title>Dream</title>", "a web page"),
-        (b"{", "Expecting property name"),
-        (b"\xff\xfe{}", "can't decode"),
+        (b"", "it is empty"),
+        (b'{"a": "b', "cannot be read at line 1, column 7; the file may be cut off there"),
+        (b'{"a": 1}\n{"a": 2}\n', "a second document begins at line 2, column 1; import each alone"),
+        (b"\xff{}", "not text in UTF-8"),
         (b"a: &x [1]\nb: *x\n", "YAML aliases"),
         (b"? [a]\n: 1\n", "a key that is not text"),
         (b"a: b: c", "mapping values"),
