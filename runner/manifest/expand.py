@@ -170,7 +170,7 @@ class _Expansion:
         inputs = own
         if self._inputs:
             inputs, keys_at = {**self._inputs, **own}, {**self._inputs_at, **keys_at}
-        weights = {name: weigh(node) if name in own else self._weights[name] for name, node in inputs.items()}
+        weights = {**self._weights, **{name: weigh(node) for name, node in own.items()}}
         repeat = self._read_count(row, REPEAT, self._repeat)
         # This is counted before it is built: the product of three short axes can be more than memory holds.
         values, characters = (0, 0) if sweep.is_empty else sweep.weight
@@ -202,7 +202,8 @@ class _Expansion:
         if fields is None:
             return {}, {}
         nodes = fields.items
-        if deep := [name for name in nodes if name.count(".") >= self._limits.depth]:
+        has_parts = "." in "".join(nodes)
+        if has_parts and (deep := [name for name in nodes if name.count(".") >= self._limits.depth]):
             for name in deep:
                 message = f"has more than {self._limits.depth} parts"
                 section.error(fields.key_at(name), f"inputs.{name}", message)

@@ -116,6 +116,6 @@ class SizeBudget:
 
     def _spend(self, count: int, most: int, message: str, at: Position, subject: str) -> None:
         # Each limit has a message of its own, under which its amount is counted.
-        self._spent[message] += count
-        if self._spent[message] > most:
+        spent = self._spent[message] = self._spent[message] + count
+        if spent > most:
             self._findings.stop(at, subject, message.format(most))

@@ -137,13 +137,13 @@ class Model:
             all_inputs = (*all_inputs, *further)
         body: dict[str, JsonValue] = {}
         valid: set[str] = set()
-        typed: dict[_Written, JsonValue] = {}
+        known, typed = self._typed, dict[_Written, JsonValue]()
         for wanted in all_inputs:
             name, node, key = wanted.name, nodes.get(wanted.name), None
             if isinstance(node, Text):
                 key = name, node.text, node.quoted, allow_private_media
-                if key in self._typed:
-                    body[name] = self._typed[key]
+                if key in known:
+                    body[name] = known[key]
                     valid.add(name)
                     continue
             # A misspelled name is one mistake, and not both an unknown input and a missing one.

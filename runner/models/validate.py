@@ -34,6 +34,8 @@ _EACH_BY_ITSELF = frozenset({"type", "properties", "required", "additionalProper
 # These depend on which inputs the other keywords have seen, so that a body cannot be checked in parts.
 _TOGETHER = frozenset({"patternProperties", "unevaluatedProperties"})
 _NAMED = ("properties", "patternProperties", "additionalProperties")
+# What is further away is left to jsonschema.
+_FURTHEST = 2**63
 _LENGTHS, _VALUES = ("minLength", "maxLength"), ("minimum", "maximum")
 
 
@@ -93,9 +95,8 @@ class BodyCheck:
     def accepts(self, name: str, value: JsonValue) -> bool:
         """Return whether the schema has an input `name` that may be `value`."""
         if plain := self._plain.get(name):
-            kind, least, most = plain
-            size = len(value) if isinstance(value, str) else value
-            if type(value) is kind and isinstance(size, int) and least <= size <= most:
+            kind, sizes = plain
+            if type(value) is kind and (len(value) if isinstance(value, str) else value) in sizes:
                 return True
         part = self._inputs.get(name)
         return part is not None and _is_valid(part, value)
@@ -120,7 +121,7 @@ def _for_jsonschema(schema: JsonValue, _: str = "") -> JsonValue:
     return each_subschema({**schema, "patternProperties": keyed} if keyed else schema, _for_jsonschema)
 
 
-def _plain_bounds(schema: JsonValue) -> tuple[type, float, float] | None:
+def _plain_bounds(schema: JsonValue) -> tuple[type, range] | None:
     """Return the type of an input with no rule but bounds: `str` and its lengths, or `int` and its values."""
     if not isinstance(schema, dict):
         return None
@@ -128,9 +129,9 @@ def _plain_bounds(schema: JsonValue) -> tuple[type, float, float] | None:
     for word, kind, least, most in (("string", str, *_LENGTHS), ("integer", int, *_VALUES)):
         if schema.get("type") == word and rules <= {least, most}:
             # The bounds are numbers, or the schema would have been refused.
-            low: Any = schema.get(least, -math.inf)
-            high: Any = schema.get(most, math.inf)
-            return kind, low, high
+            low: Any = schema.get(least, -_FURTHEST)
+            high: Any = schema.get(most, _FURTHEST)
+            return kind, range(math.ceil(max(low, -_FURTHEST)), math.floor(min(high, _FURTHEST)) + 1)
     return None
 
 
