@@ -119,7 +119,7 @@ def unstored(text: str) -> CellFault:
 def _prompt_fault(text: str) -> CellFault | None:
     is_filler = text.casefold() in _FILLERS or text[:11].casefold() == "lorem ipsum"
     if is_filler or _NO_LETTERS.fullmatch(text) or looks_mangled(text):
-        filler = f"the prompt is only {shown(text)}; leave the cell empty if it has none"
+        filler = f"the prompt is only {shown(text)}; write one, or leave it out"
         return CellFault(filler, is_error=False)
     if markup := MARKUP.search(text):
         message = f"holds {shown(markup[0])}, which a web page needs; write plain text"

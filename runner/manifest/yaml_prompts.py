@@ -1,4 +1,4 @@
-"""Recognises prompts of YAML that would be sent unfinished: what a spreadsheet spoilt, a file's name, an unfilled form.
+"""Recognises prompts of YAML that would be sent unfinished: what a spreadsheet spoilt, or a form that nothing fills.
 
 In: rows without references, and the variables. Out: findings. It knows no model, so a prompt is any input whose name
 says so.
@@ -12,14 +12,11 @@ from itertools import chain
 
 from runner.domain.errors import Position
 from runner.domain.shots import Fields, Node, Row, Text
-from runner.manifest.cell_faults import SUSPECT_LETTERS, CellKind, fault_of
+from runner.manifest.cell_faults import LONGEST_FILLER, SUSPECT_LETTERS, CellFault, CellKind, fault_of
 from runner.manifest.fields import joined, row_name
-from runner.manifest.problems import Findings, bare, shown
+from runner.manifest.problems import Findings, shown
 from runner.manifest.references import Style
 
-_LONGEST_FILLER = 15
-_ADDRESS = r"https?://\S+"
-_TEXT_FILE = r"@?((?:[\w.-]+/)*[\w-]+\.(?:txt|text|md|rtf|docx?|odt|pages))"
 _STYLE = r"\{\{\s*style\s*\}\}"
 
 
@@ -29,27 +26,23 @@ def check_prompts(rows: Sequence[Row], defaults: Row, variables: Collection[str]
     for row in chain((defaults,), rows):
         inputs = row.fields.items.get("inputs")
         for name, node in inputs.items.items() if isinstance(inputs, Fields) else ():
-            if "prompt" in name.lower() and isinstance(node, Text) and not node.is_null:
-                where = joined(row_name(row, ""), f"inputs.{name}")
-                _check(node, where, other_forms, findings)
+            if "prompt" not in name.lower() or not isinstance(node, Text) or node.is_null:
+                continue
+            if fault := _fault_of(node.text.strip(), other_forms):
+                report = findings.error if fault.is_error else findings.warn
+                report(node.at, joined(row_name(row, ""), f"inputs.{name}"), fault.message)
 
 
-def _check(prompt: Text, where: str, other_forms: re.Pattern[str] | None, findings: Findings) -> None:
-    text = prompt.text.strip()
+def _fault_of(text: str, other_forms: re.Pattern[str] | None) -> CellFault | None:
     # Nearly all prompts are sound, and a longer search of each would be felt.
-    is_suspect = len(text) <= _LONGEST_FILLER or text[:1] in SUSPECT_LETTERS or "<" in text
+    is_suspect = len(text) <= LONGEST_FILLER or text[:1] in SUSPECT_LETTERS or "<" in text
     if is_suspect and (fault := fault_of(text, CellKind.PROMPT)):
-        (findings.error if fault.is_error else findings.warn)(prompt.at, where, fault.message)
-    elif " " not in text and re.fullmatch(_ADDRESS, text):
-        findings.warn(
-            prompt.at, where, "the prompt is only an address, whose page is not read; write the text"
-        )
-    elif " " not in text and (found := re.fullmatch(_TEXT_FILE, text)):
-        wanted = f"to send its text write {{file: {bare(found[1])}}}"
-        findings.warn(prompt.at, where, f"the prompt is only the name of a file; {wanted}")
-    elif found := other_forms.search(text) if other_forms else None:
-        message = f"{shown(found[0])} is sent as it is; write {{{{ {found['name']} }}}} for the variable"
-        findings.warn(prompt.at, where, message)
+        return fault
+    found = other_forms.search(text) if other_forms else None
+    if found is None:
+        return None
+    message = f"{shown(found[0])} is sent as it is; write {{{{ {found['name']} }}}} for the variable"
+    return CellFault(message, is_error=False)
 
 
 def _other_forms(variables: Collection[str]) -> re.Pattern[str] | None:

@@ -477,11 +477,6 @@ def test_a_line_separator_of_unicode_is_a_part_of_a_text(separator: str) -> None
         (P + "TBD\n", "7:19: warning: shot s1, inputs.promptText: the prompt is only 'TBD'"),
         (P + '"#REF!"\n', "7:19: shot s1, inputs.promptText: '#REF!' is the error of a spreadsheet"),
         (
-            P + "prompts/010.txt\n",
-            "the prompt is only the name of a file; to send its text write {file: prompts/010",
-        ),
-        (P + "https://docs.e.com/a\n", "the prompt is only an address, whose page is not read"),
-        (
             P + '"A { look } cat"\nvars: {look: x}\n',
             "'{ look }' is sent as it is; write {{ look }} for the variable",
         ),
@@ -516,8 +511,6 @@ def test_a_line_separator_of_unicode_is_a_part_of_a_text(separator: str) -> None
         "a stray curly quote",
         "a filler",
         "an error of a spreadsheet",
-        "a file",
-        "an address",
         "a variable in braces",
         "a variable of a shell",
         "a variable of Windows",
