@@ -1,7 +1,7 @@
 """Recognises prompts of YAML that would be sent unfinished: what a spreadsheet spoilt, or a form that nothing fills.
 
-In: rows without references, and the variables. Out: findings. It knows no model, so a prompt is any input whose name
-says so.
+In: rows without references, and the names of variables, styles and frames. Out: findings. It knows no model, so a
+prompt is any input whose name says so.
 """
 
 from __future__ import annotations
@@ -67,6 +67,19 @@ def check_styles(
             unused -= {style.at} if _takes_style(row.fields) else set()
     for at in unused & named:
         findings.warn(at, "styles", "no prompt holds {{ style }}, so this text has no effect")
+
+
+def check_frames(rows: Sequence[Row], frames: Collection[str], findings: Findings) -> None:
+    """Warn of inputs that name a frame without the sign that refers to it."""
+    for row in rows if frames else ():
+        inputs = row.fields.items.get("inputs")
+        for name, node in inputs.items.items() if isinstance(inputs, Fields) else ():
+            frame = node.text.strip("{} ").removeprefix("frame:").strip() if isinstance(node, Text) else ""
+            if frame in frames and isinstance(node, Text):
+                where = joined(row_name(row, ""), f"inputs.{name}")
+                findings.warn(
+                    node.at, where, f'{shown(node.text)} is not a reference; for the frame write "@{frame}"'
+                )
 
 
 def _takes_style(node: Node) -> bool:

@@ -409,6 +409,7 @@ RIGHT = {
     + "|\n        A hand\n        Camera: slow\n        lens: 50 mm\n          seed: 7\n",
     "a block text of labels": P + "|\n        scene: a hand\n        camera_move: pan\n        fps: 24\n",
     "other words in braces": P + '"A {red} cat, {{ look }}, 5 % look"\nvars: {look: x}\n',
+    "frames and a sign": '      a: "@door"\n      b: "@@door"\nframes: {door: https://e.com/b}\n',
     "a style in a prompt": P + '"A cat, {{ style }}"\n    style: noir\nstyles: {noir: {text: black}}\n',
     "a style that nobody uses": "styles: {noir: {text: black}}\n",
     "notes with a field": "    notes: |\n      Good:\n      seed: 7\n",
@@ -486,6 +487,11 @@ def test_a_line_separator_of_unicode_is_a_part_of_a_text(separator: str) -> None
             "    style: noir\nstyles: {noir: {text: black}}\n",
             "8:23: warning: styles: no prompt holds {{ style }}, so this text has no effect",
         ),
+        (
+            "      tail: door\nframes: {door: https://e.com/b}\n",
+            "7:13: warning: shot s1, inputs.tail: 'door' is not a reference; for the frame write \"@door\"",
+        ),
+        ('      tail: "{frame: door}"\nframes: {door: https://e.com/b}\n', 'for the frame write "@door"'),
         (P + "=A1\n", "7:19: shot s1, inputs.promptText: '=A1' is a formula"),
         (
             "    sweep: {seed: [12,345]}\n",
@@ -515,6 +521,8 @@ def test_a_line_separator_of_unicode_is_a_part_of_a_text(separator: str) -> None
         "a variable of a shell",
         "a variable of Windows",
         "a style that no prompt takes",
+        "the name of a frame",
+        "a frame in quotes",
         "a formula",
         "thousands in a sweep",
         "a comma in a swept text",
