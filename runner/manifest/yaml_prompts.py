@@ -17,39 +17,34 @@ from runner.manifest.fields import joined, row_name
 from runner.manifest.problems import Findings, shown
 from runner.manifest.references import Style
 
+# Python and Rust write `{name}` in texts, shells `${name}`, Windows `%name%`, and people `<name>`.
+_OTHER_FORM = r"(?<!\{)(?:\$?\{ *|%|<)(?P<name>[A-Za-z_][\w-]*)(?: *\}|%|>)(?!\})"
 _STYLE = r"\{\{\s*style\s*\}\}"
 
 
 def check_prompts(rows: Sequence[Row], defaults: Row, variables: Collection[str], findings: Findings) -> None:
     """Report prompts that are unfinished."""
-    other_forms = _other_forms(variables)
     for row in chain((defaults,), rows):
         inputs = row.fields.items.get("inputs")
         for name, node in inputs.items.items() if isinstance(inputs, Fields) else ():
             if "prompt" not in name.lower() or not isinstance(node, Text) or node.is_null:
                 continue
-            if fault := _fault_of(node.text.strip(), other_forms):
+            if fault := _fault_of(node.text.strip(), variables):
                 report = findings.error if fault.is_error else findings.warn
                 report(node.at, joined(row_name(row, ""), f"inputs.{name}"), fault.message)
 
 
-def _fault_of(text: str, other_forms: re.Pattern[str] | None) -> CellFault | None:
+def _fault_of(text: str, variables: Collection[str]) -> CellFault | None:
     # Nearly all prompts are sound, and a longer search of each would be felt.
     is_suspect = len(text) <= LONGEST_FILLER or text[:1] in SUSPECT_LETTERS or "<" in text
     if is_suspect and (fault := fault_of(text, CellKind.PROMPT)):
         return fault
-    found = other_forms.search(text) if other_forms else None
-    if found is None:
+    found = re.finditer(_OTHER_FORM, text) if variables else ()
+    form = next((form for form in found if form["name"] in variables), None)
+    if form is None:
         return None
-    message = f"{shown(found[0])} is sent as it is; write {{{{ {found['name']} }}}} for the variable"
+    message = f"{shown(form[0])} is sent as it is; write {{{{ {form['name']} }}}} for the variable"
     return CellFault(message, is_error=False)
-
-
-def _other_forms(variables: Collection[str]) -> re.Pattern[str] | None:
-    """Return what finds the name of a variable in the form of another template language, or None without variables."""
-    names = "|".join(map(re.escape, variables))
-    form = rf"(?<!\{{)(?:\$?\{{ *|%|<)(?P<name>{names})(?: *\}}|%|>)(?!\}})"
-    return re.compile(form) if names else None
 
 
 def check_styles(

@@ -664,6 +664,15 @@ def test_json_lines_are_named() -> None:
         HEAD + "  - {id: s2, inputs: {p: " + "x " * 20_000 + " " * 50_000 + "[y]}}\n",
         HEAD + P + "“" * 20_000 + ": x\n",
         HEAD + " " * 20_000 + "x\n" + "-" * 20_000 + "\n",
+        HEAD
+        + P
+        + "|\n"
+        + "        A: b\n" * 20_000
+        + "        seed: 7\n"
+        + "        "
+        + "a_" * 20_000
+        + "\n",
+        HEAD + P + "'" + "{ look % <look" * 5_000 + "{look}'\nvars: {look: x}\n",
     ],
     ids=[
         "depth",
@@ -678,6 +687,8 @@ def test_json_lines_are_named() -> None:
         "brackets",
         "quotes",
         "blanks",
+        "a block",
+        "forms",
     ],
 )
 @at_most(40)
