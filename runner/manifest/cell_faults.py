@@ -120,7 +120,8 @@ def unstored(text: str) -> CellFault:
 def _prompt_fault(text: str) -> CellFault | None:
     is_filler = text.casefold() in _FILLERS or text[:11].casefold() == "lorem ipsum"
     if is_filler or _NO_LETTERS.fullmatch(text) or looks_mangled(text):
-        return CellFault(f"the prompt is only {shown(text)}, which is sent as it is", is_error=False)
+        message = f"the prompt is only {shown(text)}, which is sent as it is; write one, or leave it out"
+        return CellFault(message, is_error=False)
     if markup := MARKUP.search(text):
         message = f"holds {shown(markup[0])}, which a web page needs; write plain text"
         return CellFault(message, is_error=False)

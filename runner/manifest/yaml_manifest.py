@@ -19,7 +19,7 @@ from runner.manifest.references import References, frames_of, styles_of
 from runner.manifest.sequences import Sequences
 from runner.manifest.size_limits import Limits, SizeBudget
 from runner.manifest.templates import has_template, is_variable_name
-from runner.manifest.yaml_prompts import check_prompts, check_styles
+from runner.manifest.yaml_prompts import check_frames, check_prompts, check_styles
 
 _SHOT_KEYS = frozenset(SHOT_KEYS)
 _OTHER_FILES = {
@@ -59,6 +59,7 @@ def source_of(node: Node, findings: Findings, limits: Limits, open_beside: OpenB
     defaults_only = references.inner(defaults.fields, "defaults")
     check_prompts(rows, Row(defaults_only, defaults_only.at), variables, findings)
     check_styles(rows, defaults_only, styles.values(), findings)
+    check_frames(rows, frames.frames, findings)
     return replace(source, rows=each_once(rows), defaults=defaults_only)
 
 

@@ -409,6 +409,7 @@ RIGHT = {
     + "|\n        A hand\n        Camera: slow\n        lens: 50 mm\n          seed: 7\n",
     "a block text of labels": P + "|\n        scene: a hand\n        camera_move: pan\n        fps: 24\n",
     "other words in braces": P + '"A {red} cat, {{ look }}, 5 % look"\nvars: {look: x}\n',
+    "frames and a sign": '      a: "@door"\n      b: "@@door"\nframes: {door: https://e.com/b}\n',
     "a style in a prompt": P + '"A cat, {{ style }}"\n    style: noir\nstyles: {noir: {text: black}}\n',
     "a style that nobody uses": "styles: {noir: {text: black}}\n",
     "notes with a field": "    notes: |\n      Good:\n      seed: 7\n",
@@ -477,11 +478,6 @@ def test_a_line_separator_of_unicode_is_a_part_of_a_text(separator: str) -> None
         (P + "TBD\n", "7:19: warning: shot s1, inputs.promptText: the prompt is only 'TBD'"),
         (P + '"#REF!"\n', "7:19: shot s1, inputs.promptText: '#REF!' is the error of a spreadsheet"),
         (
-            P + "prompts/010.txt\n",
-            "the prompt is only the name of a file; to send its text write {file: prompts/010",
-        ),
-        (P + "https://docs.e.com/a\n", "the prompt is only an address, whose page is not read"),
-        (
             P + '"A { look } cat"\nvars: {look: x}\n',
             "'{ look }' is sent as it is; write {{ look }} for the variable",
         ),
@@ -491,6 +487,11 @@ def test_a_line_separator_of_unicode_is_a_part_of_a_text(separator: str) -> None
             "    style: noir\nstyles: {noir: {text: black}}\n",
             "8:23: warning: styles: no prompt holds {{ style }}, so this text has no effect",
         ),
+        (
+            "      tail: door\nframes: {door: https://e.com/b}\n",
+            "7:13: warning: shot s1, inputs.tail: 'door' is not a reference; for the frame write \"@door\"",
+        ),
+        ('      tail: "{frame: door}"\nframes: {door: https://e.com/b}\n', 'for the frame write "@door"'),
         (P + "=A1\n", "7:19: shot s1, inputs.promptText: '=A1' is a formula"),
         (
             "    sweep: {seed: [12,345]}\n",
@@ -516,12 +517,12 @@ def test_a_line_separator_of_unicode_is_a_part_of_a_text(separator: str) -> None
         "a stray curly quote",
         "a filler",
         "an error of a spreadsheet",
-        "a file",
-        "an address",
         "a variable in braces",
         "a variable of a shell",
         "a variable of Windows",
         "a style that no prompt takes",
+        "the name of a frame",
+        "a frame in quotes",
         "a formula",
         "thousands in a sweep",
         "a comma in a swept text",
@@ -663,6 +664,15 @@ def test_json_lines_are_named() -> None:
         HEAD + "  - {id: s2, inputs: {p: " + "x " * 20_000 + " " * 50_000 + "[y]}}\n",
         HEAD + P + "“" * 20_000 + ": x\n",
         HEAD + " " * 20_000 + "x\n" + "-" * 20_000 + "\n",
+        HEAD
+        + P
+        + "|\n"
+        + "        A: b\n" * 20_000
+        + "        seed: 7\n"
+        + "        "
+        + "a_" * 20_000
+        + "\n",
+        HEAD + P + "'" + "{ look % <look" * 5_000 + "{look}'\nvars: {look: x}\n",
     ],
     ids=[
         "depth",
@@ -677,6 +687,8 @@ def test_json_lines_are_named() -> None:
         "brackets",
         "quotes",
         "blanks",
+        "a block",
+        "forms",
     ],
 )
 @at_most(40)
