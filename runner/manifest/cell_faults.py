@@ -41,9 +41,9 @@ _ERROR: Final = re.compile(
 )
 _CELL: Final = r"\$?[A-Z]{1,3}\$?[0-9]+"
 _FORMULA: Final = re.compile(
-    r"\{?=\s*(?:[+-]?\s*(?i:[A-Z][A-Z0-9._]*)\(|"
+    r"\{?=\s*(?:(?:[+-]\s*)?(?i:[A-Z][A-Z0-9._]*)\(|"
     + _CELL
-    + r"\b|(?:\[\d+\])?'?[\w .-]+'?!\$?[A-Z]|\"[^\"]*\"\s*(?:&|\}?\Z))"
+    + r"\b|(?:\[\d+\])?'?\w[\w .-]*'?!\$?[A-Z]|\"[^\"]*\"\s*(?:&|\}?\Z))"
     r"|[+-]" + _CELL + r"(?:[-+*/&]" + _CELL + r")*\Z|[+@-][A-Z][A-Z.]*\("
 )
 _AS_TEXT: Final = re.compile(r'=\s*"([^"]*)"')
@@ -73,7 +73,7 @@ SUSPECT_LETTERS: Final = _FIRST_LETTERS | frozenset(" \t\n\r\xa0")
 LONGEST_FILLER: Final = 15
 """A text of more characters is a prompt."""
 _SEVERAL_SEEDS: Final = re.compile(
-    r"rand(?:om)?[ :]*\d*|(?!\d{1,3}(?:[,. ]\d{3})+\Z)-?\d+(?:(?:\s*[-:;,|]\s*|\s+)-?\d+)+", re.IGNORECASE
+    r"rand(?:om)?[ :]*\d*|(?!\d{1,3}(?:[,. ]\d{3})+\Z)-?\d+(?:[-\s:;,|]+\d+)+", re.IGNORECASE
 )
 SHORTENED: Final = (
     "is a number that a spreadsheet shortened, and its last digits are lost; format the column as text"
@@ -84,7 +84,8 @@ SHORTENED: Final = (
 def is_error_value(text: str) -> bool:
     """Return whether a cell holds the error of a spreadsheet instead of a value."""
     found = _ERROR.fullmatch(text)
-    return found is not None and (found["word"] or "A").isupper() | (not (found["word"] or "A").isascii())
+    word = (found and found["word"]) or ""
+    return found is not None and word == word.upper() and not word.isdecimal()
 
 
 def is_shortened(text: str) -> bool:
@@ -119,8 +120,7 @@ def unstored(text: str) -> CellFault:
 def _prompt_fault(text: str) -> CellFault | None:
     is_filler = text.casefold() in _FILLERS or text[:11].casefold() == "lorem ipsum"
     if is_filler or _NO_LETTERS.fullmatch(text) or looks_mangled(text):
-        filler = f"the prompt is only {shown(text)}; write one, or leave it out"
-        return CellFault(filler, is_error=False)
+        return CellFault(f"the prompt is only {shown(text)}, which is sent as it is", is_error=False)
     if markup := MARKUP.search(text):
         message = f"holds {shown(markup[0])}, which a web page needs; write plain text"
         return CellFault(message, is_error=False)

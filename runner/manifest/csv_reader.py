@@ -30,7 +30,7 @@ _DECLARED = re.compile(r'"?sep=([,;\t|])"?(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
 # A header longer than this has too many columns anyway, and splitting all of it would waste memory.
 _HEADER = 100_000
 _SPREADSHEET_ROWS = 1_048_576
-# So many cells of one form are not by chance.
+# Three cells are not of one form by chance.
 _MANY = 3
 _QUOTED = re.compile(r'"[^"]*(?:""[^"]*)*"')
 _LINE_END = re.compile(r"\r\n?")
@@ -289,33 +289,31 @@ class _Reader:
 
     def _fitted(self, record: Record, header: Record, width: int) -> Record | None:
         """Return a record as wide as the header, or None if it is a line of text; what does not fit is reported."""
-        cells, subject, file = record.cells, f"row {record.number}", self.findings.file
+        cells, is_cut = record.cells, self.end == len(self.text) and self.text[-1:] not in "\r\n"
         filled = [place for place, cell in enumerate(cells) if place >= width and cell.strip()]
+        place, is_short = filled[0] if filled else len(cells) - 1, len(cells) < width
         message = f"has {counted(len(cells), 'cell')} where the header has {width}"
-        if len(cells) == 1 < width:
+        if len(cells) == 1 < width and self.separator in cells[0]:
+            message = "the quotes are around the whole row, so it is one cell; remove them"
+        elif len(cells) == 1 < width:
             message = "is a line without cells; put a text of several lines in quotes, and remove remarks"
-            if self.separator in cells[0]:
-                message = "the quotes are around the whole row, so it is one cell; remove them"
-            self.findings.error(record.at(file, 1), subject, message)
-            return None
-        if len(cells) < width and self.end == len(self.text) and self.text[-1:] not in "\r\n":
-            self.findings.error(record.at(file, len(cells)), subject, f"{message}; is the file complete?")
+        elif len(cells) < width and is_cut:
+            message += "; is the file complete?"
         elif len(cells) < width:
-            self.findings.warn(
-                record.at(file, len(cells)), subject, f"{message}; the others are read as empty"
-            )
+            message += "; the others are read as empty"
         elif filled and (quoted := _quoted_otherwise(cells, self.separator)):
             place, cells = quoted
             message = f'{record.cells[place].strip()[0]} is not a quote of CSV; write " around the cell'
-            self.findings.error(record.at(file, place + 1), subject, message)
-        elif filled and filled[0] < len(header.cells):
-            letters = column_letters(filled[0] + 1)
-            self.findings.error(
-                record.at(file, filled[0] + 1), subject, f"the column {letters} has no heading"
-            )
-        elif filled:
-            advice = "quote a cell that holds the separator"
-            self.findings.error(record.at(file, filled[0] + 1), subject, f"{message}; {advice}")
+        elif filled and place < len(header.cells):
+            message = f"the column {column_letters(place + 1)} has no heading"
+        else:
+            message += "; quote a cell that holds the separator"
+        if filled or is_short:
+            is_warning = is_short and len(cells) > 1 and not is_cut
+            report = self.findings.warn if is_warning else self.findings.error
+            report(record.at(self.findings.file, place + 1), f"row {record.number}", message)
+        if len(cells) == 1 < width:
+            return None
         # The other cells of a row that is too short or too long are still checked, so it hides nothing else.
         return replace(record, cells=(cells + ("",) * width)[:width])
 

@@ -36,7 +36,7 @@ def check_prompts(rows: Sequence[Row], defaults: Row, variables: Collection[str]
 
 def _fault_of(text: str, variables: Collection[str]) -> CellFault | None:
     # Nearly all prompts are sound, and a longer search of each would be felt.
-    is_suspect = len(text) <= LONGEST_FILLER or text[:1] in SUSPECT_LETTERS or "<" in text
+    is_suspect = len(text) <= LONGEST_FILLER or text[:1] in SUSPECT_LETTERS or "<" in text or "&" in text
     if is_suspect and (fault := fault_of(text, CellKind.PROMPT)):
         return fault
     found = re.finditer(_OTHER_FORM, text) if variables else ()

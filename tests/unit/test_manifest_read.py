@@ -105,7 +105,7 @@ def test_marked_encodings_are_understood(data: bytes) -> None:
     [
         (
             "id,model,promptText\ns1,m,привет\n".encode("cp1251"),
-            "a.csv:2: byte 25 is not UTF-8; save the file as UTF-8 (in a spreadsheet: CSV UTF-8)",
+            "a.csv:2: byte 25 is not UTF-8 but perhaps the encoding of a Mac, or of Windows outside Western",
         ),
         (b"\xff\xfea\x00b", "a.csv:1: byte 4 is not UTF-16"),
         (CSV.encode("utf-16-le"), "a.csv: looks like UTF-16 without a byte-order mark"),

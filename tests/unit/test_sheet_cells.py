@@ -264,6 +264,14 @@ def test_any_blank_before_a_quote_is_passed_over(before: str) -> None:
     assert prompt(reading) == "A hand, slowly"
 
 
+@pytest.mark.parametrize(
+    "cell", ["=" + " " * 50_000, "= +" + " " * 50_000, "=A" + " ." * 25_000, "+A1" * 20_000]
+)
+def test_a_long_text_that_is_nearly_a_formula_costs_little(cell: str) -> None:
+    """A search that went back over the blanks took minutes."""
+    assert fault_of(f"{cell}x", CellKind.OTHER) is None
+
+
 def test_the_formula_of_an_array_is_one_too() -> None:
     (problem,) = told("id,model,promptText\ns1,m,{=A1}\n")
     assert "is a formula; write" in problem
