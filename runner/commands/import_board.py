@@ -67,6 +67,7 @@ _OF_MEDIA = re.compile(r".*[^\W\d_].*", re.DOTALL), _HALF
 _ADDRESS = re.compile(r".*https?://.*", re.DOTALL), _NEARLY_ALL
 _PROSE = re.compile(r".*[^\W\d_]\s+[^\W\d_].*", re.DOTALL), _HALF
 _MOST_TRIED = 50
+_SEVERAL = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,9 +352,13 @@ def _doubts_of_rows(
     """Yield a warning for each column whose cells say something else about the rows than the map does."""
     for place, (heading, target) in enumerate(targets):
         cells = [record.cells[place].strip() for record in sheet.records if sum(map(bool, record.cells)) > 1]
-        if target == "id" and len(set(filter(None, cells))) < len([*filter(None, cells)]):
+        doubled = [name for name, count in Counter(filter(None, cells)).items() if count > 1]
+        # One or two are mistakes, which `check` reports in their cells.
+        if target == "id" and len(doubled) >= _SEVERAL:
             advice = "if they start again in each scene, add a column that joins both, such as Sc1-010"
-            yield _doubt(sheet, place, f"{shown(heading)} has ids that occur several times; {advice}")
+            yield _doubt(
+                sheet, place, f"{shown(heading)} has {len(doubled)} ids that occur several times; {advice}"
+            )
         elif target == "tags" and not sheet.name and all(cells[:1]) and not all(cells):
             advice = "merged cells are empty in a CSV, so fill them down if they were merged"
             yield _doubt(
@@ -366,4 +371,7 @@ def _doubts_of_rows(
 
 def _doubt(sheet: Sheet, place: int, message: str) -> Problem:
     at = sheet.header.at(str(sheet.path), place + 1)
+    if sheet.name:
+        # The lines of a workbook are its rows.
+        at = at._replace(line=sheet.header.number)
     return Problem(at, "header", message, severity=Severity.WARNING)
