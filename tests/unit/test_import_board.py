@@ -68,7 +68,7 @@ def test_of_two_headings_with_one_meaning_the_surer_one_has_it(tmp_path: Path) -
         ("Shot,Prompt,Clip len", "1,a cat,5", "C1", "would fit duration"),
         ("Shot,Prompt,Model", "1,a cat,Pika 2.2", "C1", "all rows use pika/pikaframes"),
         ("Scene,Shot,Prompt", "Sc 1,1,a\n,2,b", "A1", "is empty in 1 row"),
-        ("Scene,Shot,Prompt", "Sc 1,1,a\nSc 2,1,b", "B1", "joins both"),
+        ("Scene,Shot,Prompt", "A,1,a\nA,2,b\nA,3,c\nB,1,d\nB,2,e\nB,3,f", "B1", "joins both"),
         ("Shot,Prompt,Mood", "1,a cat,calm", None, ""),
         ("Shot,Prompt,Sheet", "1,a cat,12", None, ""),
     ],
