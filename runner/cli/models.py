@@ -38,7 +38,9 @@ def command(arguments: argparse.Namespace) -> int:
         return _ACTIONS[first](others, arguments)
     models = Models.bundled(_folders(arguments))
     if first and "/" not in first and (meant := Speller().nearest(first, filter(None, _ACTIONS))):
-        raise UsageError(f"{visible(first)} is not an id of a model", advice=command_line("models", meant, *others))
+        raise UsageError(
+            f"{visible(first)} is not an id of a model", advice=command_line("models", meant, *others)
+        )
     if others:
         raise UsageError("one model at a time", advice=command_line("models", first or ""))
     if first is None:

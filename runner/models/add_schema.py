@@ -51,7 +51,9 @@ def place_of(model_id: str, folder: Path) -> Path:
     """
     if not is_model_id(model_id):
         likely = re.sub(r"[^\w./-]+", "-", model_id.strip(), flags=re.ASCII)
-        as_shown = f"write {likely}" if is_model_id(likely) else "write it as on the model's page: pika/pikaframes"
+        as_shown = (
+            f"write {likely}" if is_model_id(likely) else "write it as on the model's page: pika/pikaframes"
+        )
         raise UsageError(f"{model_id!r} is not a model id", advice=as_shown)
     parts = f"{model_id}.json".split("/")
     path = folder.joinpath("models", *parts)

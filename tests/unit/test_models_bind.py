@@ -744,7 +744,10 @@ def test_a_default_that_fits_stays_and_a_written_value_is_never_left_out() -> No
 
 
 def test_a_default_that_can_neither_stay_nor_go_is_named_as_the_default() -> None:
-    rules = {**SHORT_AT_4K, "then": {"properties": {"duration": {"const": 5}}, "required": ["duration"]}}
+    rules: Schema = {
+        **SHORT_AT_4K,
+        "then": {"properties": {"duration": {"const": 5}}, "required": ["duration"]},
+    }
     problem = only_problem(made(LONG, **rules), {"size": text("4k")})
     assert problem.message == "10 is not an allowed value; it is the default, so write a value that fits"
 
