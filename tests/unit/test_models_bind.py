@@ -708,7 +708,7 @@ SHORT_AT_4K: Schema = {
     "if": {"properties": {"size": {"const": "4k"}}, "required": ["size"]},
     "then": {"properties": {"duration": {"const": 5}}},
 }
-# A model, a shot, and its body; nobody wrote the defaults of the model.
+# A model, a shot, and its body; the defaults of the model are not written.
 DEFAULTS_LEFT_OUT: dict[str, tuple[Schema, Schema, dict[str, Node], Schema]] = {
     "a default that needs another input": (
         {**OPTIONAL, "tail": {"type": "string", "default": "x"}},
@@ -766,6 +766,8 @@ def test_a_name_that_a_pattern_describes_is_an_input_with_its_rules() -> None:
 def test_names_that_are_not_listed_are_inputs_if_the_schema_describes_them() -> None:
     model = made(OPTIONAL, **SCALES)
     assert bind(model, {"film_grain": text("1.5")}).body == {"film_grain": 1.5}
+    parts = made({"camera": {"type": "object"}}, **SCALES)
+    assert bind(parts, {"camera.zoom": text("1")}).body == {"camera": {"zoom": 1}}
     assert only_problem(model, {"film_grain": text("3")}).message == "3 is more than 2"
     assert only_problem(model, {"promt": text("1")}).nearest == "prompt"
 
