@@ -21,7 +21,7 @@ from runner.domain.records import SchemaRecord, TakeRecord, schema_of
 from runner.domain.shots import Plan
 from runner.domain.token_leaks import leaks, tokens_in
 from runner.manifest.problems import place_in
-from runner.manifest.reader import Reading, read_manifest
+from runner.manifest.reader import Reading, is_stdin, read_manifest
 from runner.manifest.size_limits import LIMITS, Limits
 from runner.models.registry import Models, search_path
 from runner.plan.build import make_plan
@@ -60,12 +60,14 @@ def check(
     environ: Mapping[str, str] = os.environ,
     limits: Limits = LIMITS,
     given: bytes | None = None,
+    beside: Callable[[Plan], Iterable[Problem]] = lambda _: (),
 ) -> Plan:
     """Return the plan of a manifest: every take typed, checked and fingerprinted; needs no network.
 
     `schema_dirs` are searched for model schemas before the folder `schemas` beside the manifest and the bundled ones.
     `allow_private_media` accepts media on this machine's own network, for an API that runs here too. `limits` are how
     large the manifest may be; `given` is its content where the path is `-`. It must not contain a token of `environ`.
+    `beside` finds what is wrong with the valid takes beside the problems of others.
 
     Raises:
         FileMissing: there is no such file or folder.
@@ -78,7 +80,10 @@ def check(
         reading, models=models, allow_private_media=allow_private_media, environ=environ
     )
     if any(problem.severity is Severity.ERROR for problem in problems):
-        raise ManifestInvalid(problems, advice=header_advice(problems, path))
+        problems = _in_order((*problems, *beside(plan)), plan.manifest.file)
+        # A sheet that is piped in has no file to import.
+        advice = "" if is_stdin(path) else header_advice(problems, path)
+        raise ManifestInvalid(problems, advice=advice)
     return replace(plan, warnings=problems)
 
 
@@ -102,7 +107,11 @@ def examined(
         # Beside what stopped the reading, the problems of single takes would only hide it.
         found |= dict.fromkeys((*planned.problems, *planned.plan.warnings))
     found |= dict.fromkeys(models.overridden)
-    return planned.plan, tuple(sorted(found, key=lambda problem: place_in(problem.at, reading.manifest.file)))
+    return planned.plan, _in_order(found, reading.manifest.file)
+
+
+def _in_order(problems: Iterable[Problem], file: str) -> tuple[Problem, ...]:
+    return tuple(sorted(problems, key=lambda problem: place_in(problem.at, file)))
 
 
 def plan_of(request: RunRequest, *, given: bytes | None = None) -> Plan:
@@ -159,18 +168,32 @@ def check_board(
     from runner.store.run_dir import default_run_dir
 
     private = simulated or on_this_machine(named_base(None, os.environ))
-    plan = check(manifest, schema_dirs=schema_dirs, allow_private_media=private, limits=limits, given=given)
-    home = run_dir or default_run_dir(manifest, name=plan.manifest.name, simulated=simulated)
+
+    def home_of(plan: Plan) -> Path:
+        return run_dir or default_run_dir(manifest, name=plan.manifest.name, simulated=simulated)
+
+    def expired(plan: Plan) -> tuple[Problem, ...]:
+        if private:
+            return ()
+        now = (clock or SystemClock()).wall()
+        return _expiring(plan, home_of(plan), folders=search_path(manifest, schema_dirs), now=now)
+
+    plan = check(
+        manifest,
+        schema_dirs=schema_dirs,
+        allow_private_media=private,
+        limits=limits,
+        given=given,
+        beside=expired,
+    )
+    home = home_of(plan)
     warnings = _warnings_at(home, plan)
     models = Models.bundled(search_path(manifest, schema_dirs))
     notes = old_schema_notes(manifest, models, schema_dirs)
     if not online:
-        now = (clock or SystemClock()).wall()
-        expired = (
-            () if private else _expiring(plan, home, folders=search_path(manifest, schema_dirs), now=now)
-        )
-        errors = tuple(problem for problem in expired if problem.severity is Severity.ERROR)
-        others = (problem for problem in expired if problem not in errors)
+        found = expired(plan)
+        errors = tuple(problem for problem in found if problem.severity is Severity.ERROR)
+        others = (problem for problem in found if problem not in errors)
         return Checked(plan, (*warnings, *others), errors, notes)
     from runner.commands.steps.media_check import check_media
 
@@ -196,7 +219,7 @@ def _expiring(plan: Plan, home: Path, *, folders: Sequence[Path], now: float) ->
     """Return the signed links of takes that were not sent yet and that have expired or soon will."""
     from runner.commands.steps.link_expiry import expiring_links
 
-    if not (found := expiring_links(plan.takes, folders=folders, now=now)):
+    if not (found := expiring_links(plan.takes, plan.manifest, folders=folders, now=now)):
         return ()
     from runner.store.reader import open_reader
     from runner.store.run_dir import RunDir, is_run

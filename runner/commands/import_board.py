@@ -9,23 +9,25 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner.domain.disk_errors import file_error
+from runner.domain.display import counted, visible
 from runner.domain.errors import (
     CannotCreate,
     FileMissing,
     ManifestInvalid,
+    Position,
     Problem,
     SchemaInvalid,
     Severity,
     UsageError,
 )
 from runner.domain.ids import why_no_id
-from runner.domain.shots import Shot
+from runner.domain.shots import Shot, Text
 from runner.domain.token_leaks import leaks, tokens_in
 from runner.manifest.column_map import (
     COLUMNS,
@@ -38,11 +40,12 @@ from runner.manifest.column_map import (
     read_map,
 )
 from runner.manifest.column_names import meant_column
-from runner.manifest.csv_reader import Record
-from runner.manifest.problems import Findings, Stop, place_in
+from runner.manifest.csv_reader import Record, column_letters
+from runner.manifest.problems import Findings, Stop, bare, place_in, shown
 from runner.manifest.reader import YAML_SUFFIXES, manifest_bytes, map_path, parse_manifest, read_table
 from runner.manifest.size_limits import LIMITS, Limits
 from runner.models.input_names import meant_input
+from runner.models.inputs import Input
 from runner.models.model import Model
 from runner.models.registry import Models
 from runner.plan.build import make_plan
@@ -51,13 +54,19 @@ from runner.system.private_files import read_given, write_whole
 
 SHOTS_SHOWN = 3
 
-_SHAPES = {
-    "takes": re.compile(r"\d{1,3}(?:\.0)?"),
-    "price": re.compile(r"\d+(?:\.\d+)?"),
-    "model": re.compile(r"[\w.-]+(?:/[\w.-]+)+"),
-}
-"""What the cells of a column are if it is more than a note: a sheet may call an actor its model."""
 _NEARLY_ALL = 0.9
+_HALF = 0.5
+_SHAPES = {
+    "takes": (re.compile(r"[x×]?\s*\d{1,3}(?:[.,]0)?\s*(?:[x×]|takes?)?", re.IGNORECASE), _HALF),
+    "price": (re.compile(r"\d+(?:\.\d+)?"), _NEARLY_ALL),
+    "model": (re.compile(r"[\w.-]+(?:/[\w.-]+)+"), _NEARLY_ALL),
+}
+"""What the cells of a column are if it is more than a note, and how many of them: an actor may be called a model."""
+_OF_MEDIA = re.compile(r".*[^\W\d_].*", re.DOTALL), _HALF
+"""An address or the name of a picture has letters, and a time code has none."""
+_ADDRESS = re.compile(r".*https?://.*", re.DOTALL), _NEARLY_ALL
+_PROSE = re.compile(r".*[^\W\d_]\s+[^\W\d_].*", re.DOTALL), _HALF
+_MOST_TRIED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +154,14 @@ def propose(
 
     Raises:
         FileMissing: that map is not there.
-        ManifestInvalid: that map is wrong, no column can be the ids, or the sheet holds a token of `environ`.
+        ManifestInvalid: that map is wrong, no column can be the ids, a heading that matters is there twice, or the
+            sheet holds a token of `environ`.
     """
     known = _map_in(like, limits) if like else ColumnMap("", {})
     fixed = {name: text.text for name, text in known.fixed.items()}
     fixed |= {"model": model.id} if model else {}
-    targets = _targets(sheet, [*sheet.models, *([model] if model else [])], known)
+    used = [*sheet.models, *([model] if model else [])]
+    targets = _targets(sheet, used, known)
     text = map_text(targets, fixed, file=sheet.path.name, sheet=sheet.name, header_row=sheet.header.number)
     reading = parse_manifest(
         sheet.data, file=str(sheet.path), name=sheet.path.stem, limits=limits, column_map=text.encode()
@@ -159,7 +170,8 @@ def propose(
     planned = make_plan(reading.manifest, shots, models=models)
     if leaked := list(leaks(reading.manifest.text, str(sheet.path), planned.plan.takes, tokens_in(environ))):
         raise ManifestInvalid(leaked)
-    found = dict.fromkeys((*reading.problems(), *planned.problems, *planned.plan.warnings))
+    doubts = [*_doubts(sheet, targets, used, known), *_doubts_of_rows(sheet, targets, model)]
+    found = dict.fromkeys((*doubts, *reading.problems(), *planned.problems, *planned.plan.warnings))
     letters = (sheet.header.at("", number).cell or "" for number in range(1, len(targets) + 1))
     return Proposal(
         map_path(sheet.path),
@@ -218,27 +230,56 @@ def _targets(sheet: Sheet, models: Sequence[Model], known: ColumnMap) -> list[tu
     """
     headings = sheet.header.cells
     found = [_meaning(heading, models, known) for heading in headings]
+    _refuse_repeated(sheet, [target for _, target in found])
+    media = {INPUT + each.name: _OF_MEDIA for model in models for each in model.inputs if each.media}
     targets, taken = [IGNORE] * len(headings), set[str]()
     for place in sorted(range(len(headings)), key=lambda place: found[place][0]):
         target = found[place][1]
-        if target in taken or not _fits(sheet, place, target):
+        shape = _SHAPES.get(target) or media.get(target)
+        if target in taken or (shape and not _are(sheet, place, shape)):
             target = "notes"
         targets[place] = target
         taken |= {target} - {IGNORE, *JOINED}
     if "id" not in taken:
         targets[_place_of_ids(sheet, targets)] = "id"
+    # A picture that is required is in a column of addresses, whatever its heading is.
+    wanted = [target for target in _required(models) if target in media and target not in taken]
+    unused = [n for n, target in enumerate(targets) if target == IGNORE and headings[n] and _cells(sheet, n)]
+    addresses = [place for place in unused if _are(sheet, place, _ADDRESS)]
+    for place, target in zip(addresses, wanted, strict=False):
+        targets[place] = target
     return [*zip(headings, targets, strict=True)]
+
+
+def _required(models: Sequence[Model]) -> list[str]:
+    return [INPUT + name for model in models[:1] for name in model.required]
+
+
+def _refuse_repeated(sheet: Sheet, targets: Sequence[str]) -> None:
+    """Refuse a heading that is there twice and is more than a note, because a map names columns by their headings."""
+    first: dict[str, int] = {}
+    for number, (heading, target) in enumerate(zip(sheet.header.cells, targets, strict=True), 1):
+        before = first.setdefault(heading_key(heading), number)
+        if before < number and target not in {IGNORE, *JOINED}:
+            letters = column_letters(before)
+            message = (
+                f"{shown(heading)} is the heading of column {letters} too; rename one of them in the sheet"
+            )
+            raise ManifestInvalid([Problem(sheet.header.at(str(sheet.path), number), "header", message)])
 
 
 def _place_of_ids(sheet: Sheet, targets: Sequence[str]) -> int:
     """Return the first column without a meaning whose cells could be ids: each another one, with a number in it."""
     for place in (place for place, target in enumerate(targets) if target == IGNORE):
-        cells = [cell for record in sheet.records if (cell := record.cells[place].strip())]
+        cells = _cells(sheet, place)
         ids = {cell for cell in cells if why_no_id(cell) is None and any(map(str.isdecimal, cell))}
         if cells and len(ids) >= _NEARLY_ALL * len(cells):
             return place
     at = sheet.header.at(str(sheet.path), 1)
-    message = "no column looks like the ids of the shots; give it the heading id, or a name such as Shot #"
+    message = (
+        "no column looks like the ids of the shots; give it the heading id, or a name such as Shot #, or add a column"
+        " id that numbers the rows: s010, s020"
+    )
     raise ManifestInvalid([Problem(at, "header", message)])
 
 
@@ -258,8 +299,71 @@ def _meaning(heading: str, models: Sequence[Model], known: ColumnMap) -> tuple[i
     return (3, INPUT + inputs[0].name) if inputs else (4, IGNORE)
 
 
-def _fits(sheet: Sheet, place: int, target: str) -> bool:
-    """Return whether nearly all cells of a column can be what it is taken for; a row of sums cannot."""
-    cells = [cell for record in sheet.records if (cell := record.cells[place].strip())]
-    shape = _SHAPES.get(target)
-    return shape is None or sum(bool(shape.fullmatch(cell)) for cell in cells) >= _NEARLY_ALL * len(cells)
+def _cells(sheet: Sheet, place: int) -> list[str]:
+    return [cell for record in sheet.records if (cell := record.cells[place].strip())]
+
+
+def _are(sheet: Sheet, place: int, shape: tuple[re.Pattern[str], float]) -> bool:
+    """Return whether enough cells of a column have a shape; a row of sums cannot."""
+    cells = _cells(sheet, place)
+    return sum(bool(shape[0].fullmatch(cell)) for cell in cells) >= shape[1] * len(cells)
+
+
+def _doubts(
+    sheet: Sheet, targets: Sequence[tuple[str, str]], models: Sequence[Model], known: ColumnMap
+) -> Iterator[Problem]:
+    """Yield a warning for each column that is not sent and may be an input after all."""
+    owners = {target: heading for heading, target in targets}
+    free = [(model, each) for model in models[:1] for each in model.inputs if INPUT + each.name not in owners]
+    prompt = next((meant_input("prompt", model) for model in models), None) or ""
+    unsent = {IGNORE, "notes"} if prompt and INPUT + prompt not in owners else set()
+    for place, (heading, target) in enumerate(targets):
+        meant = _meaning(heading, models, known)[1] if heading else IGNORE
+        values = sorted(set(_cells(sheet, place)))[:_MOST_TRIED]
+        message = ""
+        if meant.startswith(INPUT) and meant in owners and target != meant:
+            message = f"may be {bare(meant)} too, which is {shown(owners[meant])} in this map; only that one is sent"
+        elif target in unsent and _are(sheet, place, _PROSE):
+            message = f"is not sent, and no column is {bare(prompt)}; should it be {bare(INPUT + prompt)}?"
+        elif target == IGNORE and (
+            fitting := [each for model, each in free if _are_valid(values, model, each)]
+        ):
+            message = f"is ignored, and its values would fit {bare(fitting[0].name)}, which has no column"
+        if message and values:
+            yield _doubt(sheet, place, f"{shown(heading)} {message}")
+
+
+def _are_valid(values: Sequence[str], model: Model, wanted: Input) -> bool:
+    """Return whether all are values of an input that only takes certain values, or numbers that are not seeds."""
+    is_narrow = wanted.allowed or (wanted.type in {"integer", "number"} and wanted != model.seed_input)
+    at, subject = Position(""), f"inputs.{visible(wanted.name)}"
+    bodies = (
+        model.bind({wanted.name: Text(value, at)}, subject="", at=at, keys_at={})
+        for value in (values if is_narrow else ())
+    )
+    faults = (problem for bound in bodies for problem in bound.problems if problem.subject.endswith(subject))
+    return bool(is_narrow and values) and next(faults, None) is None
+
+
+def _doubts_of_rows(
+    sheet: Sheet, targets: Sequence[tuple[str, str]], model: Model | None
+) -> Iterator[Problem]:
+    """Yield a warning for each column whose cells say something else about the rows than the map does."""
+    for place, (heading, target) in enumerate(targets):
+        cells = [record.cells[place].strip() for record in sheet.records if sum(map(bool, record.cells)) > 1]
+        if target == "id" and len(set(filter(None, cells))) < len([*filter(None, cells)]):
+            advice = "if they start again in each scene, add a column that joins both, such as Sc1-010"
+            yield _doubt(sheet, place, f"{shown(heading)} has ids that occur several times; {advice}")
+        elif target == "tags" and not sheet.name and all(cells[:1]) and not all(cells):
+            advice = "merged cells are empty in a CSV, so fill them down if they were merged"
+            yield _doubt(
+                sheet, place, f"{shown(heading)} is empty in {counted(cells.count(''), 'row')}; {advice}"
+            )
+        elif model and target == "notes" and meant_column(heading) == "model":
+            message = f"{shown(heading)} holds no ids of models, so all rows use {model.id}"
+            yield _doubt(sheet, place, f"{message}; write an id in each row if they differ")
+
+
+def _doubt(sheet: Sheet, place: int, message: str) -> Problem:
+    at = sheet.header.at(str(sheet.path), place + 1)
+    return Problem(at, "header", message, severity=Severity.WARNING)

@@ -197,7 +197,7 @@ def _expiring(request: RunRequest, plan: Plan, going: Collection[str]) -> Iterat
 
     takes = (take for take in plan.takes if take.id in going)
     folders = search_path(request.manifest, request.schema_dirs)
-    for found in expiring_links(takes, folders=folders, now=request.clock.wall()):
+    for found in expiring_links(takes, plan.manifest, folders=folders, now=request.clock.wall()):
         yield replace(found.problem, severity=Severity.WARNING)
 
 

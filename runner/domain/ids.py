@@ -27,11 +27,15 @@ _TAKE_BYTES = 200
 # The short names of Excel in English, German, French, Spanish and Italian.
 _MONTHS = (
     "jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec|mrz|mär|mai|okt|dez|janv|févr|avr|juin|juil|août|déc"
-    "|ene|abr|ago|dic|gen|mag|giu|lug|ott"
+    "|ene|abr|ago|dic|gen|mag|giu|lug|ott|mrt|mei|maj"
 )
+# Only months that are not like other words: people write may-01.
+_MONTHS_FIRST = "janv|févr|avr|juin|juil|août|déc|ene|dic|mrz|märz|okt|dez|giu|lug|ott|mrt"
 _MANGLED = re.compile(
     # A shortened number; a day and a month by name, or the reverse; a date, or its number since 1900; an error value.
     rf"\d+(?:[.,]\d+)?E[+-]?\d+|\d{{1,2}}[-./ ](?i:{_MONTHS})\.?(?:[-./ ]\d{{2,4}})?|[A-Z][a-z]{{2}}-\d{{2}}"
+    rf"|(?i:{_MONTHS_FIRST})\.?-\d{{2}}|\d{{1,2}}\.\d{{1,2}}\.|(?:19|20)\d\d-[01]\d-[0-3]\d"
+    r"|TRUE|FALSE|WAHR|FALSCH|VRAI|FAUX"
     r"|\d{1,2}[./]\d{1,2}[./](?:19|20)\d\d|\d{4}-\d\d-\d\d 00:00:00|4\d{4}|#+|#N/A|#[A-Z0-9/]+[!?]"
 )
 MANGLED = "looks as if a spreadsheet had changed it; format the column as text"
@@ -44,8 +48,8 @@ def why_no_id(text: str) -> str | None:
         return "is empty"
     if not _ID.fullmatch(text):
         foreign = next((character for character in text if not character.isascii()), None)
-        found = f" (it holds {character_name(foreign)})" if foreign else ""
-        likeness = _as_id(text)
+        found = f" because of {character_name(foreign)}" if foreign else ""
+        likeness = id_like(text)
         return f"is not an id{found}: {ID_RULE}" + (f"; write {likeness}" if likeness else "")
     if text.endswith("."):
         return "ends with a dot, which some systems drop from file names"
@@ -54,7 +58,7 @@ def why_no_id(text: str) -> str | None:
     return None
 
 
-def _as_id(text: str) -> str | None:
+def id_like(text: str) -> str | None:
     """Return the id that looks like `text`, or None if letters would be lost: scene-1 for "scène 1"."""
     if len(text) > _LONGEST:
         return None

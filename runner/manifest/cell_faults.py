@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from runner.domain.ids import looks_mangled
 from runner.manifest.problems import bare, shown
 
 
@@ -32,15 +33,20 @@ class CellFault:
     is_error: bool = True
 
 
-# Sources: the error values of Excel, Google Sheets and LibreOffice in English, German, French and Spanish.
+# Sources: the error values of Excel, Google Sheets and LibreOffice; those that end in ! or ? in any language.
 _ERROR: Final = re.compile(
-    r"#(?:REF|NAME|VALUE|DIV/0|NUM|NULL|ERROR|SPILL|CALC|FIELD|BLOCKED|CONNECT|UNKNOWN|BUSY|EXTERNAL|PYTHON"
-    r"|BEZUG|WERT|ZAHL|LEER|ÜBERLAUF|VALEUR|NOMBRE|NUL|¡REF|¡VALOR|¡DIV/0|¡NUM|¡NULO)!"
-    r"|#¿?(?:NAME|NOM|NOMBRE)\?|#N/[AD]|#NV|#GETTING_DATA|#{2,}|Err:[0-9]{3}|Loading(?:\.{3}|…)"
+    r"#[¡¿]?(?P<word>[\w/ ]{2,20})[!?]|#N/[AD](?: \w+)?|#NV|#REF|#DIV/0|#VALUE|#GETTING_DATA|#{3,}|Err:[0-9]{3}"
+    r"|(?:Loading|Cargando|Chargement|Wird geladen|(?:A )?[Cc]arregando|Caricamento in corso|Laden|Wczytywanie"
+    r"|Загрузка|読み込んでいます)(?:\.{3}|…)"
 )
+_CELL: Final = r"\$?[A-Z]{1,3}\$?[0-9]+"
 _FORMULA: Final = re.compile(
-    r"=\s*(?:[+-]?\s*[A-Z][A-Z0-9._]*\(|\$?[A-Z]{1,3}\$?[0-9]+\b|'?[\w .-]+'?!\$?[A-Z])"
+    r"\{?=\s*(?:(?:[+-]\s*)?(?i:[A-Z][A-Z0-9._]*)\(|"
+    + _CELL
+    + r"\b|(?:\[\d+\])?'?\w[\w .-]*'?!\$?[A-Z]|\"[^\"]*\"\s*(?:&|\}?\Z))"
+    r"|[+-]" + _CELL + r"(?:[-+*/&]" + _CELL + r")*\Z|[+@-][A-Z][A-Z.]*\("
 )
+_AS_TEXT: Final = re.compile(r'=\s*"([^"]*)"')
 _ADDRESS: Final = re.compile(r"https?://[^\s\"'<>()\[\]]+", re.ASCII)
 # An address inside another one, as proxies have it, follows a slash or an equals sign.
 _SECOND: Final = re.compile(r"[\s,;|]\s*https?://|(?<=[0-9A-Za-z])https?://", re.ASCII)
@@ -49,31 +55,26 @@ _WRAPPED: Final = re.compile(
     re.VERBOSE,
 )
 _SHORTENED: Final = re.compile(r"-?[0-9](?:[.,][0-9]+)?E\+?[0-9]+", re.ASCII)
-_FILLERS: Final = frozenset(
-    (
-        "none",
-        "null",
-        "nan",
-        "n/a",
-        "tbd",
-        "tbc",
-        "tba",
-        "todo",
-        "undefined",
-        "xxx",
-        "?",
-        "???",
-        "-",
-        "–",
-        "—",
-        "...",
-        "…",
-    )
+_FILLER_WORDS: Final = (
+    "none|null|nan|nat|nil|void|na|n/a|n.a.|k.a.|s.o.|<na>|tbd|tbc|tba|todo|#todo|fixme|wip|undefined|placeholder"
+    "|xx|xxx|–|—|...|…|〃|ditto|same|same as above|see above|(empty)|(blank)|[object object]|true|false"
 )
+_FILLERS: Final = frozenset(_FILLER_WORDS.split("|"))
+_NO_LETTERS: Final = re.compile(r"[^A-Za-z\x80-\U0010ffff]+")
+MARKUP: Final = re.compile(
+    r"&(?:[a-z]{2,6}|#\d{2,5}|#x[0-9a-f]{2,4});|</?(?:a|b|br|div|em|i|li|p|span|strong|ul)(?:\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
+"""What a text of a web page holds and a prompt does not: `&amp;`, `<br>`."""
 _LONGEST: Final = 100
-_FIRST_LETTERS: Final = frozenset("#=EL")
+_FIRST_LETTERS: Final = frozenset("#=+-@{ELCWAЗ読")
 SUSPECT_LETTERS: Final = _FIRST_LETTERS | frozenset(" \t\n\r\xa0")
 """Only a cell that begins with one of these, a short one, and one with an address in it, can have a fault."""
+LONGEST_FILLER: Final = 15
+"""A text of more characters is a prompt."""
+_SEVERAL_SEEDS: Final = re.compile(
+    r"rand(?:om)?[ :]*\d*|(?!\d{1,3}(?:[,. ]\d{3})+\Z)-?\d+(?:[-\s:;,|]+\d+)+", re.IGNORECASE
+)
 SHORTENED: Final = (
     "is a number that a spreadsheet shortened, and its last digits are lost; format the column as text"
 )
@@ -82,7 +83,9 @@ SHORTENED: Final = (
 
 def is_error_value(text: str) -> bool:
     """Return whether a cell holds the error of a spreadsheet instead of a value."""
-    return _ERROR.fullmatch(text) is not None
+    found = _ERROR.fullmatch(text)
+    word = (found and found["word"]) or ""
+    return found is not None and word == word.upper() and not word.isdecimal()
 
 
 def is_shortened(text: str) -> bool:
@@ -100,15 +103,42 @@ def fault_of(text: str, kind: CellKind, *, is_guarded: bool = False) -> CellFaul
         if not is_guarded and _FORMULA.match(text):
             return _formula_fault(text)
     if kind is CellKind.PROMPT:
-        filler = f"the prompt is only {shown(text)}; leave the cell empty if it has none"
-        return CellFault(filler, is_error=False) if text.casefold() in _FILLERS else None
-    if kind is CellKind.SEED and is_shortened(text):
-        return CellFault(f"{shown(text)} {SHORTENED}")
+        return _prompt_fault(text)
+    if kind is CellKind.SEED:
+        return _seed_fault(text)
     found = text.find("://")
     return _address_fault(text) if found >= 0 and (found > 5 or text.find("://", found + 3) > 0) else None
 
 
+def unstored(text: str) -> CellFault:
+    """Return the fault of a workbook's formula; its cell has a type, so no pattern needs to recognise it."""
+    return CellFault(
+        f"{shown(text)} is a formula without a stored value; open the workbook in Excel and save it"
+    )
+
+
+def _prompt_fault(text: str) -> CellFault | None:
+    is_filler = text.casefold() in _FILLERS or text[:11].casefold() == "lorem ipsum"
+    if is_filler or _NO_LETTERS.fullmatch(text) or looks_mangled(text):
+        message = f"the prompt is only {shown(text)}, which is sent as it is; write one, or leave it out"
+        return CellFault(message, is_error=False)
+    if markup := MARKUP.search(text):
+        message = f"holds {shown(markup[0])}, which a web page needs; write plain text"
+        return CellFault(message, is_error=False)
+    return None
+
+
+def _seed_fault(text: str) -> CellFault | None:
+    if is_shortened(text):
+        return CellFault(f"{shown(text)} {SHORTENED}")
+    if _SEVERAL_SEEDS.fullmatch(text):
+        return CellFault(f"{shown(text)} is not one seed; a column seeds takes lists, ranges and random 4")
+    return None
+
+
 def _formula_fault(text: str) -> CellFault:
+    if inner := _AS_TEXT.fullmatch(text):
+        return CellFault(f"{shown(text)} is a formula; write the value that it shows", bare(inner[1]))
     address = _ADDRESS.search(text)
     wanted = "write only the address in it" if address else "write the value that it shows"
     return CellFault(f"{shown(text)} is a formula; {wanted}", _safe_address(address[0]) if address else None)

@@ -34,7 +34,8 @@ _TARGETS: Final = f"{', '.join(COLUMNS)}, {INPUT}NAME or {IGNORE}"
 class ColumnMap:
     """Which heading of a sheet means what; headings are compared without case and with one blank between words.
 
-    `columns` holds what each heading means: one of `COLUMNS`, `input NAME`, or `ignore`. `fixed` are values by column
+    `columns` holds what each heading means: one of `COLUMNS`, `input NAME`, or `ignore`, and `written` the headings as
+    they stand in the map. `fixed` are values by column
     or input for rows that have none, each with its place in the map. With `rest_is_ignored` a heading that is not in
     the map is left out. `sheet` is that of a workbook, empty for the first. Rows above `header_row` are passed over.
     """
@@ -42,6 +43,7 @@ class ColumnMap:
     file: str
     columns: Mapping[str, Text]
     fixed: Mapping[str, Text] = field(default_factory=dict)
+    written: Mapping[str, str] = field(default_factory=dict)
     rest_is_ignored: bool = False
     headings_are_tags: bool = False
     sums_are_left_out: bool = False
@@ -85,7 +87,8 @@ def _map_of(top: Section, file: str) -> ColumnMap:
         top.findings.unknown(
             version.text, (FORMAT,), version.at, "format", f"{shown(version.text)} is not known"
         )
-    columns = _targets(top.section("columns"))
+    section = top.section("columns")
+    columns = _targets(section)
     rest = columns.pop(REST, None)
     if rest and rest.text != IGNORE:
         top.error(rest.at, "columns.*", f"must be {IGNORE}, not {shown(rest.text)}")
@@ -102,6 +105,7 @@ def _map_of(top: Section, file: str) -> ColumnMap:
         file,
         columns,
         fixed,
+        {heading_key(heading): heading for heading in section.fields.items},
         rest is not None,
         _is_chosen(top, "headings", "tags"),
         _is_chosen(top, "sum rows", "leave out"),
@@ -118,11 +122,19 @@ def _targets(section: Section) -> dict[str, Text]:
             continue
         word = " ".join(target.text.split())
         if word not in (*COLUMNS, IGNORE) and not word.removeprefix(INPUT.strip()).startswith(" "):
-            section.error(target.at, heading, f"{shown(target.text)} is not a column; write {_TARGETS}")
+            near = section.findings.nearest(word, (*COLUMNS, IGNORE)) or (
+                INPUT + word if _is_name(word) else None
+            )
+            message = f"{shown(target.text)} is not a column; write {_TARGETS}"
+            section.findings.error(target.at, section.where(heading), message, nearest=near)
         elif heading_key(heading) in targets:
             section.error(section.fields.key_at(heading), heading, "is given twice: case does not matter")
         targets.setdefault(heading_key(heading), replace(target, text=word))
     return targets
+
+
+def _is_name(word: str) -> bool:
+    return re.fullmatch(r"[\w.-]{1,60}", word) is not None
 
 
 def _fixed(section: Section) -> dict[str, Text]:

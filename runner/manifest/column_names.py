@@ -8,21 +8,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from runner.system.nearest_name import plain
+from runner.system.nearest_name import plain_forms
 
 _WORDS: Final[Mapping[str, str]] = {
-    "id": "id shotid shot shotno shotnr shotnumber shotname shotcode number no nr name",
-    "model": "model modelid modelname engine",
-    "tags": "tag tags scene sequence seq act episode location group label labels",
+    "id": "id shotid shot shotno shotnr shotnumber shotname shotcode number no nr name"
+    " einstellung einstellungsnr nummer plan numero nom toma nombre",
+    "model": "model modelid modelname aimodel engine modell modele modelo",
+    "tags": "tag tags scene sequence seq act episode location group label labels"
+    " szene sequenz akt folge acte lieu escena secuencia acto episodio etiquetas",
+    # A shot list numbers its takes in a column Take, and its costs are those of a budget.
     "notes": "note notes comment comments remark remarks directornotes directorsnotes cameranotes camera"
-    " productionnotes soundnotes dialogue",
-    "takes": "take takes variation variations variant variants versions repeats",
+    " productionnotes soundnotes dialogue take takeno takenr takenumber variation variant version"
+    " cost costs costusd budget bemerkung bemerkungen anmerkung anmerkungen notiz notizen kommentar dialog kosten"
+    " remarque remarques commentaire commentaires prise cout nota notas comentario comentarios observaciones dialogo",
+    "takes": "takes oftakes nooftakes numberoftakes numtakes takecount variations variants versions repeats qty"
+    " quantity anzahl",
     "seeds": "seeds",
-    "price": "price cost costusd priceusd",
+    "price": "price pricepertake costpertake priceusd",
 }
+"""Headings in English, German, French and Spanish, in their plain form."""
 _SYNONYMS: Final = {word: column for column, words in _WORDS.items() for word in words.split()}
 
 
 def meant_column(heading: str) -> str | None:
-    """Return the manifest's own column that `heading` means; case, blanks and punctuation do not matter."""
-    return "id" if heading.strip() == "#" else _SYNONYMS.get(plain(heading))
+    """Return the manifest's own column that `heading` means; case, blanks, punctuation and brackets do not matter."""
+    if heading.strip() == "#":
+        return "id"
+    return next(filter(None, map(_SYNONYMS.get, plain_forms(heading))), None)

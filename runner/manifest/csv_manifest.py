@@ -7,7 +7,8 @@ result columns are known and ignored, so a report is a manifest too.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -15,15 +16,23 @@ from runner.domain.display import counted
 from runner.domain.errors import Position
 from runner.domain.ids import MANGLED, looks_mangled, why_no_id
 from runner.domain.shots import Fields, Items, Node, Row, Text
-from runner.manifest.cell_faults import SUSPECT_LETTERS, CellKind, fault_of, is_sum
+from runner.manifest.cell_faults import (
+    LONGEST_FILLER,
+    MARKUP,
+    SUSPECT_LETTERS,
+    CellKind,
+    fault_of,
+    is_sum,
+    unstored,
+)
 from runner.manifest.column_map import ColumnMap
 from runner.manifest.column_names import meant_column
-from runner.manifest.csv_reader import Record, column_letters
+from runner.manifest.csv_reader import Record, column_letters, records_of
 from runner.manifest.csv_sweeps import NO_ENTRIES, CellReader
 from runner.manifest.expand import Source, each_once
 from runner.manifest.fields import Section, row_name
 from runner.manifest.mapped_table import LEFT_OUT, table_of
-from runner.manifest.problems import Findings, bare, shown
+from runner.manifest.problems import Findings, Stop, bare, shown
 from runner.manifest.size_limits import Limits
 from runner.manifest.sweep_points import REPEAT, TAKES, axis_names
 from runner.system import csv_cells
@@ -55,10 +64,13 @@ OWN_COLUMNS = (*RESERVED_COLUMNS, "take", "point")
 
 _PLAIN = ("id", "model", "notes", "price", "take", "point", TAKES)
 _OF_A_REPORT = {"take", "fingerprint"}
+_TWO_WORDS = re.compile(r"[\w.+-]+ ")
 _TAG_ENDS = re.compile(r"[,;]")
 # A lone number of this size is more often meant as a number of takes than as a seed.
 _COUNT = re.compile(r"[2-9]|10", re.ASCII)
 _LINE_END = re.compile(r"\r\n?")
+# A title has fewer cells than any board, and rarely more than a few rows.
+_FEW, _MOST_ABOVE = 3, 10
 _NOTHING = frozenset[str]()
 _OTHER, _PROMPT, _SEED = CellKind.OTHER, CellKind.PROMPT, CellKind.SEED
 
@@ -101,16 +113,25 @@ def source_of(
     header = next(records, None)
     if header is None:
         return Source(())
+    if chosen is None and len(header.cells) < _FEW:
+        _check_title(text, header, findings, limits)
     # The table is read to its end first: one that is past the limits, or broken, is not worked on.
     shots = list(records)
     # Only in a report are the names of its columns not those of inputs.
     is_report = _OF_A_REPORT.issubset(header.cells)
-    columns = _columns(header, findings, limits, added, is_report=is_report)
-    reader = _RowReader(columns, findings, limits, is_report=is_report)
+    columns = _columns(header, findings, limits, added, is_report=is_report, is_workbook=is_workbook)
+    reader = _RowReader(
+        columns,
+        findings,
+        limits,
+        is_report=is_report,
+        is_workbook=is_workbook,
+        has_markup=MARKUP.search(text) is not None,
+    )
     own = tuple(column.name for column in columns if column.name and column.name not in RESULT_COLUMNS)
     _check_nameless(header, shots, findings)
     if not is_report:
-        shots = _shots_of(shots, columns, findings, has_returns="\r" in text)
+        shots = _shots_of(shots, header, columns, findings, has_returns="\r" in text)
     rows = (reader.row(record) for record in each_once(shots) if not reader.is_removed(record))
     wanted = {name: meant for name in reader.headings if (meant := meant_column(name)) and meant not in own}
     return Source(
@@ -123,19 +144,39 @@ def source_of(
     )
 
 
+def _check_title(text: str, header: Record, findings: Findings, limits: Limits) -> None:
+    """Report that the headings are below a row such as a title.
+
+    Raises:
+        Stop: they are.
+    """
+    for number in range(header.number + 1, header.number + _MOST_ABOVE):
+        below = None
+        # What is wrong further down is reported when the table itself is read.
+        with suppress(Stop):
+            rows = records_of(text, Findings(findings.file), limits, known=KNOWN_COLUMNS, header_row=number)
+            below = next(rows, None)
+        if below and len(below.cells) >= _FEW and "id" in map(meant_column, below.cells):
+            message = f"the headings are in row {below.number}; remove what is above them"
+            findings.stop(below.at(findings.file, 1), "header", message)
+
+
 def _shots_of(
-    records: list[Record], columns: list[_Column], findings: Findings, *, has_returns: bool
+    records: list[Record], header: Record, columns: list[_Column], findings: Findings, *, has_returns: bool
 ) -> list[Record]:
-    """Return the records that are shots, with plain line ends; headings and sums are left out with a warning each."""
+    """Return the records that are shots, with plain line ends; what else is left out is a warning for each kind."""
     places = {column.name: column.number - 1 for column in columns}
     shots: list[Record] = []
     headings: list[Record] = []
     sums: list[Record] = []
+    repeated: list[Record] = []
     for record in records:
         cells = record.cells
         filled = [] if cells[places["model"]].strip() else [n for n, cell in enumerate(cells) if cell.strip()]
         if filled == [0] and len(cells) > 2:
             headings.append(record)
+        elif cells == header.cells:
+            repeated.append(record)
         elif filled and is_sum(cells, id_at=places["id"]):
             sums.append(record)
         elif has_returns and "\r" in "".join(cells):
@@ -146,6 +187,7 @@ def _shots_of(
     for others, why in (
         (headings, "has only its first cell filled, so it is a heading"),
         (sums, "has numbers and no id, so it is a sum"),
+        (repeated, "repeats the header, so it is a header"),
     ):
         if others:
             more = len(others) - 1
@@ -165,17 +207,27 @@ def _check_nameless(header: Record, records: list[Record], findings: Findings) -
 
 
 def _columns(
-    header: Record, findings: Findings, limits: Limits, added: Mapping[str, Position], *, is_report: bool
+    header: Record,
+    findings: Findings,
+    limits: Limits,
+    added: Mapping[str, Position],
+    *,
+    is_report: bool,
+    is_workbook: bool,
 ) -> list[_Column]:
     """Return the columns of a header; `added` are those that the sheet itself does not have, with their places."""
     columns: list[_Column] = []
     known = KNOWN_COLUMNS if is_report else OWN_COLUMNS
-    names = [_name(heading, is_report=is_report) for heading in header.cells]
+    names, is_complete = _needed(
+        header, [_name(each, is_report=is_report) for each in header.cells], findings, is_workbook=is_workbook
+    )
     for number, name in enumerate(names, 1):
         if name == LEFT_OUT:
             continue
         at, first = added.get(name) or header.at(findings.file, number), names.index(name) + 1
-        path = () if name in known else _path(name)
+        # A dot at the end is an abbreviation's, so that the name is only an unknown one.
+        is_short = name.endswith(".") and name.count(".") == 1
+        path = () if name in known else (name,) if is_short else _path(name)
         meant = name.casefold()
         if name and first < number:
             message = f"the column {shown(name)} appears twice (first as column {first})"
@@ -192,7 +244,8 @@ def _columns(
         prose = is_prompt or name == "notes"
         columns.append(_Column(name, number, column_letters(number), path, at, prose, kind))
     _check_together(columns, findings)
-    _check_needed(header, names, findings)
+    if not is_complete:
+        findings.cut()
     return columns
 
 
@@ -217,28 +270,29 @@ def _check_together(columns: list[_Column], findings: Findings) -> None:
                 findings.error(column.at, "header", message)
 
 
-def _check_needed(header: Record, names: Sequence[str], findings: Findings) -> None:
-    """Report that the column id or model is missing; every row would only report it again, so reading stops.
+def _needed(
+    header: Record, names: list[str], findings: Findings, *, is_workbook: bool
+) -> tuple[list[str], bool]:
+    """Report that the column id or model is missing, and return the names with the column that was probably meant.
 
-    Raises:
-        Stop: a column is missing.
+    Without one of them every row would only report it again; so it is also returned whether both are there.
     """
-    missing = [needed for needed in ("id", "model") if needed not in names]
-    for needed in missing:
-        meant = [n for n, name in enumerate(names, 1) if meant_column(name) == needed]
-        near = meant or [n for n, name in enumerate(names, 1) if edits(needed, name.casefold(), most=1) <= 1]
-        near = near if meant or needed == "model" else []
-        at = header.at(findings.file, near[0] if near else 1)
+    names = names.copy()
+    for needed in [needed for needed in ("id", "model") if needed not in names]:
+        meant = [n for n, name in enumerate(names) if meant_column(name) == needed]
+        if not meant and needed == "model":
+            meant = [n for n, name in enumerate(names) if edits(needed, name.casefold(), most=1) <= 1]
+        at = header.at(findings.file, meant[0] + 1 if meant else 1)
         message = f"the column {needed} is missing"
-        if near:
-            message += f"; if it is {shown(header.cells[near[0] - 1])}, rename that to {needed}"
-        elif len(names) == 1:
-            message += "; cells are separated by commas, semicolons or tabs"
+        if meant:
+            message += f"; if it is {shown(header.cells[meant[0]])}, rename that to {needed}"
+            names[meant[0]] = needed
+        elif len(names) == 1 and not is_workbook:
+            message += "; cells are separated by commas, semicolons, tabs or bars"
         elif needed == "model":
             message += "; give every row the id of a model (`shotrunner models` lists them)"
         findings.error(at, "header", message)
-    if missing:
-        findings.cut()
+    return names, {"id", "model"}.issubset(names)
 
 
 def _path(name: str) -> tuple[str, ...]:
@@ -251,11 +305,20 @@ class _RowReader:
     """Turns records of one table into rows."""
 
     def __init__(
-        self, columns: list[_Column], findings: Findings, limits: Limits, *, is_report: bool
+        self,
+        columns: list[_Column],
+        findings: Findings,
+        limits: Limits,
+        *,
+        is_report: bool,
+        is_workbook: bool,
+        has_markup: bool,
     ) -> None:
         self._findings = findings
         self._limits = limits
         self._is_report = is_report
+        self._is_workbook = is_workbook
+        self._has_markup = has_markup
         self._inputs = [column for column in columns if column.path]
         self._own = [(c.name, c.number - 1) for c in columns if c.name and c.name not in RESULT_COLUMNS]
         self._reserved = {column.name: column for column in columns if not column.path}
@@ -301,9 +364,9 @@ class _RowReader:
                 or (
                     text.text.rfind("://") > 5
                     if column.kind is _OTHER
-                    else column.kind is _PROMPT and len(text.text) < 12
+                    else column.kind is _PROMPT and (self._has_markup or len(text.text) <= LONGEST_FILLER)
                 )
-                or (column.kind is _SEED and "E" in text.text)
+                or (column.kind is _SEED and not text.text.isdecimal())
             ]
         )
         reported = self._reported(record, suspects, Row(Fields(items, at), at)) if suspects else _NOTHING
@@ -326,7 +389,8 @@ class _RowReader:
     def _tags(self, cell: Text) -> Items:
         """Return the tags of a cell, which commas and semicolons separate; a blank is a part of a tag."""
         tags = [" ".join(tag.split()) for tag in _TAG_ENDS.split(cell.text)]
-        if " " in cell.text and len(tags) == 1 and not self._has_blank_tags and not self._is_report:
+        is_one = len(tags) == 1 and _TWO_WORDS.match(tags[0]) is not None
+        if is_one and not self._has_blank_tags and not self._is_report:
             self._has_blank_tags = True
             message = f"{shown(tags[0])} is one tag; separate several with commas, here and in the rows below"
             self._findings.warn(cell.at, "tags", message)
@@ -338,6 +402,9 @@ class _RowReader:
         for path, column, text in cells:
             is_guarded = column.number - 1 in record.guarded
             fault = None if text.quoted else fault_of(text.text.strip(), column.kind, is_guarded=is_guarded)
+            # In a workbook a text that begins so is guarded.
+            if self._is_workbook and text.text[0] == "=" and not is_guarded:
+                fault = unstored(text.text)
             if fault is None:
                 continue
             where = f"{row_name(row, '')}, inputs.{visible('.'.join(path))}"

@@ -1,6 +1,7 @@
 """Turns CSV text into records: cells as written, each with its physical line and its spreadsheet row.
 
-It is stricter than the csv module: an unclosed quote hides no rows, and a row has exactly as many cells as the header.
+It is stricter than the csv module: an unclosed quote hides no rows, and a row has no more cells than the header. Cells
+that are missing at the end of a row are empty, as some spreadsheets leave them out, and each such row is a warning.
 It knows column names only to find the separator.
 """
 
@@ -14,7 +15,9 @@ from functools import cache
 from itertools import islice
 from typing import NoReturn
 
+from runner.domain.display import counted
 from runner.domain.errors import Position
+from runner.domain.ids import why_no_id
 from runner.manifest.decode import line_breaks
 from runner.manifest.problems import Findings
 from runner.manifest.size_limits import LONGER_TEXT, MORE_BYTES, MORE_TAKES, Limits
@@ -22,15 +25,17 @@ from runner.system.csv_cells import GUARD, unguard
 
 # This replaces str.splitlines, which also breaks at characters that a prompt may hold, such as U+2028.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _DECLARED = re.compile(r'"?sep=([,;\t|])"?(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
 # A header longer than this has too many columns anyway, and splitting all of it would waste memory.
 _HEADER = 100_000
 _SPREADSHEET_ROWS = 1_048_576
+# Three cells are not of one form by chance.
+_MANY = 3
 _QUOTED = re.compile(r'"[^"]*(?:""[^"]*)*"')
 _LINE_END = re.compile(r"\r\n?")
-# A model's id or an address: each row has them in the same cells, and a line of prose does not.
-_SLASHED = re.compile(r"\S+/\S+")
+# What people take for quotes of CSV, and how each of them ends.
+_QUOTATION = {"“": "”", "„": "“”", "«": "»", "‘": "’", "'": "'", "”": "”"}
 # These are invisible, so a heading that begins with one looks right.
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 
@@ -60,6 +65,11 @@ def column_letters(column: int) -> str:
         column, rest = divmod(column - 1, 26)
         letters = chr(ord("A") + rest) + letters
     return letters
+
+
+def shape_of(text: str) -> str:
+    """Return which kinds of characters a text has: the ids `s010` and `s20` are of one shape."""
+    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", text.strip()))
 
 
 def plain_heading(heading: str) -> str:
@@ -101,7 +111,7 @@ def records_of(
     head = next(islice(_LINE.finditer(text), header_row - 1, None), None)
     separator = declared[1] if declared else detect_separator(text[head.start() if head else 0 :], known)
     if not declared and (
-        separator == ";" or (separator == "\t" and not findings.file.lower().endswith(".tsv"))
+        separator in ";|" or (separator == "\t" and not findings.file.lower().endswith(".tsv"))
     ):
         message = f"read with {_SEPARATORS[separator]} between the cells, as in the header"
         findings.warn(findings.at(1), "", message)
@@ -145,7 +155,9 @@ class _Reader:
             written += sum(map(bool, record.cells))
             if written > self.limits.cells or found * width > 4 * self.limits.cells:
                 self._stop(record.line, "", f"more than {self.limits.cells:,} cells; {MORE_BYTES}")
-            yield self._fitted(record, width)
+            fitted = record if len(record.cells) == width else self._fitted(record, header, width)
+            if fitted:
+                yield fitted
         if not found and not self.broken:
             self.findings.error(self.findings.at(header.line), "", "no shots: there is only a header")
 
@@ -173,11 +185,14 @@ class _Reader:
             # A blank row is skipped, but a spreadsheet counts it, and so does `number`.
             if not whole or whole.isspace():
                 continue
-            if '"' in whole and any(cell[0].isspace() and cell.lstrip()[:1] == '"' for cell in cells if cell):
+            is_spaced = '"' in whole and any(
+                cell[0].isspace() and cell.lstrip()[:1] == '"' for cell in cells if cell
+            )
+            if is_spaced:
                 cells = self._without_blanks(begin, line) or cells
-                reader = self._reader()
+                reader, whole = self._reader(), "".join(cells)
             if "\n" in whole or "\r" in whole:
-                self._check_swallowed(cells, line, f"row {number}")
+                self._check_swallowed(cells, line, f"row {number}", is_table_spaced=is_spaced)
             record = Record(number, line, tuple(cells))
             if GUARD in whole:
                 plain = tuple(map(unguard, cells))
@@ -191,7 +206,12 @@ class _Reader:
 
     def _reader(self, *, skip_blanks: bool = False) -> Iterator[list[str]]:
         """Return a reader that goes on where the text was read to."""
-        return csv.reader(self._feed(), delimiter=self.separator, strict=True, skipinitialspace=skip_blanks)
+        lines = self._feed()
+        if skip_blanks:
+            # The csv module skips only the plain blank.
+            before_quote = re.compile(rf'(?<![^{self.separator}\r\n])[^\S\r\n{self.separator}]+(?=")')
+            lines = (before_quote.sub(" ", line) for line in lines)
+        return csv.reader(lines, delimiter=self.separator, strict=True, skipinitialspace=skip_blanks)
 
     def _without_blanks(self, begin: int, line: int) -> list[str] | None:
         """Read a record again with the blanks before its quotes skipped; None if its quotes are no quotes of CSV."""
@@ -203,22 +223,34 @@ class _Reader:
             self.end, self.lines = after
             return None
 
-    def _check_swallowed(self, cells: Sequence[str], line: int, subject: str) -> None:
-        """Report a quoted cell with whole rows in it: its quote was not closed, and the next one seemed to close it."""
-        slashed = {n: cell.strip() for n, cell in enumerate(cells) if _SLASHED.fullmatch(cell.strip())}
+    def _check_swallowed(
+        self, cells: Sequence[str], line: int, subject: str, *, is_table_spaced: bool
+    ) -> None:
+        """Report a quoted cell with rows in it: its quote was not closed, and the next one seemed to close it.
 
-        def is_row(parts: Sequence[str]) -> bool:
-            same = (parts[n].strip() == cell or "://" in parts[n] for n, cell in slashed.items())
-            return len(parts) >= len(cells) and any(same)
-
+        The first line of such a cell ends as its row does, and the last line begins as a row does. With
+        `is_table_spaced` the table itself has blanks behind its separators.
+        """
         for column, cell in enumerate(cells, 1):
-            first, *others = (line.split(self.separator) for line in _LINE_END.sub("\n", cell).split("\n"))
-            # The first line goes on in the middle of the row, and the others are rows of their own.
-            if others and any(map(is_row, ([""] * (column - 1) + first, *others))):
+            first, *others = (text.split(self.separator) for text in _LINE_END.sub("\n", cell).split("\n"))
+            after = cells[column:]
+            if not others or len(first) <= len(after) or len(others[-1]) < column:
+                continue
+            found = [*others[-1][: column - 1], *first[len(first) - len(after) :]]
+            pairs = list(zip(found, [*cells[: column - 1], *after], strict=True))
+            # A blank follows the commas of prose, and is rare behind those of a table.
+            is_spaced = any(part[:1].isspace() for part in [*found[1:], others[-1][column - 1]])
+            is_row = any(_is_same(*pair) for pair in pairs)
+            if not is_spaced or is_table_spaced:
+                is_row |= any(_is_alike(*pair) for pair in pairs)
+                is_row |= len(pairs) >= _MANY and all(shape_of(part) == shape_of(own) for part, own in pairs)
+            first_cell = next(filter(None, found[: column - 1]), "")
+            if is_row or (not is_spaced and why_no_id(first_cell) is None):
                 opens = line + sum(map(line_breaks, cells[: column - 1]))
                 ends = opens + line_breaks(cell)
+                report = self.findings.error if is_row else self.findings.warn
                 message = f"the quote that opens here ends at line {ends}, and in it is what looks like rows; close it"
-                self.findings.error(Position(self.findings.file, opens, column), subject, message)
+                report(Position(self.findings.file, opens, column), subject, message)
 
     def _check_sizes(self, record: Record) -> None:
         subject = f"row {record.number}"
@@ -255,20 +287,61 @@ class _Reader:
             message = f"the quote that opens here ends at line {last} in the middle of a cell; close it"
         self.findings.error(at, subject, message)
 
-    def _fitted(self, record: Record, width: int) -> Record:
-        cells = record.cells
-        if len(cells) == width:
-            return record
-        if len(cells) < width or any(cell.strip() for cell in cells[width:]):
-            at = record.at(self.findings.file, min(len(cells), width + 1))
-            message = f"has {len(cells)} cells where the header has {width}"
-            advice = "quote a cell that holds the separator"
-            self.findings.error(at, f"row {record.number}", f"{message}; {advice}")
+    def _fitted(self, record: Record, header: Record, width: int) -> Record | None:
+        """Return a record as wide as the header, or None if it is a line of text; what does not fit is reported."""
+        cells, is_cut = record.cells, self.end == len(self.text) and self.text[-1:] not in "\r\n"
+        filled = [place for place, cell in enumerate(cells) if place >= width and cell.strip()]
+        place, is_short = filled[0] if filled else len(cells) - 1, len(cells) < width
+        message = f"has {counted(len(cells), 'cell')} where the header has {width}"
+        if len(cells) == 1 < width and self.separator in cells[0]:
+            message = "the quotes are around the whole row, so it is one cell; remove them"
+        elif len(cells) == 1 < width:
+            message = "is a line without cells; put a text of several lines in quotes, and remove remarks"
+        elif len(cells) < width and is_cut:
+            message += "; is the file complete?"
+        elif len(cells) < width:
+            message += "; the others are read as empty"
+        elif filled and (quoted := _quoted_otherwise(cells, self.separator)):
+            place, cells = quoted
+            message = f'{record.cells[place].strip()[0]} is not a quote of CSV; write " around the cell'
+        elif filled and place < len(header.cells):
+            message = f"the column {column_letters(place + 1)} has no heading"
+        else:
+            message += "; quote a cell that holds the separator"
+        if filled or is_short:
+            is_warning = is_short and len(cells) > 1 and not is_cut
+            report = self.findings.warn if is_warning else self.findings.error
+            report(record.at(self.findings.file, place + 1), f"row {record.number}", message)
+        if len(cells) == 1 < width:
+            return None
         # The other cells of a row that is too short or too long are still checked, so it hides nothing else.
         return replace(record, cells=(cells + ("",) * width)[:width])
 
     def _stop(self, line: int, subject: str, message: str) -> NoReturn:
         self.findings.stop(self.findings.at(line), subject, message)
+
+
+def _is_same(part: str, own: str) -> bool:
+    """Return whether a part of a line is the same model or another address as the row's own cell."""
+    return ("/" in own and part.strip() == own.strip()) or ("://" in part and "://" in own)
+
+
+def _is_alike(part: str, own: str) -> bool:
+    """Return whether a part of a line could be the cell of another row: the same text, or a number of its form."""
+    shape = shape_of(part)
+    return bool(shape) and (part.strip() == own.strip() or ("9" in shape and shape == shape_of(own)))
+
+
+def _quoted_otherwise(cells: Sequence[str], separator: str) -> tuple[int, tuple[str, ...]] | None:
+    """Return the place of a cell in quotes that are none of CSV, and the cells with its parts joined."""
+    for first, cell in enumerate(cells):
+        ends = _QUOTATION.get(cell.strip()[:1], "")
+        last = next(
+            (n for n in range(first + 1, len(cells)) if ends and cells[n].strip()[-1:] in [*ends]), None
+        )
+        if last:
+            return first, (*cells[:first], separator.join(cells[first : last + 1]), *cells[last + 1 :])
+    return None
 
 
 def _find_fault(raw: str, separator: str) -> tuple[int, int, int | None]:

@@ -26,6 +26,7 @@ _TOGETHER = re.compile(r"\s*\+\s*")
 _BETWEEN_AXES = re.compile(r"\s*;\s*|\s+|$")
 _RANDOM = re.compile(r"random:(\d{1,18})(?::(.{1,80}))?", re.ASCII)
 _GROUPED = re.compile(r"\d{1,3}(?:([,.\s'’])\d{3})(?:\1\d{3})*")
+_DRAWN = re.compile(r"rand(?:om)?[ :]*([1-9]\d{0,2})?", re.ASCII | re.IGNORECASE)
 _EXAMPLE = "seed=1000-1003 resolution=720p|1080p"
 _ENTRIES = re.compile(rf"(?:{'|'.join(POINT_KEYS)})(?=[\s:=]|$)")
 
@@ -47,13 +48,13 @@ class CellReader:
     def seeds(self, cell: Text) -> list[Text]:
         """Return the seeds of a `seeds` cell: numbers, ranges and `random 4`, in any mixture."""
         # Runs of blanks become one blank first, because a search would scan a long run from each of its places.
-        compact = re.sub(r"\brandom (?=\d)", "random:", " ".join(cell.text.split()))
+        compact = re.sub(r"(?i)\brandom[ :]?(?=\d)", "random:", " ".join(cell.text.split()))
         if re.search(r"\d\s+-\s*\d|\d\s*:\s+\d|\d\s+:", compact):
             compact = re.sub(r"\s*([-:])\s*(?=\d)", r"\1", compact)
         if fault := _number_fault(cell.text.strip()):
             self.row.error(cell.at, "seeds", f"{shown(cell.text)} {fault}")
             return []
-        seeds: list[Text] = []
+        seeds, is_sound = list[Text](), True
         if not compact.strip(";, "):
             self.row.error(cell.at, "seeds", "has no seeds")
         for part in filter(None, SEPARATOR.split(compact)):
@@ -65,8 +66,13 @@ class CellReader:
                 seeds += found
             else:
                 wanted = "is neither a seed nor a range; write 7; 8, 1000-1003, 0-100:10 or random 4"
-                self.row.error(cell.at, "seeds", found or f"{shown(part)} {wanted}")
-        return seeds
+                drawn = _DRAWN.fullmatch(cell.text.strip())
+                nearest = f"random {drawn[1] or 1}" if drawn and not found else None
+                message = found or f"{shown(part)} {wanted}"
+                self.row.findings.error(cell.at, self.row.where("seeds"), message, nearest=nearest)
+                is_sound = False
+        # The rest of a wrong list could be the take of another row.
+        return seeds if is_sound else []
 
     def sweep(self, cell: Text) -> dict[str, Items]:
         """Return the axes of a `sweep` cell by name; what cannot be read is reported and ends the reading."""

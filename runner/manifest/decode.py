@@ -11,7 +11,7 @@ import re
 from itertools import islice
 
 from runner.manifest.document_forms import document_form
-from runner.manifest.problems import Findings
+from runner.manifest.problems import Findings, shown
 from runner.manifest.size_limits import MORE_BYTES, Limits
 
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -32,8 +32,18 @@ _NOT_WESTERN = re.compile(
     # Three such letters in a row are another alphabet, and a capital behind a small letter is another code page.
     "[À-ÖØ-öø-ÿœ]{3}|[a-zß-öø-ÿ][À-ÖØ-Þ]"
 )
+# Programs of DOS wrote this behind the text.
+_END_OF_FILE = "\x1a"
 _UTF8_CHARACTER = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _NAMED = 8
+_SPOILT = (
+    # The bytes of one letter in UTF-8, each read as a letter of Windows-1252.
+    (
+        re.compile("(?<=[A-Za-z0-9])[ÂÃ][\xa1-\xbf]|â€[™œ˜¦“”\x9d]"),
+        "looks like UTF-8 that was read as Windows-1252 and saved again",
+    ),
+    (re.compile("\ufffd"), "stands for a letter that another program has lost"),
+)
 
 
 def decode(data: bytes, findings: Findings, limits: Limits) -> str:
@@ -60,18 +70,22 @@ def decode(data: bytes, findings: Findings, limits: Limits) -> str:
     except UnicodeDecodeError as error:
         offset = error.start + len(mark)
         line = findings.at(data.count(b"\n", 0, offset) + 1)
-        western = None if mark else _western(data)
+        western = None if mark else western_text(data)
         if western is None:
             name = "UTF-8" if codec == "utf-8" else "UTF-16"
-            message = f"byte {offset} is not {name}; save the file as UTF-8 (in a spreadsheet: CSV UTF-8)"
+            other = "" if mark else " but perhaps the encoding of a Mac, or of Windows outside Western Europe"
+            message = (
+                f"byte {offset} is not {name}{other}; save the file as UTF-8 (in a spreadsheet: CSV UTF-8)"
+            )
             findings.stop(line, "", message)
-        text = western
-        odd = sorted({char for char in text if not char.isascii()})
-        some = " ".join(odd[:_NAMED]) + (f" and {len(odd) - _NAMED} more" if len(odd) > _NAMED else "")
-        message = f"the file is not UTF-8 and was read as Windows-1252, with the characters {some}; save it as UTF-8"
-        findings.warn(line, "", message)
+        text, message = western
+        findings.warn(line, "", f"the file {message}")
     # A file that went through two programs may have two marks.
-    text = text.lstrip("\ufeff")
+    text = text.lstrip("\ufeff").removesuffix(_END_OF_FILE)
+    for pattern, why in _SPOILT if not text.isascii() else ():
+        if found := pattern.search(text):
+            message = f"{shown(found[0])} {why}; look for more of them, and write the letters again"
+            findings.warn(findings.at(*place(text, found.start())), "", message)
     for found in islice(FORBIDDEN.finditer(text), _MOST):
         message = f"the control character U+{ord(found[0]):04X} is not allowed; remove it"
         findings.error(findings.at(*place(text, found.start())), "", message)
@@ -79,16 +93,19 @@ def decode(data: bytes, findings: Findings, limits: Limits) -> str:
     return FORBIDDEN.sub("�", text)
 
 
-def _western(data: bytes) -> str | None:
-    """Return the text of Windows-1252, or None if the bytes could be anything else."""
+def western_text(data: bytes) -> tuple[str, str] | None:
+    """Return the text of Windows-1252 with a warning that begins with a verb, or None if it may be anything else."""
     if _UTF8_CHARACTER.search(data):
         return None
     try:
         text = data.decode("cp1252")
     except UnicodeDecodeError:
         return None
-    is_western = _WESTERN.issuperset(char for char in set(text) if not char.isascii())
-    return text if is_western and not _NOT_WESTERN.search(text) else None
+    odd = sorted({char for char in text if not char.isascii()})
+    if not _WESTERN.issuperset(odd) or _NOT_WESTERN.search(text):
+        return None
+    some = " ".join(odd[:_NAMED]) + (f" and {len(odd) - _NAMED} more" if len(odd) > _NAMED else "")
+    return text, f"is not UTF-8 and was read as Windows-1252, with the characters {some}; save it as UTF-8"
 
 
 def place(text: str, index: int) -> tuple[int, int]:

@@ -30,9 +30,13 @@ from runner.system.nearest_name import folded
 _TAG = re.compile(r"[\w.+-]{1,80}")
 # A cell of a spreadsheet is split at commas and semicolons alone, so its tags may have blanks.
 _CELL_TAG = re.compile(r"(?=.{1,80}\Z)[\w.+-]+(?: [\w.+#&/()-]+)*")
+# As people write a number of takes: 3x, x3, 3 takes, or 3.0 of a spreadsheet.
+_COUNTED = re.compile(r"[x×]?\s*([1-9]\d{0,3})(?:[.,]0+)?\s*(?:[x×]|times|takes?)?", re.ASCII | re.IGNORECASE)
+_OTHER_TAG_ENDS = re.compile(r"[#|/，、；\s]+")
 _Thing = TypeVar("_Thing")
 _Names: TypeAlias = ChainMap[str, Text]
-_TWICE = "is given and swept at once; keep one (sweep: {} switches the defaults' sweep off)"
+_TWICE = "is given and swept at once; keep one"
+_SWITCH_OFF = f"{_TWICE} (sweep: {{}} switches the defaults' sweep off)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,9 @@ class _Expansion:
         elif self._model is None and "model" not in row and MODEL not in sweep.keys_at:
             at = row.fields.at.below(row.fields.keys_at.get("model"))
             otherwise = "write one in the column model" if at.cell else "and defaults give none"
+            inputs = row.fields.items.get("inputs")
+            if isinstance(inputs, Fields) and "model" in inputs.items and not at.cell:
+                at, otherwise = inputs.key_at("model"), "since this one is under inputs:; write it beside id"
             row.findings.error(at, row.subject, f"has no model{';' if at.cell else ','} {otherwise}")
         return own or self._model
 
@@ -155,10 +162,11 @@ class _Expansion:
     ) -> tuple[Variant, ...]:
         own, keys_at = self._read_inputs(row)
         # It is not known which of the two was meant, and the user would pay for a wrong guess.
+        twice = _TWICE if "sweep" in row else _SWITCH_OFF
         for axis in filter(self._is_input, sweep.keys_at):
             head, *path = [axis] if axis in own else axis.split(".")
             if head in own and _part_at(own[head], path):
-                row.error(own[head].at, f"inputs.{axis}", _TWICE)
+                row.error(own[head].at, f"inputs.{axis}", twice)
         inputs = own
         if self._inputs:
             inputs, keys_at = {**self._inputs, **own}, {**self._inputs_at, **keys_at}
@@ -231,7 +239,8 @@ class _Expansion:
         number = whole_number(text.text) if text else None
         if text and (number is None or not 1 <= number <= self._limits.points):
             message = f"must be a whole number from 1 to {self._limits.points:,}, not {shown(text.text)}"
-            section.error(text.at, key, message)
+            meant = _COUNTED.fullmatch(text.text)
+            section.findings.error(text.at, section.where(key), message, nearest=meant and meant[1])
             return otherwise
         return number or otherwise
 
@@ -265,7 +274,12 @@ class _Expansion:
             tags.append(word.text)
             if not (_CELL_TAG if word.at.cell else _TAG).fullmatch(word.text):
                 rule = "one word of letters, digits, '.', '_', '+' and '-'"
-                section.error(node.at, "tags", f"{shown(word.text)} is not a tag: {rule}")
+                meant = ", ".join(filter(None, _OTHER_TAG_ENDS.split(word.text))) if word.at.cell else ""
+                message = f"{shown(word.text)} is not a tag: {rule}"
+                is_clear = meant and all(_TAG.fullmatch(tag) for tag in meant.split(", "))
+                section.findings.error(
+                    node.at, section.where("tags"), message, nearest=meant if is_clear else None
+                )
         if len(tags) > self._limits.tags:
             section.error(node.at, "tags", f"more than {self._limits.tags} tags")
             return ()

@@ -10,7 +10,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from runner.domain.display import listed
 from runner.domain.errors import Position
+from runner.domain.ids import why_no_id
 from runner.domain.shots import Fields, Items, Node, Row, Text
 from runner.manifest.problems import Findings, bare, shown
 from runner.manifest.templates import has_template
@@ -29,6 +31,9 @@ SEQUENCE_KEYS = (
     "price", "first", "last", "prompt", "duration",
 )  # fmt: skip
 ENTRY_KEYS = ("id", "prompt", "inputs", "style", "sweep", "tags", "notes", "repeat", "price")
+FIELDS = frozenset({*TOP_KEYS, *DEFAULT_KEYS, *SHOT_KEYS, *SEQUENCE_KEYS})
+"""Names that are fields of a manifest wherever they stand, and words of a prompt hardly ever."""
+
 STYLE_KEYS = ("text", "inputs")
 PRICE_KEYS = ("usd", "per", "dated")
 POINT_KEYS = ("exclude", "include")
@@ -46,6 +51,7 @@ SEPARATOR = re.compile(r"[;,\s]+")
 # There are at most eighteen digits: int() of longer hostile text gets slow, and no API takes such a number.
 _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 _KINDS = {Text: "one value", Items: "a list", Fields: "a mapping"}
+_LISTS = frozenset({"shots", "sequences", "frames", "prompts", "durations"})
 # A field is rarely meant by a word less like it: prompt is not point, and seed is not sweep.
 _SAME_WORD = 0.75
 _FLAGS = dict.fromkeys(("true", "yes", "on", "1"), "true") | dict.fromkeys(
@@ -73,12 +79,14 @@ def row_name(row: Row, place: str) -> str:
 class Section:
     """A mapping of a manifest and its name in problems; each method returns a field as the kind that it must be.
 
-    A field of another kind is reported, and is then like a missing one.
+    A field of another kind is reported, and is then like a missing one. `strays` are fields that may be inputs in the
+    wrong place, and were reported.
     """
 
     fields: Fields
     findings: Findings
     subject: str = ""
+    strays: frozenset[str] = frozenset()
 
     def __contains__(self, key: str) -> bool:
         return key in self.fields.items
@@ -117,7 +125,7 @@ class Section:
             if isinstance(node, Fields):
                 yield Section(node, self.findings, subject)
             else:
-                message = "must be a mapping that begins with 'id:'" + _as_field(node)
+                message = "must be a mapping that begins with 'id:'" + _as_mapping(node)
                 self.findings.error(node.at, subject, message)
 
     def flag(self, key: str) -> bool:
@@ -132,31 +140,41 @@ class Section:
     def check_keys(self, known: Collection[str], hint: str = "") -> Section:
         """Report every unknown field, with the nearest name, or else with `hint` and all names.
 
-        Return the section with the names that were meant, so that no field is reported as missing as well.
+        Return the section with the names that were meant, so that no field is reported as missing as well. What may be
+        inputs in the wrong place is one problem, and becomes the inputs or the section's `strays`.
         """
-        if "inputs" in known:
-            hint = "a model's inputs go under inputs:"
         items, keys_at = dict(self.fields.items), dict(self.fields.keys_at)
-        inputs = items.get("inputs") if "inputs" in known else None
-        dedented: dict[str, Node] = {}
+        strays: dict[str, Node] = {}
         for key in [key for key in items if key not in known]:
             at, message = self.fields.key_at(key), f"unknown field {shown(key)}"
             meant = self.findings.nearest(key, known, likeness=_SAME_WORD)
             if key in LATER_KEYS:
                 self.findings.error(at, self.subject, f"{key} is not supported yet: {LATER_KEYS[key]}")
-            elif isinstance(inputs, Text) and inputs.is_null and not meant:
-                self.findings.error(at, self.subject, f"{message}; indent it deeper than inputs:")
-                dedented[key] = items[key]
             elif meant:
                 self.findings.error(at, self.subject, message, nearest=meant)
                 items.setdefault(meant, items.pop(key))
                 keys_at.setdefault(meant, at)
+            elif "inputs" in known:
+                strays[key] = items.pop(key)
             else:
                 message += f"; {hint}" if hint else ""
                 self.findings.unknown(key, known, at, self.subject, message, likeness=_SAME_WORD)
-        if dedented:
-            items["inputs"] = Fields(dedented, self.fields.key_at("inputs"), keys_at)
-        return replace(self, fields=replace(self.fields, items=items, keys_at=keys_at))
+        if strays:
+            self._report_strays(tuple(strays), known)
+            if isinstance(inputs := items.get("inputs"), Text) and inputs.is_null:
+                items["inputs"], strays = Fields(strays, self.fields.key_at("inputs"), keys_at), {}
+        fields = replace(self.fields, items=items, keys_at=keys_at)
+        return replace(self, fields=fields, strays=frozenset(strays))
+
+    def _report_strays(self, names: tuple[str, ...], known: Collection[str]) -> None:
+        at, inputs = self.fields.key_at(names[0]), self.fields.items.get("inputs")
+        message = f"unknown field{'s' * (len(names) > 1)} {listed([shown(name) for name in names])}"
+        if isinstance(inputs, Text) and inputs.is_null:
+            message += f"; indent {'them' if len(names) > 1 else 'it'} deeper than inputs:"
+            self.findings.error(at, self.subject, message)
+        else:
+            message += "; a model's inputs go under inputs:"
+            self.findings.unknown(names[0], known, at, self.subject, message, likeness=_SAME_WORD)
 
     def _field(self, key: str, kind: type[_Kind], wanted: str) -> _Kind | None:
         node = self.fields.items.get(key)
@@ -167,18 +185,31 @@ class Section:
         elif isinstance(node, kind):
             return node
         else:
-            found = _KINDS[type(node)] + _as_field(node)
-            self.error(node.at, key, f"must be {wanted}, not {found}")
+            is_mapping = _KINDS[kind] == _KINDS[Fields]
+            advice = _as_mapping(node) if is_mapping else _as_list(node) if key in _LISTS else ""
+            self.error(node.at, key, f"must be {wanted}, not {_KINDS[type(node)]}{advice}")
         return None
 
 
-def _as_field(node: Node) -> str:
-    """Return what a text lacks to be the field that was meant, such as a blank behind its colon; or nothing."""
+def _as_list(node: Node) -> str:
+    """Return how the first entry of a list of named mappings begins, if a mapping was written in its place."""
+    if isinstance(node, Text):
+        return "; put brackets around it"
+    first = next(iter(node.items), "") if isinstance(node, Fields) else ""
+    return f"; begin each entry with a dash, as in - id: {bare(first)}" if why_no_id(first) is None else ""
+
+
+def _as_mapping(node: Node) -> str:
+    """Return what a list or a text lacks to be the mapping that was meant, such as a blank behind its colon."""
     from runner.manifest.yaml_lines import look_alike, misspelt_field
 
+    if isinstance(node, Items) and any(isinstance(item, Fields) for item in node):
+        return "; remove the dashes before its fields"
     if not isinstance(node, Text) or node.quoted:
         return ""
-    fault = look_alike(node.text) or (misspelt_field(node.text) if ":" in node.text else None)
+    # Prose has no digit at its end, and `seed 1-3` has.
+    is_like_field = ":" in node.text or node.text[-1:].isdecimal()
+    fault = look_alike(node.text) or (misspelt_field(node.text) if is_like_field else None)
     return f"; {fault.message}" if fault else ""
 
 

@@ -7,17 +7,19 @@ place in the sheet; heading rows are tags of the rows below them. It knows no mo
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import chain
 from typing import Final
 
 from runner.domain.display import counted
 from runner.domain.errors import Position
-from runner.domain.ids import why_no_id
+from runner.domain.ids import id_like, why_no_id
 from runner.manifest.cell_faults import is_sum
 from runner.manifest.column_map import IGNORE, JOINED, REST, ColumnMap, column_of, heading_key
-from runner.manifest.csv_reader import Record, records_of
+from runner.manifest.csv_reader import Record, records_of, shape_of
 from runner.manifest.problems import Findings, bare, shown
 from runner.manifest.size_limits import Limits
 
@@ -27,6 +29,7 @@ LEFT_OUT: Final = "\0"
 _SPLIT = re.compile(r"[,;\n]")
 _NO_TAG = re.compile(r"[^\w.+-]+")
 _TAG_LENGTH: Final = 80
+_PART: Final = 2
 
 
 def table_of(
@@ -66,10 +69,10 @@ def table_of(
 def _mapped(
     chosen: ColumnMap, header: Record, records: Sequence[Record], findings: Findings
 ) -> tuple[Iterator[Record], Mapping[str, Position]]:
-    _check_headings(chosen, header, findings)
+    chosen = _checked(chosen, header, findings)
     _check_nameless(header, records, findings)
     layout = _layout(chosen, header)
-    shots = _tagged(chosen, layout, header, records)
+    shots = _tagged(chosen, layout, header, records, findings)
     names, added = [LEFT_OUT] * len(header.cells), dict[str, Position]()
     for name, source in layout.items():
         if source.places:
@@ -80,9 +83,24 @@ def _mapped(
     return chain([replace(header, cells=tuple(names))], shots), added
 
 
-def _check_headings(chosen: ColumnMap, header: Record, findings: Findings) -> None:
-    """Report headings that only the sheet or only the map has: a renamed column must not be lost without a word."""
+def _checked(chosen: ColumnMap, header: Record, findings: Findings) -> ColumnMap:
+    """Report headings that only the sheet or only the map has: a renamed column must not be lost without a word.
+
+    The map that is returned has such a column by its new heading, so that its one problem brings no others.
+    """
     first: dict[str, str] = {}
+    new = {heading_key(each): each for each in header.cells if each}
+    lost = {key: new.pop(key, None) is None for key in chosen.columns}
+    renamed = dict(chosen.columns)
+    for key, written in ((key, target) for key, target in chosen.columns.items() if lost[key]):
+        message = f"the sheet has no column {shown(chosen.written[key])}; correct its heading here, or remove the line"
+        if written.text in {IGNORE, *JOINED}:
+            findings.warn(written.at, "columns", message)
+        else:
+            near = findings.nearest(key, new)
+            findings.error(written.at, "columns", message, nearest=near and new.pop(near))
+            renamed |= {near: written} if near else {}
+    chosen = replace(chosen, columns=renamed)
     for number, heading in enumerate(header.cells, 1):
         at, target = header.at(findings.file, number), chosen.means(heading)
         if target is None:
@@ -96,14 +114,7 @@ def _check_headings(chosen: ColumnMap, header: Record, findings: Findings) -> No
             message = f"{shown(heading)} and {shown(first[target])} are both {bare(target)}; keep one"
             findings.error(at, "header", message)
         first.setdefault(target or "", heading)
-    present = set(map(heading_key, header.cells))
-    for heading, written in chosen.columns.items():
-        if heading not in present:
-            message = (
-                f"the sheet has no column {shown(heading)}; correct its heading here, or remove the line"
-            )
-            report = findings.warn if written.text in {IGNORE, *JOINED} else findings.error
-            report(written.at, "columns", message)
+    return chosen
 
 
 def _check_nameless(header: Record, records: Sequence[Record], findings: Findings) -> None:
@@ -142,26 +153,67 @@ def _layout(chosen: ColumnMap, header: Record) -> dict[str, _Source]:
 
 
 def _tagged(
-    chosen: ColumnMap, layout: Mapping[str, _Source], header: Record, records: Sequence[Record]
+    chosen: ColumnMap,
+    layout: Mapping[str, _Source],
+    header: Record,
+    records: Sequence[Record],
+    findings: Findings,
 ) -> Iterator[Record]:
     """Yield the records of shots, each with the tag of the heading row above it."""
     ids = layout["id"].places[:1] if "id" in layout else ()
-    first, shapes, tag = ids[0] if ids else 0, set[str](), ""
+    first, tag = ids[0] if ids else 0, ""
+
+    @cache
+    def shapes() -> frozenset[str]:
+        return _shapes_of_ids(records, ids)
+
     for record in records:
         filled = [place for place, cell in enumerate(record.cells) if cell and not cell.isspace()]
         # A sheet made for printing repeats its headings on each page.
         if record.cells == header.cells or (chosen.sums_are_left_out and is_sum(record.cells, id_at=first)):
             continue
+        text = record.cells[first].strip()
         if chosen.headings_are_tags and len(filled) == 1 and filled[0] in {0, first}:
-            text = record.cells[filled[0]]
+            heading = record.cells[filled[0]].strip()
             # A shot that is not described yet is not a heading: it is named as the others are.
-            shapes = shapes or {
-                _shape(each.cells[first]) for each in records if sum(map(bool, each.cells)) > 1
-            }
-            if why_no_id(text.strip()) or _shape(text) not in shapes:
-                tag = _slug(text)
+            if not _is_like(heading, shapes()):
+                tag = _slug(heading)
+                continue
+        if text and why_no_id(text) and shapes():
+            if _is_like(text, shapes()):
+                # The ids of a sheet may have blanks, which those of files may not.
+                cells = [id_like(text) or text if n == first else cell for n, cell in enumerate(record.cells)]
+                record = replace(record, cells=tuple(cells))
+            elif chosen.headings_are_tags and len(filled) <= len(header.cells) // 2:
+                message = (
+                    f"{shown(text)} is not an id like the others; if this is a heading, empty its other cells"
+                )
+                at = record.at(findings.file, first + 1)
+                findings.error(at, f"row {record.number}", message)
                 continue
         yield replace(record, cells=_cells(layout, record, tag, width=len(header.cells)))
+
+
+def _shapes_of_ids(records: Sequence[Record], places: Sequence[int]) -> frozenset[str]:
+    """Return the shapes of ids that can be used as they are, and the one that most rows have."""
+    texts = [
+        record.cells[place].strip()
+        for place in places
+        for record in records
+        if sum(map(bool, record.cells)) > 1
+    ]
+    shapes = Counter(map(_shape, filter(None, texts)))
+    usual = {shape for shape, count in shapes.items() if 2 * count > len(texts)}
+    return frozenset(usual | {_shape(text) for text in texts if why_no_id(text) is None})
+
+
+def _is_like(text: str, shapes: Collection[str]) -> bool:
+    """Return whether a text is an id as the others are: of one shape with them, or with a part such as A behind it."""
+    shape = _shape(text)
+    return any(
+        shape == each or (shape.startswith(each) and "9" in each and len(shape) - len(each) <= _PART)
+        for each in shapes
+    )
 
 
 def _cells(layout: Mapping[str, _Source], record: Record, tag: str, *, width: int) -> tuple[str, ...]:
@@ -198,5 +250,6 @@ def _slug(text: str) -> str:
 
 
 def _shape(text: str) -> str:
-    """Return which kinds of characters an id has: `s010` and `s20` are of one shape."""
-    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", text.strip()))
+    """Return the shape of an id; with a blank in it the words count too: `Shot 1` and `Scene 1` are not alike."""
+    text = text.strip()
+    return re.sub(r"\d+", "9", text.casefold()) if " " in text else shape_of(text)

@@ -19,7 +19,8 @@ from runner.manifest.problems import Findings, shown
 
 _PLAIN = re.compile(r"\d{1,9}(?:\.\d{1,6})?", re.ASCII)
 _PLAIN_BUT_LONG = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
-_COMMA = re.compile(r"\d{1,9},\d{1,6}", re.ASCII)
+# Three digits behind a comma are thousands to some, unless nothing is before it.
+_COMMA = re.compile(r"0,\d{1,6}|\d{1,9},(?:\d{1,2}|\d{4,6})", re.ASCII)
 _MARKED = re.compile(r"(?:US)?\s*\$\s*(.+)|(.+?)\s*(?:\$|USD)", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 

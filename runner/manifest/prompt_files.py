@@ -14,12 +14,15 @@ from typing import TypeAlias
 
 from runner.domain.errors import FileMissing
 from runner.domain.shots import Text
-from runner.manifest.decode import FORBIDDEN, place
+from runner.manifest.decode import FORBIDDEN, place, western_text
 from runner.manifest.document_forms import document_form
 from runner.manifest.problems import Findings, shown
 from runner.manifest.size_limits import LONGER_TEXT, MORE_BYTES, Limits
 
 _DRIVE = re.compile(r"[A-Za-z]:")
+_FRONT_MATTER = re.compile(r"---\n(?:[\w-]+:.*\n)+---\n")
+_JSON = re.compile(r'[\[{]\s*[\[{]?\s*"[^"\n]{1,60}"\s*:')
+_YAML = re.compile(r"(?:version|prompt|text|promptText|prompt_text|shots|inputs): ?\S*")
 _LONGEST = 1_000
 # Instead of a text that cannot be read, this keeps the model from reporting that the text is missing as well.
 _STAND_IN = "no text"
@@ -77,10 +80,15 @@ class PromptFiles:
             raise FileMissing(f"is {form}, and a prompt is plain text; save it as plain text (.txt, UTF-8)")
         if len(data) > most:
             raise FileMissing(f"is larger than {most:,} bytes; {LONGER_TEXT}")
+        codec = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
         try:
-            text = data.removeprefix(codecs.BOM_UTF8).decode()
+            text = data.decode(codec)
         except UnicodeDecodeError as error:
-            raise FileMissing(f"is not UTF-8 at byte {error.start}; save it as UTF-8") from error
+            western = western_text(data) if codec == "utf-8-sig" else None
+            if western is None:
+                raise FileMissing(f"is not UTF-8 at byte {error.start}; save it as UTF-8") from error
+            text, told = western
+            self._findings.warn(name.at, subject, f"the file {shown(name.text)} {told}")
         text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
         if found := FORBIDDEN.search(text):
             line, column = place(text, found.start())
@@ -88,7 +96,17 @@ class PromptFiles:
             raise FileMissing(f"has the control character U+{ord(found[0]):04X} {where}")
         if not text.strip():
             raise FileMissing("is empty")
+        if form := _data_form(text):
+            told = f"the file {shown(name.text)} looks like {form}, and all of it is sent; keep only the text in it"
+            self._findings.warn(name.at, subject, told)
         return text
+
+
+def _data_form(text: str) -> str:
+    """Return the form of a file that holds a prompt among other data, or nothing."""
+    if _FRONT_MATTER.match(text):
+        return "Markdown with front matter"
+    return "JSON" if _JSON.match(text) else "YAML" if _YAML.match(text) else ""
 
 
 def _name_fault(name: str) -> str:

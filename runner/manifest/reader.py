@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from runner.manifest.column_map import ColumnMap
     from runner.manifest.csv_reader import Record
 
-_CSV_HEADER = re.compile(r'(?!#)(?:"?sep=.|(?:[^:\r\n]*[,;\t])?[ "]*(?:id|model)[ "]*[,;\t])', re.IGNORECASE)
+_CSV_HEADER = re.compile(
+    r'(?!#)(?:"?sep=.|(?:[^:\r\n]*[,;\t|])?[ "]*(?:id|model)[ "]*[,;\t|])', re.IGNORECASE
+)
 YAML_SUFFIXES = frozenset({".yaml", ".yml"})
 _WORKBOOKS = frozenset({".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".numbers"})
 _TABLES = frozenset({".csv", ".tsv"})

@@ -26,6 +26,12 @@ NAMES: Mapping[str, str] = {
 }
 """The default input for each part of a sequence."""
 
+_WRITE = {
+    "first": "it in the list frames:",
+    "last": "it in the list frames:",
+    "prompt": "it in the list prompts:",
+    "duration": "a list durations:, or duration: under inputs:",
+}
 _SHARED = ("model", "style", "sweep", "notes", "repeat", "price")
 
 
@@ -76,7 +82,7 @@ class Sequences:
     def _rows_of(self, sequence: Section, identity: Text) -> Iterator[Row]:
         chained = sequence.flag("chain")
         starts, prompts, durations = self._lists(sequence, chained=chained)
-        names = {part: text.text if (text := sequence.text(part)) else name for part, name in NAMES.items()}
+        names = {part: self._input(sequence, part) or name for part, name in NAMES.items()}
         # They are counted before any is built: one line of inputs and one of prompts can ask for too much memory.
         inputs = sequence.section("inputs").fields
         each = weigh(inputs)[0] + len(words_of(sequence.fields.items.get("tags"))) + len(_SHARED)
@@ -96,6 +102,24 @@ class Sequences:
             if index or chained:
                 own["chain"] = Text("true", entry.at)
             yield _row(sequence.fields, entry, layered(entry.at, inputs, between), own)
+
+    def _input(self, sequence: Section, part: str) -> str | None:
+        """Return the name of the input that a part of each shot goes into, if the sequence gives one."""
+        name = sequence.text(part)
+        if name is None:
+            return None
+        if (
+            name.text[:1].isdecimal()
+            or " " in name.text
+            or "://" in name.text
+            or name.text in self._frames.frames
+        ):
+            message = (
+                f"names the input that it goes into, and {shown(name.text)} is a value; write {_WRITE[part]}"
+            )
+            sequence.error(name.at, part, message)
+            return None
+        return name.text
 
     def _lists(
         self, sequence: Section, *, chained: bool

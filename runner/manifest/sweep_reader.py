@@ -6,8 +6,10 @@ a list of names (`[seed, duration]: [[7, 5], [8, 10]]`), whose inputs move in lo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from unicodedata import normalize
 
@@ -20,6 +22,8 @@ from runner.manifest.sweep_points import REPEAT, Axis, Entry, Sweep, axis_names,
 from runner.manifest.templates import has_template
 
 _EXCLUDE, _INCLUDE = POINT_KEYS
+# Three digits at the beginning are more often a short seed than a thousand: [100,200].
+_GROUPED = r"[1-9]\d?(?:,\d{3})+"
 _NOT_SWEPT = {
     "id": "an id cannot be swept: every take has its shot's",
     REPEAT: "is not an axis; write repeat: 3 beside the sweep (an input called repeat cannot be swept)",
@@ -53,6 +57,11 @@ def read_sweep(sweep: Fields, row: Section, limits: Limits) -> Sweep:
     return Sweep(tuple(axes), excluded, included, places) if whole else Sweep(tuple(axes), keys_at=places)
 
 
+def _follows(value: Text, before: Text, *, gap: int) -> bool:
+    """Return whether a value without quotes begins `gap` columns behind another one."""
+    return value.at == before.at._replace(column=(before.at.column or 0) + len(before.text) + gap)
+
+
 def _bad_names(names: tuple[str, ...], taken: Collection[str], depth: int) -> str | None:
     if any(name.count(".") >= depth for name in names):
         return f"has more than {depth} parts"
@@ -80,19 +89,33 @@ class _AxisReader:
         if isinstance(node, Fields) and "random" in node.items and len(self.names) == 1:
             return self._drawn(Section(node, self.findings, self.where), at)
         steps = self._lockstep(node) if len(self.names) > 1 else [[value] for value in self._values(node)]
-        seen: set[tuple[str, ...]] = set()
+        once: dict[tuple[str, ...], Sequence[Text]] = {}
+        if isinstance(node, Items) and steps and len(self.names) == 1:
+            self._doubt_commas([value for (value,) in steps])
         for step in steps:
             # Unicode can write one accent in two ways; readers see the same text, but it would be two paid takes.
             texts = tuple(normalize("NFC", value.text) for value in step)
-            if texts in seen:
+            if once.setdefault(texts, step) is not step:
                 what = ", ".join(map(shown, texts))
                 self._error(step[0], f"{what} is given twice: the same take would be paid for twice")
-            seen.add(texts)
-        return self._stepped(steps, at) if steps else None
+        return self._stepped(once.values(), at) if steps else None
 
     def _stepped(self, steps: Iterable[Sequence[Text]], at: Position) -> Axis:
         entries = (Entry(dict(zip(self.names, step, strict=True)), step[0].at) for step in steps)
         return Axis(self.names, tuple(entries), at)
+
+    def _doubt_commas(self, values: Sequence[Text]) -> None:
+        """Warn of a comma inside brackets that was hardly meant to begin a value: in a number, or in a sentence."""
+        first, number = values[0], ",".join(value.text for value in values)
+        if re.fullmatch(_GROUPED, number) and _follows(values[1], first, gap=1):
+            message = f"[{number}] is {len(values)} values; for one number write {number.replace(',', '')}"
+            self.findings.warn(first.at, self.where, message)
+        is_sentence = " " in first.text and first.text[0].isupper()
+        for before, value in pairwise(values if is_sentence else ()):
+            if value.text[:1].islower() and _follows(value, before, gap=2):
+                wanted = shown(f"{before.text}, {value.text}")
+                message = f"{shown(value.text)} is a value of its own; if the comma is meant, write {wanted}"
+                self.findings.warn(value.at, self.where, message)
 
     def _values(self, node: Node) -> list[Text]:
         """Return the values of an axis, or none after a finding."""

@@ -10,15 +10,16 @@ import csv
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
-from runner.domain.display import counted
+from runner.domain.display import counted, listed
 from runner.domain.errors import ExtraMissing, Position
 from runner.manifest.csv_reader import column_letters
 from runner.manifest.problems import Findings, Stop, shown
+from runner.manifest.sheet_layout import SheetLayout, layout_of
 from runner.manifest.size_limits import MORE_BYTES, Limits
 from runner.system.csv_cells import guard
 
@@ -59,7 +60,8 @@ def csv_of(
             archive = _unpacked(data, findings, limits)
             chosen = _sheet(book(shows_values=True), sheet, findings)
             written = book(shows_values=False)[chosen.title] if _has_formulas(archive) else None
-            rows = _rows(chosen, written, findings, limits)
+            layout = layout_of(archive.read(chosen._worksheet_path))  # noqa: SLF001 - it has no public name
+            rows = _rows(chosen, written, layout, findings, limits, header_row)
             text = _text(rows, findings, limits, header_row)
     except (Stop, MemoryError):
         raise
@@ -76,15 +78,26 @@ def _unpacked(data: bytes, findings: Findings, limits: Limits) -> ZipFile:
     try:
         archive = ZipFile(io.BytesIO(data))
     except BadZipFile:
-        findings.stop(findings.at(), "", f"not an .xlsx workbook, or it has a password; {_SAVE}")
+        findings.stop(findings.at(), "", f"not an .xlsx workbook{_other_form(data)}; {_SAVE}")
     sizes = {part.filename.lower(): part.file_size for part in archive.infolist()}
     if "xl/workbook.xml" not in sizes:
-        findings.stop(findings.at(), "", f"not an .xlsx workbook, or it has a password; {_SAVE}")
+        findings.stop(findings.at(), "", f"not an .xlsx workbook{_other_form(data)}; {_SAVE}")
     if any(name.endswith("vbaproject.bin") for name in sizes):
         findings.stop(findings.at(), "", f"a workbook with macros is not opened; {_SAVE}")
     if sum(sizes.values()) > _UNPACKED * limits.file_bytes:
         findings.stop(findings.at(), "", f"the workbook unpacks to too many bytes; {MORE_BYTES}")
     return archive
+
+
+def _other_form(data: bytes) -> str:
+    """Return what a file is instead of a workbook, as far as its first bytes show."""
+    if data.startswith(b"PK") and b"opendocument.spreadsheet" in data[:200]:
+        return " but an .ods sheet of LibreOffice"
+    if data.startswith(b"PK") and b"Index/" in data:
+        return " but a document of Numbers"
+    if data.startswith(b"\xd0\xcf\x11\xe0"):
+        return ": it is an older .xls, or it has a password"
+    return "" if b"\0" in data[:1000] else " but text; call it .csv if it is a table"
 
 
 def _has_formulas(archive: ZipFile) -> bool:
@@ -109,26 +122,65 @@ def _sheet(book: Any, wanted: str, findings: Findings) -> Any:  # noqa: ANN401 -
     return sheets[wanted or first]
 
 
-def _rows(sheet: Any, written: Any, findings: Findings, limits: Limits) -> Iterator[list[str]]:  # noqa: ANN401 - as above
+def _rows(
+    sheet: Any,  # noqa: ANN401 - as above
+    written: Any,  # noqa: ANN401 - as above
+    layout: SheetLayout,
+    findings: Findings,
+    limits: Limits,
+    header_row: int,
+) -> Iterator[list[str]]:
     """Yield each row without the empty cells at its end; `written` is the same sheet with formulas, if it has any."""
     # A workbook may claim any size, and the claim would be filled with empty cells.
     sheet.reset_dimensions()
     if written:
         written.reset_dimensions()
     formulas = written.iter_rows() if written else iter(())
+    left_out: dict[str, list[int]] = {"hidden": [], "struck through": []}
+    merged: dict[int, tuple[int, str]] = {}
     wide = 0
     for number, row in enumerate(sheet.iter_rows(), 1):
         wide += len(row)
-        if number > _ROWS or wide > 4 * limits.cells:
-            findings.stop(findings.at(), "", f"more than {4 * limits.cells:,} cells; {MORE_BYTES}")
         cells = [guard(_shown(cell.value, cell)) for cell in row]
         # A formula whose value no program has stored would look like an empty cell.
         for place, (cell, own) in enumerate(zip(row, next(formulas, ()), strict=False)):
             if cell.value is None and own.value is not None:
-                cells[place] = str(own.value)
+                cells[place] = str(getattr(own.value, "text", own.value))
         while cells and not cells[-1]:
             cells.pop()
+        if cells and number > header_row:
+            first = next(place for place, text in enumerate(cells) if text)
+            if number in layout.hidden:
+                left_out["hidden"].append(number)
+            elif (font := row[first].font) and font.strike:
+                left_out["struck through"].append(number)
+            wide += len(merged)
+            _fill_down(cells, merged, layout.merged.get(number, {}), number)
+        if number > _ROWS or wide > 4 * limits.cells:
+            findings.stop(findings.at(), "", f"more than {4 * limits.cells:,} cells; {MORE_BYTES}")
         yield cells
+    _warn_of(left_out, findings)
+
+
+def _warn_of(left_out: Mapping[str, list[int]], findings: Findings) -> None:
+    for how, numbers in left_out.items():
+        if numbers:
+            are = f"rows {listed([*map(str, numbers)])} are" if len(numbers) > 1 else f"row {numbers[0]} is"
+            message = f"{are} {how} in the sheet and read like the others; delete what is not to be rendered"
+            findings.warn(findings.at(numbers[0]), "", message)
+
+
+def _fill_down(
+    cells: list[str], merged: dict[int, tuple[int, str]], new: Mapping[int, int], number: int
+) -> None:
+    """Give each row of a merged range the value that the sheet shows for it; the range has it in its first row."""
+    for place, (last, text) in list(merged.items()):
+        if last < number:
+            del merged[place]
+        elif text:
+            cells += [""] * (place + 1 - len(cells))
+            cells[place] = cells[place] or text
+    merged |= {place: (last, cells[place]) for place, last in new.items() if place < len(cells)}
 
 
 def _text(rows: Iterator[list[str]], findings: Findings, limits: Limits, header_row: int) -> str:
@@ -173,7 +225,8 @@ def _shown(value: object, cell: Any) -> str:  # noqa: ANN401 - as above
             minutes, seconds = divmod(round(value.total_seconds()), 60)
             return _clock(minutes // 60, minutes % 60, seconds)
         case _:
-            return str(value)
+            # Excel writes a carriage return as _x000D_.
+            return re.sub(r"(?<!_x005F)_x000D_\n?", "\n", str(value))
 
 
 def _number(value: float, shape: str) -> str:

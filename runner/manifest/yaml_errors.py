@@ -21,12 +21,12 @@ _PLAIN_WORDS = (
     ("found unexpected (end of stream|document indicator)", "the quote that opens here is never closed"),
     ("expected ',' or ']'", "the list that opens with '[' is not closed"),
     ("expected ',' or '}'", "the mapping that opens with '{' is not closed"),
-    ("expected node content", "a value is missing here"),
+    ("expected (the )?node content", "a value is missing here"),
     ("expected (<block end>|key)", "this line is not indented like the lines around it"),
     ("expected '-' indicator", "this line is not indented like the list it is in"),
-    ("block sequence entries|mapping keys are not allowed", "a list or a key cannot begin inside a value"),
+    ("(sequence entries|mapping keys) are not allowed", "a list or a key cannot begin inside a value"),
     (
-        "unknown escape|expected hexdecimal",
+        "unknown escape|expected hexdecimal|hexadecimal numbers",
         "a backslash in double quotes begins an escape; write it twice or use single quotes",
     ),
     ("expected <document start>", "the manifest ends before this line"),
@@ -39,6 +39,7 @@ _PLAIN_WORDS = (
 _OPENERS = ("simple key", "quoted scalar", "flow sequence", "flow mapping")
 # Text that begins like this, or holds a colon and a blank, is syntax to YAML but prose to its author.
 _NEEDS_QUOTES = re.compile(r"[@`%*&!|>?]|[-,\]}](?:\s|$)|.*: |.*:$")
+_BLOCK_SIGN = re.compile(r"\A[|>][-+0-9]*\s*")
 _HALF = re.compile(r"(?<!\\)(?:\\\\)*\\u([dD][89abAB][0-9a-fA-F]{2})(?:\\u([dD][c-fC-F][0-9a-fA-F]{2}))?")
 
 
@@ -68,6 +69,8 @@ def explain(error: Exception, text: str, file: str) -> tuple[Position, str]:
     lead, value = (parts.lead, parts.value) if parts else ("", "")
     if inside := open_brackets(line[: mark.column]):
         lead, _, value = flow_value(line, mark.column, inside[-1])
+    if "block scalar" in words and (rest := _BLOCK_SIGN.sub("", value)):
+        return at, f"{message}; {quote_it(lead, rest, advice='or write it in quotes on this one')}"
     return at, f"{message}; {quote_it(lead, value)}" if _NEEDS_QUOTES.match(value) else message
 
 

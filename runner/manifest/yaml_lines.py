@@ -46,9 +46,6 @@ _UNSEEN = re.compile(_NO_BLANK)
 _IN_BRACES = re.compile(r"[{,]\s*[\"']?([\w.-]+)[\"']?:\s+")
 _IN_BRACKETS = re.compile(r"()[\[,]\s*")
 _NEXT_FIELD = re.compile(r",\s*[\"']?[\w.-]+[\"']?:\s")
-# A quote that holds such a line, as deep as its own field or less, was not closed where it should have been.
-_SWALLOWED = re.compile(r"[\r\n](?P<indent> *)(?:(?:- +)?[\w.-]+:(?=\s)|- +\{)")
-_LEAD = re.compile(r" *(?:- +)*")
 _MOST_WORDS = 3
 
 _BRACKETS = frozenset("[]{}")
@@ -105,20 +102,12 @@ def quote_it(lead: str, text: str, *, advice: str = "quote the text") -> str:
 def unquoted(value: str) -> str:
     """Return the text that a wrongly quoted value means: without its outer quotes, and with its inner ones."""
     mark = value[:1]
+    # Python writes text over lines so, and a program writes twice what stands in quotes.
+    if mark in {"'", '"'} and value.startswith(mark * 2):
+        return value.strip(mark)
     if mark in {"'", '"'} and len(value) > 1 and value.endswith(mark):
         return value[1:-1].replace(mark * 2 if mark == "'" else '\\"', mark).replace(f"\\{mark}", mark)
     return value
-
-
-def key_column(before: str) -> int:
-    """Return the column of the first field of a line, of which `before` is what stands before a value."""
-    lead = _LEAD.match(before)
-    return lead.end() if lead else 0
-
-
-def fields_inside(quoted: str, column: int) -> bool:
-    """Return whether a quoted text over several lines holds a field that begins at `column` or before it."""
-    return any(len(found["indent"]) <= column for found in _SWALLOWED.finditer(quoted))
 
 
 def look_alike(text: str) -> Fault | None:
@@ -171,8 +160,10 @@ def misspelt_field(text: str) -> Fault | None:
     written = shown(f"{found['key']}: {found['rest']}".rstrip())
     # Words without a sign may also be more of the text above.
     is_sure = found["sign"] or not found["rest"] or "-" in found["head"]
-    other = "" if is_sure else ", or indent the line deeper if it continues the text above"
-    return Fault(found.end("key"), f"a colon is missing here; write {written}{other}")
+    deeper = "" if is_sure else "indent the line deeper if it continues the text above"
+    if deeper and " " in found["rest"]:
+        return Fault(len(found["head"]), f"{deeper}, or write {written}")
+    return Fault(found.end("key"), f"a colon is missing here; write {written}{deeper and ', or '}{deeper}")
 
 
 def open_brackets(text: str) -> list[str]:
@@ -192,9 +183,11 @@ def flow_value(text: str, column: int, sign: str) -> tuple[str, int, str]:
     found = max(pattern.finditer(text[: column + 1]), key=re.Match.start, default=None)
     start, lead = (found.end(), f"{found[1]}: " if found[1] else "") if found else (column, "")
     following = _NEXT_FIELD.search(text, max(start, column))
-    end = following.start() if following else len(text.rstrip())
-    if not following:
-        # The last closing signs belong to what opened before this value, the very last to the first.
-        for bracket in open_brackets(text[:start]):
-            end -= text[start:end].endswith(CLOSES[bracket])
+    end = following.start() if following else len(text)
+    opened = 0
+    for bracket in re.finditer(r"[{}]" if sign == "{" else r"[\[\]]", text[start:end]):
+        opened += 1 if bracket[0] == sign else -1
+        if opened < 0:
+            end = start + bracket.start()
+            break
     return lead, start, text[start:end].strip()

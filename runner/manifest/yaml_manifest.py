@@ -19,8 +19,13 @@ from runner.manifest.references import References, frames_of, styles_of
 from runner.manifest.sequences import Sequences
 from runner.manifest.size_limits import Limits, SizeBudget
 from runner.manifest.templates import has_template, is_variable_name
+from runner.manifest.yaml_prompts import check_frames, check_prompts, check_styles
 
 _SHOT_KEYS = frozenset(SHOT_KEYS)
+_OTHER_FILES = {
+    "columns": "this is a column map; give the sheet beside it, which is read through this map",
+    "faults": "this is a script for the simulator; give it with --script, beside a manifest",
+}
 
 
 def source_of(node: Node, findings: Findings, limits: Limits, open_beside: OpenBeside | None) -> Source:
@@ -34,6 +39,8 @@ def source_of(node: Node, findings: Findings, limits: Limits, open_beside: OpenB
         wanted = "a manifest is a mapping that begins with 'version: 1'"
         findings.error(node.at, "", "the manifest is empty" if empty else wanted)
         return Source(())
+    for key in _OTHER_FILES.keys() & node.items.keys():
+        findings.stop(node.key_at(key), "", _OTHER_FILES[key])
     top = Section(node, findings).check_keys(TOP_KEYS)
     _check_version(top)
     defaults = top.section("defaults").check_keys(DEFAULT_KEYS)
@@ -47,7 +54,12 @@ def source_of(node: Node, findings: Findings, limits: Limits, open_beside: OpenB
     budget = SizeBudget(limits, findings)
     references = References(frames, styles, files, budget, defaults.fields.items.get("style"))
     rows = [references.row(row, number) for number, row in enumerate(rows, 1)]
+    if defaults.strays:
+        rows = [replace(row, reported=row.reported | defaults.strays) for row in rows]
     defaults_only = references.inner(defaults.fields, "defaults")
+    check_prompts(rows, Row(defaults_only, defaults_only.at), variables, findings)
+    check_styles(rows, defaults_only, styles.values(), findings)
+    check_frames(rows, frames.frames, findings)
     return replace(source, rows=each_once(rows), defaults=defaults_only)
 
 
@@ -104,6 +116,7 @@ def _rows(top: Section, sequences: Sequences) -> list[Row]:
             row = Row(entry.fields, entry.fields.at)
             if not entry.fields.items.keys() <= _SHOT_KEYS:
                 named = replace(entry, subject=row_name(row, entry.subject))
-                row = replace(row, fields=named.check_keys(SHOT_KEYS).fields)
+                checked = named.check_keys(SHOT_KEYS)
+                row = replace(row, fields=checked.fields, reported=checked.strays)
             rows.append(row)
     return [*rows, *sequences.rest()]

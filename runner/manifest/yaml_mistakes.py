@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from runner.manifest.fields import DEFAULT_KEYS, SEQUENCE_KEYS, SHOT_KEYS, TOP_KEYS
+from runner.manifest.fields import FIELDS
 from runner.manifest.problems import shown
 from runner.manifest.yaml_lines import (
     CLOSES,
@@ -20,13 +20,11 @@ from runner.manifest.yaml_lines import (
     flow_value,
     look_alike,
     misspelt_field,
+    open_brackets,
     parts_of,
     quote_it,
     unquoted,
 )
-
-FIELDS = frozenset({*TOP_KEYS, *DEFAULT_KEYS, *SHOT_KEYS, *SEQUENCE_KEYS})
-"""Names that are fields of a manifest wherever they stand, and words of a prompt hardly ever."""
 
 _COMMENT = re.compile(r"\s#.*")
 _KEY_ALONE = re.compile(r"\s*(?:- +)*[\w.-]+\s*")
@@ -38,6 +36,8 @@ _FENCE = re.compile(r"\s*(?:`{3}|~{3})\w*\s*")
 _RULER = re.compile(r"\s*([-=_~*])\1{2,}\s*")
 _WHOLE_THEN_COMMA = re.compile(r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'),")
 _LAST_WORD = re.compile(r"(?:.*[\s,{])?[\"']?([\w.-]+)[\"']?\s*")
+_SLASHES = re.compile(r"\s*//.*")
+_SLASHES_IN_FLOW = re.compile(r"(?:.*[\s,{\[])?//.*")
 _UNEXPECTED = "expected (?:key|'-' indicator|<block end>)"
 _INSIDE = "inside {} or [] YAML takes ':', ',', quotes and brackets for its own signs"
 
@@ -128,6 +128,28 @@ def _foreign_line(failure: Failure) -> Mistake | None:
         if _RULER.fullmatch(failure.lines[line]):
             return Mistake(line, 0, "a line of signs is not YAML; remove it, or begin it with # as a comment")
     return None
+
+
+def _slashes(failure: Failure) -> Mistake | None:
+    """Recognise a comment of another language."""
+    lines, sign = set(_suspects(failure)), _SLASHES
+    if "flow" in failure.words and failure.opened:
+        lines, sign = (
+            set(range(failure.opened[0], min(failure.line + 1, len(failure.lines)))),
+            _SLASHES_IN_FLOW,
+        )
+    for line in sorted(lines):
+        if sign.fullmatch(failure.lines[line]):
+            column = failure.lines[line].rindex("//")
+            return Mistake(line, column, "'//' does not begin a comment; write '#', or remove the line")
+    return None
+
+
+def _blank_in_address(failure: Failure) -> Mistake | None:
+    scheme = re.search(r"\bhttps?$", failure.before)
+    if scheme is None or not failure.text[failure.column :].startswith(": //"):
+        return None
+    return Mistake(failure.line, failure.column + 1, f"a blank is in this address; write {scheme[0]}://")
 
 
 def _foreign_sign(failure: Failure) -> Mistake | None:
@@ -222,6 +244,8 @@ def _missing_comma_between(failure: Failure) -> Mistake | None:
 def _dash_in_flow(failure: Failure) -> Mistake | None:
     if "node content" not in failure.words or not failure.text[failure.column :].startswith("- "):
         return None
+    if open_brackets(failure.before)[-1:] == ["{"]:
+        return None
     message = "an entry inside [] begins without a dash; remove the dash, or the brackets around the list"
     return Mistake(failure.line, failure.column, message)
 
@@ -282,6 +306,25 @@ def _block_text(failure: Failure) -> Mistake | None:
         return Mistake(ends, 0, "a comment ends the block text here; indent it like the text, or remove it")
     message = "this line of a block text is indented less than its first line"
     return Mistake(line, indent, f"{message}; {_indent_it(first)}")
+
+
+def _comment_in_text(failure: Failure) -> Mistake | None:
+    """Recognise a line that should continue a text, from which a comment separates it."""
+    for line in _suspects(failure):
+        above = failure.above(line)
+        parts = parts_of(failure.lines[above]) if above is not None else None
+        if (
+            above is None
+            or parts is None
+            or above == line - 1
+            or not failure.lines[line - 1].lstrip().startswith("#")
+        ):
+            continue
+        if parts.value and _indent(failure.lines[line]) > parts.indent:
+            return Mistake(
+                line - 1, _indent(failure.lines[line - 1]), "a comment ends the text above; remove it"
+            )
+    return None
 
 
 def _field(failure: Failure) -> Mistake | None:
@@ -380,6 +423,8 @@ def _indent(text: str) -> int:
 _RECOGNISERS: tuple[_Recogniser, ...] = (
     _tab,
     _foreign_line,
+    _slashes,
+    _blank_in_address,
     _foreign_sign,
     _second_document,
     _closed_twice,
@@ -388,6 +433,7 @@ _RECOGNISERS: tuple[_Recogniser, ...] = (
     _open_quote,
     _value_goes_on,
     _block_text,
+    _comment_in_text,
     _field,
     _entry_above,
     _second_colon,

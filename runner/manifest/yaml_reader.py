@@ -18,21 +18,10 @@ import yaml
 
 from runner.domain.errors import Position
 from runner.domain.shots import Fields, Items, Node, Text
-from runner.manifest.decode import FORBIDDEN, place
+from runner.manifest.decode import FORBIDDEN, line_breaks, place
+from runner.manifest.fields import FIELDS
 from runner.manifest.problems import Findings, Stop, bare, shown
 from runner.manifest.size_limits import LONGER_TEXT, MORE_BYTES, Limits
-from runner.manifest.yaml_errors import explain
-from runner.manifest.yaml_lines import (
-    fields_inside,
-    flow_value,
-    key_column,
-    look_alike,
-    misspelt_field,
-    quote_it,
-    tight_field,
-    unseen_in,
-)
-from runner.manifest.yaml_mistakes import FIELDS
 from runner.system.escapes import character_name
 
 # YAML itself would read these keys as a number, boolean or null, so no user means them as names.
@@ -45,14 +34,23 @@ _COMMENT = re.compile(r"[ \t]+#(\S?)[^\r\n]*")
 _LINE_SEPARATORS = "\u2028\u2029"
 _PRIVATE = range(0xE000, 0xF900)
 _NEAR = 1_000
-_REST = re.compile(r"[^\r\n]*")
-_KEY_AND_BRACKET = re.compile(r"([A-Za-z_][\w.-]*):? *([{\[])")
-_WORD = re.compile(r"([A-Za-z_]+):\s")
-_COLON = re.compile(r"\s*:")
-_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
+# A board of 100 kB, which has some 300 shots, is read up to 20 times to find more than one mistake.
+_MOST_READINGS, _READ_AGAIN = 20, 2_000_000
+# These are compiled at their first use, since few boards need them and each takes as long as a shot.
+_COLON = r"\s*:"
+_KEY_AND_BRACKET = r"([A-Za-z_][\w.-]*):? *([{\[])"
+_THOUSANDS = r"\d{1,3}(?:,\d{3})+"
+_LIST_BELOW = r"[\r\n] *(?:- |-\w|•)"
+# A quote that holds such a line, as deep as its own field or less, was not closed where it should have been.
+_SWALLOWED = r"[\r\n](?P<indent> *)(?:(?:- +)?[\w.-]+:(?=\s)|- +\{)"
+_LEAD = r" *(?:- +)*"
+_WORD = r"[\"']([A-Za-z_]+):\s"
+_FIELD_LINE = r"[\r\n](?P<indent> *)(?P<key>[A-Za-z_]\w*):[ \t]+(?P<value>\S[^\r\n]*)"
+# A prompt has labels such as `Camera: slow`. A name in several parts, or a lone number, is seldom one.
+_FIELD_SHAPE = r"[a-z]+(?:[A-Z]|_[a-z])\w*: .*|[a-z]+: *(?:true|false|[-+]?\d[\d.:]*)\s*"
 _QUOTES = ("'", '"')
-_CURLY = frozenset("“”„«»")
-_LIST_BELOW = re.compile(r"[\r\n] *(?:- |-\w|•)")
+_CURLY = frozenset("“”„«»‘’‚")
+_CLOSING = frozenset('"”')
 _NODES = (yaml.ScalarEvent, yaml.CollectionStartEvent)
 _MERGE = "<<"
 _LIST_KEYS_UNDER = "sweep"
@@ -67,18 +65,67 @@ def parse_yaml(text: str, findings: Findings, limits: Limits, *, loader: Loader 
     """Return the top node of the one document in `text`, or None if there is none or reading had to stop."""
     # The parser drops a byte-order mark, and would then count its places from the character behind it.
     text = text.lstrip("\ufeff")
-    try:
-        return _Builder(text, findings, limits, _events_of(text, loader)).document()
-    except Stop:
-        return None
-    except (yaml.YAMLError, ValueError, OverflowError) as error:
-        # The pure scanner raises ValueError or OverflowError for an escape past the last code point.
-        at, message = _swallowing_quote(text, findings, loader) or explain(error, text, findings.file)
-        findings.error(at, "", message)
-        return None
+    fault: _Unreadable | None = None
+    for _ in range(max(1, min(_MOST_READINGS, _READ_AGAIN // (len(text) + 1)))):
+        try:
+            top = _Builder(text, findings, limits, _events_of(text, loader)).document()
+        except Stop:
+            return None
+        except _Unreadable as found:
+            fault = found
+        except (yaml.YAMLError, ValueError, OverflowError) as error:
+            from runner.manifest.yaml_errors import explain
+
+            # The pure scanner raises ValueError or OverflowError for an escape past the last code point.
+            fault = _swallowing_quote(text, findings, loader) or _Unreadable(
+                *explain(error, text, findings.file)
+            )
+        else:
+            return None if fault else top
+        findings.error(fault.at, "", fault.message)
+        text = _without_entry(text, fault.at.line)
+        if not text:
+            break
+    return None
 
 
-def _swallowing_quote(text: str, findings: Findings, loader: Loader) -> tuple[Position, str] | None:
+class _Unreadable(Exception):
+    """The structure is broken at a place, so that nothing behind it can be trusted."""
+
+    def __init__(self, at: Position, message: str) -> None:
+        super().__init__(message)
+        self.at = at
+        self.message = message
+
+
+def _without_entry(text: str, line: int | None) -> str:
+    """Return the text with empty lines instead of the shot, or other entry, that holds a line; lines count from 1.
+
+    So the mistakes of other shots are found as well. Without such an entry nothing is left.
+    """
+    lines = re.findall(r"[^\r\n]*(?:\r\n|\r|\n|\Z)", text)
+    number = min(line or 0, len(lines)) - 1
+    begin, dash = None, sys.maxsize
+    for above in range(number, -1, -1):
+        indent, is_entry = _indent(lines[above]), lines[above].lstrip(" ").startswith("- ")
+        if is_entry and indent < dash:
+            begin, dash = above, indent
+        if indent == 0 and not is_entry:
+            break
+    if begin is None:
+        return ""
+    end = next((n for n in range(number + 1, len(lines)) if _indent(lines[n]) <= dash), len(lines))
+    emptied = (re.sub(r"[^\r\n]", "", text) for text in lines[begin:end])
+    return "".join((*lines[:begin], *emptied, *lines[end:]))
+
+
+def _indent(line: str) -> int:
+    """Return by how many blanks a line is indented; an empty one, or a comment, belongs to any depth."""
+    text = line.lstrip(" ")
+    return sys.maxsize if not text.strip() or text[0] == "#" else len(line) - len(text)
+
+
+def _swallowing_quote(text: str, findings: Findings, loader: Loader) -> _Unreadable | None:
     """Return the first quote that took in fields below it and became a key, of which a syntax error came."""
     line_ends_only = text.translate(dict.fromkeys(map(ord, _LINE_SEPARATORS), " "))
     with suppress(yaml.YAMLError, ValueError, OverflowError):
@@ -87,18 +134,34 @@ def _swallowing_quote(text: str, findings: Findings, loader: Loader) -> tuple[Po
                 start, end = token.start_mark, token.end_mark
                 if end.line > start.line and _takes_in_fields(text, start.index, end.index, start.column):
                     message = _open_quote(end.line + 1, token.style)
-                    return findings.at(start.line + 1, start.column + 1), message
+                    return _Unreadable(findings.at(start.line + 1, start.column + 1), message)
     return None
 
 
 def _takes_in_fields(text: str, begin: int, end: int, column: int) -> bool:
     """Return whether the quote from `begin` to `end` holds fields that are not deeper than the one it belongs to."""
-    before, word = text[begin - column : begin], _WORD.match(text, begin + 1)
-    own = key_column(before)
+    before, word = text[begin - column : begin], re.match(_WORD, text[begin:end])
+    lead = re.match(_LEAD, before)
+    own = lead.end() if lead else 0
     # A bare entry may go on as deep as its quote, so only its dash ends it; a quote before a field is not an entry.
     if own == len(before) and not (word and word[1] in FIELDS):
         own = before.rfind("-") if "-" in before else own - 1
-    return fields_inside(text[begin:end], own)
+        if "-" in before and re.search(rf"[\r\n] {{{own}}}- ", text[begin:end]):
+            return True
+    return any(len(found["indent"]) <= own for found in re.finditer(_SWALLOWED, text[begin:end]))
+
+
+def _closes_nothing(text: str) -> bool:
+    """Return whether a text ends with the only quote in it, which is not the sign of inches."""
+    opens = text.count("“") + text.count("„") if text[-1] == "”" else 0
+    return text.count(text[-1]) == 1 and not opens and not text[-2:-1].isdecimal()
+
+
+def _quote_it(lead: str, text: str, advice: str = "quote the text") -> str:
+    # Only a mistake needs this module, whose patterns take longer to compile than a small board to check.
+    from runner.manifest.yaml_lines import quote_it
+
+    return quote_it(lead, text, advice=advice)
 
 
 def _open_quote(line: int, style: str | None) -> str:
@@ -166,6 +229,7 @@ class _Builder:
         # These are reported at the end, the second as warnings, since a syntax error often has the same cause.
         self._late: list[tuple[Position, str]] = []
         self._doubts: dict[Position, str] = {}
+        self._blocks: list[tuple[Position, int, int]] = []
         # These are the places of mappings that used `<<`; merging one again turns a few lines into gigabytes.
         self._merged: set[Position] = set()
         self._nodes = 0
@@ -190,6 +254,8 @@ class _Builder:
             self._error(at, message)
         for at, message in self._doubts.items():
             self._findings.warn(at, "", message)
+        for at, begin, end in self._blocks:
+            self._check_block(at, self._text[begin:end])
         return top
 
     def _node(self, event: yaml.Event, depth: int, owner: str = "") -> Node:
@@ -208,7 +274,7 @@ class _Builder:
             self._open.add(anchor)
         node: Node
         if isinstance(event, yaml.ScalarEvent):
-            node = self._scalar(event, at)
+            node = self._scalar(event, at, owner)
         # The depth is checked before the next event, because the parser slows down with the square of the depth.
         elif depth > self._limits.depth:
             self._findings.stop(at, "", f"nested more than {self._limits.depth} deep")
@@ -230,7 +296,7 @@ class _Builder:
         if name not in self._anchors:
             self._error(at, f"*{name} refers to nothing above it; quote the text if '*' is meant")
             # The tree needs a value here; the finding already stops the run.
-            return Text("", at)
+            return Text(f"*{name}", at, quoted=True)
         self._unused.pop(name, None)
         node, weight = self._anchors[name]
         self._nodes += weight
@@ -240,7 +306,7 @@ class _Builder:
             self._findings.stop(at, "", message)
         return node
 
-    def _scalar(self, event: yaml.ScalarEvent, at: Position) -> Text:
+    def _scalar(self, event: yaml.ScalarEvent, at: Position, owner: str) -> Text:
         self._check_text(event, at)
         assert event.start_mark is not None
         assert event.end_mark is not None
@@ -248,13 +314,15 @@ class _Builder:
         has_lines = event.end_mark.line > event.start_mark.line
         if not event.style:
             self._check_plain(event, begin, end, at)
-            if has_lines and _LIST_BELOW.search(self._text, begin, end):
+            if has_lines and re.search(_LIST_BELOW, self._text[begin:end]):
                 self._doubts[at] = (
                     "this text takes in the list below it; begin each entry with '- ' under the key"
                 )
         elif event.style not in _QUOTES:
             if not event.value:
                 self._doubts[at] = "this block text is empty; indent its lines deeper than its key"
+            elif ": " in event.value and owner != "notes":
+                self._blocks.append((at, begin, end))
         elif has_lines:
             self._check_quote(event, end, at)
         return Text(event.value, at, bool(event.style))
@@ -264,23 +332,45 @@ class _Builder:
         comment = _COMMENT.match(self._text, end) if self._has_comments else None
         # `duration: 5  # seconds` is a comment; `a shot #3 of cat` was surely meant as text.
         if comment and (comment[1] or " " in text):
-            advice = quote_it("", self._text[begin : comment.end()].strip(), advice="quote the whole text")
+            advice = _quote_it("", self._text[begin : comment.end()].strip(), advice="quote the whole text")
             message = f"text after ' #' was dropped as a comment: {shown(comment[0].strip())}; {advice}"
-            self._findings.warn(at, "", message)
-        if text[:1] in _CURLY and text[-1] in _CURLY:
-            advice = quote_it("", text[1:-1].strip(), advice="to leave them out, write")
+            self._doubts.setdefault(at, message)
+        is_closed = text[-1:] in _CURLY or (text[-1:] == '"' and text.count('"') == 1)
+        if text[:1] in _CURLY and is_closed and _CURLY.isdisjoint(text[1:-1]):
+            advice = _quote_it("", text[1:-1].strip(), advice="to leave them out, write")
             message = f"{text[0]} and {text[-1]} are not quotes of YAML, and are sent with the text; {advice}"
             self._findings.warn(at, "", message)
+        elif text[-1:] in _CLOSING and _closes_nothing(text):
+            advice = _quote_it("", text[:-1].strip(), advice="to leave it out, write")
+            self._findings.warn(
+                at, "", f"the last {text[-1]} closes nothing, and is sent with the text; {advice}"
+            )
         if event.anchor is not None and not text:
             name = event.anchor
             self._error(at, f'&{name} names an empty value; quote the text: "&{name}"')
+
+    def _check_block(self, at: Position, source: str) -> None:
+        """Warn of the first line of a block text that looks like a field that is indented too deep."""
+        first = re.search(r"[\r\n]( *)([^\s:]+: )?\S", source)
+        for found in re.finditer(_FIELD_LINE, source) if first else ():
+            line = found[0].strip()
+            # Where the first line has a label, the others may have some as well.
+            is_shaped = first and not first[2] and re.fullmatch(_FIELD_SHAPE, line)
+            if first and found["indent"] == first[1] and (is_shaped or found["key"] in self._keys):
+                number = (at.line or 0) + line_breaks(source[: found.start()]) + 1
+                message = (
+                    f"{shown(line)} is a line of the text above; if it is a field, indent it like the key"
+                )
+                self._findings.warn(
+                    self._findings.at(number, found.end("indent") - found.start()), "", message
+                )
+                return
 
     def _check_quote(self, event: yaml.ScalarEvent, end: int, at: Position) -> None:
         """Stop at a quote that took in the fields below it: nothing behind it is what anybody meant."""
         mark = _mark(event)
         if _takes_in_fields(self._text, mark.index, end, mark.column):
-            self._error(at, _open_quote(place(self._text, end)[0], event.style))
-            raise Stop
+            raise _Unreadable(at, _open_quote(place(self._text, end)[0], event.style))
 
     def _check_text(self, event: yaml.ScalarEvent, at: Position) -> None:
         # Only an escape can write these here: as characters of the file they were already reported and replaced.
@@ -335,12 +425,14 @@ class _Builder:
         """Return whether a key inside braces has no colon: it is a part of a text that holds a comma."""
         assert key.end_mark is not None
         end = key.end_mark.index
-        return self._text[end : end + 1] != ":" and not _COLON.match(self._text, end)
+        return self._text[end : end + 1] != ":" and not re.compile(_COLON).match(self._text, end)
 
     def _without_loose(
         self, loose: Sequence[yaml.ScalarEvent], start: yaml.CollectionStartEvent, fields: Fields, owner: str
     ) -> Node:
         """Report the texts that braces and commas have cut into `loose` keys, and return what was meant."""
+        from runner.manifest.yaml_lines import look_alike, misspelt_field, tight_field
+
         fixed: dict[str, Node] = {}
         end = 0
         for key in loose:
@@ -357,11 +449,13 @@ class _Builder:
 
     def _report_comma(self, key: yaml.ScalarEvent) -> int:
         """Report the text that a comma has cut before `key`, and return the index of its end."""
+        from runner.manifest.yaml_lines import flow_value
+
         mark = _mark(key)
         line, column = self._near(key)
         lead, begin, value = flow_value(line, column, "{")
-        message = f"a comma inside {{}} ends the value; {quote_it(lead, value)}"
-        if _THOUSANDS.fullmatch(value):
+        message = f"a comma inside {{}} ends the value; {_quote_it(lead, value)}"
+        if re.fullmatch(_THOUSANDS, value):
             message = f"a comma inside {{}} ends the value; write {lead}{value.replace(',', '')}"
         if not lead:
             message = f"{shown(key.value)} has neither a colon nor a value"
@@ -375,7 +469,7 @@ class _Builder:
         text = self._text[begin:end]
         # A template is reported as such.
         if self._text[begin - 1 : begin] != "{":
-            advice = quote_it(f"{bare(owner)}: " if owner else "", text)
+            advice = _quote_it(f"{bare(owner)}: " if owner else "", text)
             self._late.append((at, f"{{}} hold fields with values; {advice}"))
         return Text(text, at, quoted=True)
 
@@ -383,8 +477,8 @@ class _Builder:
         """Return the line on which an event begins, or the part of a long one around it, and the column in it."""
         mark = _mark(event)
         column = min(mark.column, _NEAR)
-        found = _REST.match(self._text, mark.index - column, mark.index + _NEAR)
-        return found[0] if found else "", column
+        text = self._text[mark.index - column : mark.index + _NEAR]
+        return re.split("[\r\n]", text, maxsplit=1)[0], column
 
     def _base(self, at: Position, node: Node) -> Fields:
         """Return the mapping that `<<` merges, or an empty one after a finding."""
@@ -427,18 +521,22 @@ class _Builder:
         if _NOT_TEXT.fullmatch(event.value):
             self._error(at, f"the key {shown(event.value)} is not text; quote it if it is meant")
             return None
+        if event.value.startswith("//"):
+            self._error(at, "'//' does not begin a comment; write '#', or remove the line")
+            return None
         if event.value[0] in "-*" or not event.value.isascii():
+            from runner.manifest.yaml_lines import look_alike, misspelt_field, unseen_in
+
             line, _ = self._near(event)
             fault = look_alike(line) or (misspelt_field(line) if event.value[0] == "-" else None)
             if fault:
-                self._error(at, fault.message)
-                raise Stop
+                raise _Unreadable(at, fault.message)
             if character := unseen_in(event.value):
                 self._error(at, f"{character_name(character)} is in the key {shown(event.value)}; remove it")
                 return event.value.replace(character, "")
-        if found := _KEY_AND_BRACKET.match(event.value):
-            self._error(at, f"a colon is missing behind {found[1]}; write {shown(f'{found[1]}: {found[2]}')}")
-            raise Stop
+        if found := re.match(_KEY_AND_BRACKET, event.value):
+            written = shown(f"{found[1]}: {found[2]}")
+            raise _Unreadable(at, f"a colon is missing behind {found[1]}; write {written}")
         self._keys[event.value] = sys.intern(event.value)
         return self._keys[event.value]
 

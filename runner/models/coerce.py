@@ -16,6 +16,7 @@ from runner.models.inputs import MISSING, Missing, Shape
 from runner.models.media_inputs import url_fault
 from runner.models.scalars import MOST_DIGITS, READERS, ParseError, choices, shown
 from runner.models.share_pages import share_page
+from runner.models.value_doubts import is_prompt, link_doubt, text_doubt
 from runner.system.canonical_json import JsonValue
 from runner.system.escapes import visible
 from runner.system.nearest_name import Speller
@@ -65,6 +66,10 @@ class Reading:
         self.problems.append(Problem(at, self._about(where), message, allowed, nearest))
         return MISSING
 
+    def doubt(self, at: Position, where: str, message: str) -> None:
+        """Add a warning about a value that is valid."""
+        self.warnings.append(Problem(at, self._about(where), message, severity=Severity.WARNING))
+
     def _about(self, where: str) -> str:
         return f"{self.subject}, {where}" if self.subject else where
 
@@ -103,9 +108,13 @@ class Reading:
         if may_be_text:
             return self._plain_text(node, shape, where)
         if not read:
-            is_list = node.at.cell and "array" in shape.kinds
-            hint = "; a list has a column for each of its parts: {0}.0, {0}.1".format(where.partition(".")[2])
-            return self._wrong_kind(node, shape, where, "text", hint if is_list else "")
+            name, is_list = where.partition(".")[2], "array" in shape.kinds
+            parts = [visible(f"{name}.{part}") for part in (("0", "1") if is_list else [*shape.fields][:2])]
+            hint = "; put brackets around it" if is_list else ""
+            if node.at.cell and parts:
+                kind = "list" if is_list else "mapping"
+                hint = f"; a {kind} has a column for each of its parts: {', '.join(parts)}"
+            return self._wrong_kind(node, shape, where, "text", hint)
         if node.quoted:
             hint = "" if isinstance(read[0], ParseError) else "; remove the quotes"
             return self._wrong_kind(node, shape, where, "text (in quotes)", hint)
@@ -123,9 +132,16 @@ class Reading:
             fault = url_fault(node.text, allow_private=self.allow_private_media)
             if fault:
                 return self.complain(node.at, where, fault)
-            if page := share_page(node.text):
-                problem = Problem(node.at, self._about(where), page.message, severity=Severity.WARNING)
-                self.warnings.append(problem)
+            page = share_page(node.text)
+            if told := page.message if page else link_doubt(node.text):
+                self.doubt(node.at, where, told)
+        # Nearly all texts are sentences; only a path that begins with a drive may have a blank in it.
+        elif (
+            (" " not in node.text or node.text[1:2] == ":")
+            and not (shape.media or shape.choices)
+            and (told := text_doubt(node.text, is_prompt=is_prompt(where)))
+        ):
+            self.doubt(node.at, where, told)
         return node.text
 
     def _entry(self, node: Fields, key: str, shape: Shape, where: str) -> JsonValue | Missing:
@@ -169,6 +185,10 @@ def _as_text(node: Node, shape: Shape) -> str:
     if not isinstance(node, Items) or "string" not in shape.kinds:
         return ""
     words = [item.text for item in node if isinstance(item, Text)]
+    if shape.media and len(words) == 1:
+        return "; write its address without a dash or brackets"
+    if words and {item.at.line for item in node} != {node.at.line}:
+        return "; write it without dashes, behind '|' if it has several lines"
     return f'; if its brackets are meant, quote the text: "[{visible(", ".join(words), 60)}]"'
 
 

@@ -5,30 +5,40 @@ In: a word and a model. Out: the name of an input, or None. Case, blanks and pun
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from itertools import islice
 from typing import Final, Protocol
 
 from runner.models.inputs import Input
-from runner.system.nearest_name import LONGEST, edits, plain
+from runner.system.nearest_name import LONGEST, edits, plain, plain_forms
 
-_FIRST: Final = (
-    "firstframe firstimage firstpicture firststill startframe startimage startpicture startstill openingframe"
-    " image picture still frame keyframe referenceimage inputimage imageurl sourceimage in"
+_PICTURE: Final = "(?:key)?(?:frame|image|picture|pic|still|photo|kf|bild|imagen)(?:url|link|file)?"
+_BEGIN: Final = (
+    "start(?:ing)?|first|1st|begin(?:ning)?|opening|initial|in|a|1|anfangs|erstes|premiere|primera|inicial"
 )
-_LAST: Final = (
-    "lastframe lastimage lastpicture laststill endframe endimage endpicture endstill finalframe finalimage"
-    " closingframe tailframe tailimage out"
+_END: Final = "end(?:ing)?|last|2nd|tail|final|closing|out|b|2|schluss|letztes|derniere|ultima"
+_FIRST: Final = re.compile(
+    f"(?:{_BEGIN}|reference|input|source)?{_PICTURE}|{_PICTURE}(?:{_BEGIN})|start|begin|in"
 )
+_LAST: Final = re.compile(f"(?:{_END}){_PICTURE}|{_PICTURE}(?:{_END})|end|out")
+_VERSION: Final = "(?:v?[0-9]+|final|new|old|en|english)?"
+_ENDINGS: Final = {
+    "prompt": re.compile(f"(?!.*neg).*prompts?{_VERSION}"),
+    "duration": re.compile(f"(?!total|cum|max|min).*duration(?:in)?(?:s|secs?|seconds?)?{_VERSION}"),
+}
+"""What follows other words in a heading and says what they all mean: `Video prompt`, `Final duration`."""
 _SYNONYMS: Final[Mapping[str, str]] = {
-    "prompt prompttext textprompt text description shotdescription action whathappens": "prompt prompttext"
-    " textprompt text",
-    "negative negativeprompt avoid without": "negativeprompt negativetext",
-    "seconds second sec secs length dur duration time runtime": "duration seconds length videolength"
+    "prompt prompttext textprompt text description shotdescription action whathappens visual visuals"
+    " beschreibung bildbeschreibung handlung descripcion accion": "prompt prompttext textprompt text",
+    "negative negativeprompt avoid without neg negprompt promptnegative": "negativeprompt negativetext",
+    "seconds second sec secs length lengthseconds lengthinseconds dur duration time runtime"
+    " dauer lange sekunden sek duree secondes longueur duracion segundos": "duration seconds length videolength"
     " durationseconds",
-    "aspect ratio aspectratio format": "aspectratio ratio",
-    "res resolution quality size": "resolution quality size",
+    "aspect ratio aspectratio ar format seitenverhaltnis": "aspectratio ratio",
+    "res resolution quality size auflosung": "resolution quality size",
     "seed randomseed": "seed",
+    "cfg cfgscale guidance guidancescale": "cfgscale guidancescale cfg guidance",
 }
 """Words that people use, and the plain names of inputs that may be meant by them, the likeliest first."""
 
@@ -55,21 +65,26 @@ def meant_input(word: str, model: HasInputs) -> str | None:
 
     A misspelling has at most two wrong letters, and one if it is short.
     """
-    wanted = plain(word)
     by_plain = {plain(each.name): each.name for each in model.inputs}
     titles = {plain(each.title): each.name for each in model.inputs if each.title}
+    forms = plain_forms(word)
     for names in (by_plain, titles):
-        if wanted in names:
-            return names[wanted]
-    first, last = model.frames
-    if first and wanted in _FIRST.split():
-        return first
-    if last and wanted in _LAST.split():
-        return last
-    for words, names_of in _SYNONYMS.items():
-        if wanted in words.split() and (name := next(filter(by_plain.get, names_of.split()), None)):
-            return by_plain[name]
-    return _misspelt(wanted, {**titles, **by_plain})
+        if form := next(filter(names.get, forms), None):
+            return names[form]
+    for wanted in forms:
+        # The words decide which frame is meant: `Keyframe start` is only two letters from `keyFramesLast`.
+        for pattern, frame in zip((_FIRST, _LAST), model.frames, strict=True):
+            if any(model.frames) and pattern.fullmatch(wanted):
+                is_list = any(each.name == frame and "array" in each.shape.kinds for each in model.inputs)
+                # One picture belongs in an input for one, if there is one beside the list.
+                return next(
+                    (by_plain[each] for each in by_plain if is_list and pattern.fullmatch(each)), frame
+                )
+        general = next((each for each, ending in _ENDINGS.items() if ending.fullmatch(wanted)), wanted)
+        for words, names_of in _SYNONYMS.items():
+            if general in words.split() and (name := next(filter(by_plain.get, names_of.split()), None)):
+                return by_plain[name]
+    return _misspelt(forms[0], {**titles, **by_plain}) if forms else None
 
 
 def _misspelt(wanted: str, names: Mapping[str, str]) -> str | None:

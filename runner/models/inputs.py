@@ -14,7 +14,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from runner.models.media_inputs import FORMS, forms_of, has_media_format, is_media
+from runner.models.media_inputs import FORMS, forms_of, has_media_format, is_hook, is_media
 from runner.models.schema_file import Schema, mapping
 from runner.system.canonical_json import JsonValue
 
@@ -76,7 +76,7 @@ class Shape:
 
 
 _ANY = Shape()
-_FREE = Shape(kinds=("number", "boolean", "string", "array", "object"))
+_FREE = Shape(kinds=("number", "boolean", "string", "array", "object"), nullable=True)
 """Inside a list or mapping, what is written without quotes keeps the type that it has in JSON."""
 
 _LINK = replace(_FREE, media=True)
@@ -84,7 +84,8 @@ _LINK = replace(_FREE, media=True)
 
 def _freed(shape: Shape) -> Shape:
     """Return the shape of a part of a value: one without a type takes any."""
-    return shape if shape.kinds or shape.media or shape.nullable else replace(shape, kinds=_FREE.kinds)
+    is_said = shape.kinds or shape.media or shape.nullable
+    return shape if is_said else replace(shape, kinds=_FREE.kinds, nullable=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def inputs_of(schema: Schema, *, media: Collection[str] | None) -> tuple[Input, 
     for name, given in mapping(schema.get("properties")).items():
         prop = mapping(given)
         is_link = is_media(name, prop) if media is None else name in media
-        shape = shape_of(given, media=is_link or None, by_name=media is None)
+        shape = shape_of(given, media=_linked(name, is_link=is_link), by_name=media is None)
         described = Input(
             name=name,
             title=str(prop.get("title", "")),
@@ -155,6 +156,11 @@ def inputs_of(schema: Schema, *, media: Collection[str] | None) -> tuple[Input, 
         )
         inputs.append(described)
     return tuple(inputs)
+
+
+def _linked(name: str, *, is_link: bool) -> bool | None:
+    """Return what overrides a property's format: true for a link, false for an address that the API calls."""
+    return True if is_link else False if is_hook(name) else None
 
 
 def _allowed(schema: Schema) -> tuple[JsonValue, ...]:
@@ -212,8 +218,14 @@ def _shape_of_forms(schema: JsonValue, *, media: bool | None, by_name: bool) -> 
         return _ANY
     is_link = has_media_format(schema) if media is None else media
     handed_on = is_link or media
-    shapes = [_own_shape(schema, is_link=is_link, handed_on=handed_on, by_name=by_name)]
-    shapes += [_shape_of_forms(part, media=handed_on, by_name=by_name) for part in forms_of(schema)]
+    own = _own_shape(schema, is_link=is_link, handed_on=handed_on, by_name=by_name)
+    # Beside a type, a form only narrows it; without one, each form says itself what it allows.
+    of_part = _shape_of_forms if own.kinds else shape_of
+    shapes = [
+        own,
+        *(_shape_of_forms(part, media=handed_on, by_name=by_name) for part in forms_of(schema, "allOf")),
+    ]
+    shapes += [of_part(part, media=handed_on, by_name=by_name) for part in forms_of(schema, "anyOf", "oneOf")]
     shape = shapes[0] if len(shapes) == 1 else _united(shapes)
     if shape.kinds or shape.nullable or "default" not in schema:
         return shape
@@ -226,7 +238,11 @@ def _own_shape(schema: Schema, *, is_link: bool, handed_on: bool | None, by_name
     kinds = _kinds(schema)
     properties, items, prefix = schema.get("properties"), schema.get("items"), schema.get("prefixItems")
     fields = {
-        name: shape_of(given, media=(by_name and is_media(name, mapping(given))) or None, by_name=by_name)
+        name: shape_of(
+            given,
+            media=_linked(name, is_link=by_name and is_media(name, mapping(given))),
+            by_name=by_name,
+        )
         for name, given in mapping(properties).items()
     }
     closed = isinstance(properties, dict) and "patternProperties" not in schema

@@ -18,12 +18,21 @@ from runner.models.schema_file import Schema
 from runner.system.hosts import LONGEST_HOST, host_fault, is_public_host, plain_host
 
 _MEDIA_WORDS = frozenset({"image", "video", "audio", "frame", "picture", "photo", "clip", "url", "uri"})
+_KINDS_OF_MEDIA = _MEDIA_WORDS - {"url", "uri"} | {"sound"}
+_PARTS_OF_MEDIA = frozenset(
+    {"tail", "reference", "ref", "input", "file", "mask", "path", "link", "source", "src"}
+)
+_HOOK_WORDS = frozenset({"webhook", "callback", "hook"})
+_LINK_TO_MEDIA = re.compile(
+    r"(?:an? |the )?(?:public |https )*(?:url|link)s? (?:of|to|for) [^.]*\b(?:image|video|audio|frame|picture|photo)",
+    re.IGNORECASE,
+)
 FORMS = ("allOf", "anyOf", "oneOf")
 """The keywords of JSON Schema that combine several schemas of one value."""
 
 _CONTAINERS = frozenset({"array", "null", "object"})
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?=:)")
-_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _SECOND = re.compile(r"[\s,;|]https?://", re.IGNORECASE)
 _CLOSERS = {
     "(": r"\)",
@@ -47,16 +56,19 @@ _PLAIN_WORDS = frozenset({"image", "picture", "photo", "frame", "input", "source
 _ORIGIN = re.compile(r"[^/?#]*(?://[^/?#]*)?")
 _LIKE_A_HOST = re.compile(r"(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}(?::\d+)?/")
 _ADVICE = "the API fetches media itself, from public https URLs only"
-_UPLOAD = "put the file on a public https host that asks for no login, and write its address"
+UPLOAD = "put the file on a public https host that asks for no login, and write its address"
 
 
 def is_media(name: str, schema: Schema) -> bool:
     """Return whether a property holds a media link, or a list or mapping of them.
 
     It holds one in three cases, if any of its forms is text without an enum. Its `format` mentions a uri, url, image,
-    video, audio or file. Or its default is an https URL. Or its name, or its title of at most two words, ends in image,
-    video, frame, url or the like, and none of its forms is a number. A file's own `media` list overrides this rule.
+    video, audio or file, or its description begins so. Or its default is an https URL. Or its name, or its title of at
+    most two words, ends in image, video, frame, url or the like, as does image_tail, and none of its forms is a number.
+    An address that the API calls, such as a webhook, is not media. A file's own `media` list overrides this rule.
     """
+    if is_hook(name):
+        return False
     scalars = list(_scalars(schema))
     texts = [each for each in scalars if _is_text(each) and each.keys().isdisjoint({"enum", "const"})]
     if not texts:
@@ -65,11 +77,20 @@ def is_media(name: str, schema: Schema) -> bool:
     first = default[0] if isinstance(default, list) and default else default
     if any(map(has_media_format, (schema, *texts))) or str(first).startswith("https://"):
         return True
+    if _LINK_TO_MEDIA.match(str(schema.get("description", ""))):
+        return True
     if not all(map(_is_text, scalars)):
         return False
     title = words_of(str(schema.get("title", "")))
-    ends = [*words_of(name)[-1:], *(title[-1:] if len(title) <= 2 else ())]
-    return not _MEDIA_WORDS.isdisjoint(ends)
+    words = words_of(name)
+    ends = [*words[-1:], *(title[-1:] if len(title) <= 2 else ())]
+    is_part = words[-1:] and words[-1] in _PARTS_OF_MEDIA and not _KINDS_OF_MEDIA.isdisjoint(words)
+    return bool(is_part) or not _MEDIA_WORDS.isdisjoint(ends)
+
+
+def is_hook(name: str) -> bool:
+    """Return whether a property is an address that the API calls when a job ends."""
+    return not _HOOK_WORDS.isdisjoint(words_of(name))
 
 
 def forms_of(schema: Schema, *keywords: str) -> list[Schema]:
@@ -100,8 +121,11 @@ def _types(schema: Schema) -> frozenset[str]:
 
 
 def has_media_format(schema: Schema) -> bool:
-    """Return whether the schema's `format` says that it is a link to media."""
-    return not (_MEDIA_WORDS | {"file"}).isdisjoint(words_of(str(schema.get("format", ""))))
+    """Return whether the schema's `format` or media type says that it is a link to media."""
+    # With an encoding, the text is the medium itself.
+    media_type = "" if "contentEncoding" in schema else str(schema.get("contentMediaType", ""))
+    words = words_of(f"{schema.get('format', '')} {media_type.partition('/')[0]}")
+    return not (_MEDIA_WORDS | {"file"}).isdisjoint(words)
 
 
 def frame_inputs(titles: Mapping[str, str]) -> tuple[str | None, str | None]:
@@ -137,9 +161,9 @@ def url_fault(url: str, *, allow_private: bool = False) -> str | None:
     if name and is_local_file(url):
         # A forgotten scheme is not the same mistake as a file, but it looks the same here.
         web = "; if it is on the web, begin it with https://" if _LIKE_A_HOST.match(url) else ""
-        return f"{shown(name)} is a file on this machine, and {_ADVICE}; {_UPLOAD}{web}"
+        return f"{shown(name)} is a file on this machine, and {_ADVICE}; {UPLOAD}{web}"
     if url[:5].lower() == "data:":
-        return f"embedded data is not taken: {_ADVICE}; {_UPLOAD}"
+        return f"embedded data is not taken: {_ADVICE}; {UPLOAD}"
     if not url.isprintable() or " " in url:
         return "the URL has a blank or a control character in it"
     origin = _ORIGIN.match(url)
@@ -148,12 +172,12 @@ def url_fault(url: str, *, allow_private: bool = False) -> str | None:
 
 def _fault_of_text(text: str) -> str | None:
     """Return why a text is not one address: it holds two, it is a cell's formula or error, or it wraps an address."""
-    if _ADDRESS.match(text):
+    if ADDRESS.match(text):
         second = _SECOND.search(text) if "://" in text[8:] else None
         # An address may hold another one in its path or query, as those of image proxies do.
         is_list = second and text.count("://", 0, second.start()) == 1
         return "holds more than one address; write one here" if is_list else None
-    if (found := _ADDRESS.search(text)) and text[:5].lower() != "data:":
+    if (found := ADDRESS.search(text)) and text[:5].lower() != "data:":
         opener = text[found.start() - 1]
         if opener in _CLOSERS or opener.isspace() or not opener.isprintable():
             # Behind a word without brackets, the address ends at the next blank.

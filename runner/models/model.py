@@ -29,6 +29,7 @@ from runner.models.scalars import shown
 from runner.models.schema_file import ModelFile, Schema, mapping, unusable
 from runner.models.set_aside import undescribed, without_unusable_patterns
 from runner.models.validate import BodyCheck
+from runner.models.value_doubts import is_prompt
 from runner.models.violations import SchemaViolation
 from runner.system.canonical_json import JsonValue, canonical_json
 from runner.system.escapes import visible
@@ -103,6 +104,12 @@ class Model:
         """The input for a number that is called seed, if the model has one."""
         numbers = {"integer", "number"}
         return next((i for i in self.inputs if i.name.lower() == "seed" and i.type in numbers), None)
+
+    @cached_property
+    def prompt_input(self) -> Input | None:
+        """The first text input that is called a prompt, if the model has one."""
+        texts = (i for i in self.inputs if i.type == "string" and not (i.media or i.allowed))
+        return next((i for i in texts if is_prompt(i.name)), None)
 
     def bind(
         self,
@@ -184,7 +191,9 @@ class Model:
     @cached_property
     def frames(self) -> tuple[str | None, str | None]:
         """The inputs that are the first and the last frame."""
-        return frame_inputs({wanted.name: wanted.title for wanted in self.inputs if wanted.media})
+        # Where one input takes one picture and another several, a frame is meant for the first.
+        links = sorted((each for each in self.inputs if each.media), key=lambda each: each.type == "array")
+        return frame_inputs({each.name: each.title for each in links})
 
     @cached_property
     def is_open(self) -> bool:
@@ -307,6 +316,13 @@ def _value(
     value = reading.value(node, wanted.shape, where)
     if wanted.required and isinstance(value, str) and not value.strip():
         return reading.complain(node.at, where, "is empty, and the model requires it")
+    if (
+        isinstance(value, str)
+        and not value.strip()
+        and is_prompt(wanted.name)
+        and value not in wanted.allowed
+    ):
+        reading.doubt(node.at, where, "is empty, and the take is paid for without a prompt")
     return value
 
 

@@ -19,7 +19,6 @@ from typing import Final
 
 from runner.domain.errors import FileMissing, Position, Problem, SchemaInvalid, Severity, UsageError
 from runner.models.model import Model
-from runner.models.published import form_of
 from runner.models.schema_file import MOST_BYTES, parse_model_file
 from runner.system.escapes import command_line
 from runner.system.nearest_name import Speller
@@ -203,10 +202,15 @@ class Models:
         except OSError as error:
             raise SchemaInvalid(f"{file}: cannot be read: {error.strerror}") from error
         published = parse_model_file(data, model=model_id, file=str(file), hashes_needed=shelf.bundled)
-        if not shelf.bundled and (form := form_of(published.input)):
-            # A problem of a manifest shows the message alone.
-            again = command_line("models", "import", str(file), "--name", model_id, "--force")
-            raise SchemaInvalid(f"{file}: this is {form}, with a schema inside it; `{again}` takes that out")
+        if not shelf.bundled:
+            from runner.models.published import form_of
+
+            if form := form_of(published.input):
+                # A problem of a manifest shows the message alone.
+                again = command_line("models", "import", str(file), "--name", model_id, "--force")
+                raise SchemaInvalid(
+                    f"{file}: this is {form}, with a schema inside it; `{again}` takes that out"
+                )
         return Model.from_file(published)
 
 

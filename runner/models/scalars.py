@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from runner.system.canonical_json import JsonValue
 LONGEST = 60
 MOST_CHOICES = 40
 MOST_DIGITS = 19
+_MOST_COMPARED = 200
+_NEARLY = 0.001
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 _THOUSANDS = r"[+-]?[1-9][0-9]{0,2}(?:%s[0-9]{3})+"
@@ -28,14 +31,22 @@ _GROUPED = {
     **{blank: re.compile(_THOUSANDS % blank + r"([.,][0-9]+)?", re.ASCII) for blank in " \xa0\u2009\u202f'’"},
 }
 _SECONDS = re.compile(
-    r"([0-9]+(?:[.,][0-9]+)?)\s*(?:s|secs?|seconds?|sek|sekunden?)\.?", re.ASCII | re.IGNORECASE
+    r"[~≈]?\s*(?:PT)?([0-9]+(?:[.,][0-9]+)?)\s*(?:s|secs?|seconds?|sek|sekunden?|secondes?|segundos?|secondi|сек|秒"
+    r"|\"|'')?\.?(?:\s*\([^()]*\))?",
+    re.IGNORECASE,
 )
-_CLOCK = re.compile(r"(?:0{1,2}:){1,2}([0-9]{1,2})", re.ASCII)
+_MILLISECONDS = re.compile(r"([0-9]{1,6})\s*ms", re.ASCII | re.IGNORECASE)
+# A clip lasts less than an hour, so what follows its seconds are frames or hundredths.
+_CLOCK = re.compile(r"(?:0{1,2}:){1,2}([0-9]{1,2})(?:[:;.]0{1,3})?", re.ASCII)
+# A spreadsheet makes 16:9 the time 16:09:00, or that time as a part of a day.
+_TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::00)?", re.ASCII)
+_PART_OF_A_DAY = re.compile(r"0[.,][0-9]{4,17}", re.ASCII)
 _SHORTENED = re.compile(r"-?[0-9](?:[.,][0-9]+)?E\+[0-9]{2,3}", re.ASCII)
 _LOOSE_NUMBER = re.compile(r"[+-]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)([eE][+-]?[0-9]+)?", re.ASCII)
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_TRUE = frozenset({"true", "yes", "on", "y", "1"})
-_FALSE = frozenset({"false", "no", "off", "n", "0"})
+# What people and their tables write for the two, in the languages of Excel's booleans that are read.
+_TRUE = "true yes on y 1 x checked ☑ ✓ ✔ ✅ ja oui sí si wahr vrai verdadero vero"
+_FALSE = "false no off n 0 unchecked ☐ ✗ ✘ ❌ nein non falsch faux falso"
 
 
 def shown(value: JsonValue) -> str:
@@ -95,8 +106,26 @@ def read_boolean(text: str) -> bool | ParseError:
     if text in _BOOLEANS:
         return _BOOLEANS[text]
     lower = text.lower()
-    nearest = "true" if lower in _TRUE else "false" if lower in _FALSE else None
+    nearest = "true" if lower in _TRUE.split() else "false" if lower in _FALSE.split() else None
     return ParseError(f"{shown(text)} is neither true nor false", nearest)
+
+
+def same_number(text: str, values: Sequence[str]) -> str | None:
+    """Return the first of `values` that means the same number as `text`, as 8s means 8 and 5 means 0:05."""
+    number = _decimal(text)
+    if number is None:
+        return None
+    return next((each for each in values[:_MOST_COMPARED] if _decimal(each) == number), None)
+
+
+def ratio_of_time(text: str) -> str | None:
+    """Return the ratio of which a spreadsheet made a time: 16:9 of 16:09:00, or of 0.672916667 as a part of a day."""
+    if _PART_OF_A_DAY.fullmatch(text):
+        minutes = float(text.replace(",", ".")) * 24 * 60
+        whole = round(minutes)
+        return f"{whole // 60}:{whole % 60}" if abs(minutes - whole) < _NEARLY else None
+    found = _TIME.fullmatch(text)
+    return f"{int(found[1])}:{int(found[2])}" if found else None
 
 
 READERS: Mapping[str, Callable[[str], int | float | ParseError]] = {
@@ -131,10 +160,12 @@ def _whole(text: str) -> str | None:
 
 
 def _decimal(text: str) -> str | None:
-    """Return JSON's spelling of a number written loosely: +5, .5, 5., 1_000, 007.5, 1,5, 1,234.5, 5s or 0:05."""
-    loose = text.strip()
-    if len(loose) > MOST_DIGITS:
+    """Return JSON's spelling of a number written loosely: +5, .5, 5., 1_000, 007.5, 1,5, 1,234.5, 5s, 0:05 or ５."""
+    if len(text) > MOST_DIGITS:
         return None
+    loose = unicodedata.normalize("NFKC", text).replace("\u2212", "-").strip()
+    if thousandths := _MILLISECONDS.fullmatch(loose):
+        return str(plain_number(int(thousandths[1]) / 1000))
     if timed := _SECONDS.fullmatch(loose) or _CLOCK.fullmatch(loose):
         loose = timed[1]
     loose = _ungrouped(loose)

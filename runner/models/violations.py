@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from runner.models.regex_safety import longest_text
-from runner.models.scalars import choices, shown
+from runner.models.scalars import choices, ratio_of_time, same_number, shown
 from runner.models.schema_file import mapping
 from runner.system.canonical_json import JsonValue, canonical_json
 from runner.system.nearest_name import Speller
@@ -116,6 +116,10 @@ def _not_allowed(
     path: tuple[str | int, ...], rule: str, value: JsonValue, values: list[JsonValue], speller: Speller
 ) -> SchemaViolation:
     message = f"{shown(value)} is not an allowed value"
+    ratio = ratio_of_time(value) if isinstance(value, str) else None
+    if ratio in values:
+        message += "; a spreadsheet made a time of it, so format the column as text"
+        return SchemaViolation(path, rule, message, choices(values), ratio)
     return SchemaViolation(path, rule, message, choices(values), _nearest(value, values, speller))
 
 
@@ -217,6 +221,9 @@ def _nearest(value: JsonValue, values: list[JsonValue], speller: Speller) -> str
         return None
     # 480p and 1080p look alike, but one is not a typing error for the other; pam and pan may be.
     likeness = 0.75 if any(char.isdigit() for char in value) else 0.6
-    found = speller.nearest(value, [v for v in values if isinstance(v, str)], likeness=likeness)
+    words = [v for v in values if isinstance(v, str)]
+    if same := same_number(value, words):
+        return same
+    found = speller.nearest(value, words, likeness=likeness)
     # Where all letters are right, another number is another value and not a misspelling.
     return None if found and _DIGITS.sub("", found) == _DIGITS.sub("", value) else found

@@ -21,6 +21,7 @@ from runner.plan.columns import Columns
 from runner.plan.drawn_seeds import DrawnSeeds
 from runner.plan.duplicates import default_seed_warnings, duplicate_warnings, repeated_seed_warnings
 from runner.plan.identity import MODEL, REPEAT, fingerprint, further_seeds, seed_for, take_id
+from runner.plan.prompts import prompt_warnings
 from runner.plan.shot_chains import Chain, continuity_warnings
 from runner.system.canonical_json import JsonValue, canonical_json
 from runner.system.nearest_name import folded
@@ -65,15 +66,19 @@ def make_plan(
     takes = tuple(planner.takes.values())
     warnings = (
         *planner.warnings,
+        *prompt_warnings(takes, planner.without_prompt),
         *default_seed_warnings(takes, planner.on_default_seed),
         *repeated_seed_warnings(takes),
         *continuity_warnings(takes, chain.joins, models=models),
         *duplicate_warnings(takes),
         *models.unchecked(planner.schemas),
     )
-    # The points of one sweep share what is not swept, and each would report the same problem.
-    problems = dict.fromkeys((*planner.columns.problems(), *chain.problems, *planner.problems))
-    return Planned(Plan(manifest, takes, warnings, planner.schemas), tuple(problems))
+    # Shots share defaults, and the points of one sweep what is not swept; each would report the same problem.
+    problems: dict[tuple[Position, str, str], Problem] = {}
+    for problem in (*planner.columns.problems(), *chain.problems, *planner.problems):
+        place = problem.subject.partition(", ")[2]
+        problems.setdefault((problem.at, place, problem.message), problem)
+    return Planned(Plan(manifest, takes, warnings, planner.schemas), tuple(problems.values()))
 
 
 @dataclass(slots=True)
@@ -89,6 +94,7 @@ class _Planner:
     warnings: dict[Problem, None] = field(default_factory=dict)
     on_default_seed: set[str] = field(default_factory=set)
     schemas: dict[str, str] = field(default_factory=dict)
+    without_prompt: dict[tuple[str, str], dict[str, Position]] = field(default_factory=dict)
     faulty: int = 0
     values: int = 0
     characters: int = 0
@@ -205,6 +211,8 @@ class _Planner:
                 self.problems.append(Problem(shot.at, "", "checking stopped here: too many takes are faulty"))
         if bound.problems or shot.faulty or reported:
             return
+        if (prompt := model.prompt_input) and prompt.name not in inputs:
+            self.without_prompt.setdefault((model.id, prompt.name), {}).setdefault(shot.id, shot.at)
         point = shot.point
         if point is None:
             point = {axis: _swept_value(axis, node, bound.body) for axis, node in variant.point.items()}

@@ -118,7 +118,7 @@ class Columns:
             if folds != [heading]:
                 message = f"{shown(heading)} and {shown(folds[0])} are one input, for case does not matter; keep one"
             if remedy := self._manifest.misplaced.get(heading):
-                message = f"unknown input: {remedy}"
+                message = f"unknown input {shown(heading)}: {remedy}"
             yield Problem(self._manifest.headings[heading], HEADER, message, nearest=misfit.nearest)
         # A column that means a missing one explains it.
         explained = {misfit.nearest for misfit in self._unknown.values()}

@@ -7,6 +7,7 @@ only those get help.
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable
 from itertools import islice
@@ -19,6 +20,7 @@ LONGEST = 60
 LIKENESS = 0.6
 """The least similarity of a word and the name that it was meant to be."""
 
+_ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _NAMES = 500
 _WORK = 200_000
 
@@ -73,8 +75,18 @@ def edits(one: str, other: str, *, most: int) -> int:
 
 
 def plain(name: str) -> str:
-    """Return the letters and digits of a name without case: `First frame`, `first_frame` and `firstFrame` are one."""
-    return "".join(filter(str.isalnum, name.casefold()))
+    """Return the letters and digits of a name without case and accents.
+
+    `First frame`, `first_frame` and `firstFrame` are one, and so are `Durée` and `duree`.
+    """
+    apart = name if name.isascii() else unicodedata.normalize("NFKD", name)
+    return "".join(filter(str.isalnum, apart.casefold()))
+
+
+def plain_forms(heading: str) -> tuple[str, ...]:
+    """Return the plain form of a heading, and that without what stands in brackets: `Seconds [1-10]` is `seconds`."""
+    forms = plain(heading), plain(_ASIDE.sub(" ", heading))
+    return tuple(dict.fromkeys(filter(None, forms)))
 
 
 def folded(name: str) -> str:

@@ -161,6 +161,19 @@ def test_check_refuses_an_expired_link_without_a_connection(
     assert "expired at 2020-01-01" in capsys.readouterr().err
 
 
+def test_an_expired_link_is_shown_at_its_cell_beside_other_problems(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = f"a,pika/pika-2-2/image-to-video,{OVER},5\nb,pika/pika-2-2/image-to-video,{AWAY}/a.jpg,7\n"
+    sheet = tmp_path / "board.csv"
+    sheet.write_text(f"id,model,image,duration\n{rows}")
+    assert main(["check", str(sheet)]) == 65
+    shown = capsys.readouterr().err
+    assert "(cell C2)" in shown
+    assert "expired at 2020-01-01" in shown
+    assert "7 is not an allowed value" in shown
+
+
 def test_a_simulated_board_may_have_expired_links(tmp_path: Path) -> None:
     found = check_board(
         board(tmp_path, OVER),

@@ -77,9 +77,31 @@ def test_a_row_with_only_its_first_cell_is_a_tag_of_the_rows_below_it() -> None:
     ]
 
 
-def test_a_shot_that_is_only_numbered_yet_is_no_heading() -> None:
+@pytest.mark.parametrize(
+    ("ids", "alone", "shots"),
+    [
+        (["010"], "020", ["010", "020"]),
+        (["1", "2"], "3A", ["1", "2", "3A"]),
+        (["s1", "s2"], "s2b", ["s1", "s2", "s2b"]),
+        (["Sh 1", "Sh 2"], "Sh 3", ["Sh-1", "Sh-2", "Sh-3"]),
+        (["Sh 1", "Sh 2"], "Sc 3", ["Sh-1", "Sh-2"]),
+        (["1", "2"], "1st floor", ["1", "2"]),
+    ],
+)
+def test_a_shot_that_is_only_numbered_yet_is_no_heading(ids: list[str], alone: str, shots: list[str]) -> None:
     """It has the form of the other ids, so what it lacks is reported and nothing is left out in silence."""
-    assert [shot.id for shot in read(SHOT, "020,,,,,,").shots] == ["010", "020"]
+    rows = [SHOT.replace("010", each) for each in ids]
+    assert [shot.id for shot in read(*rows, f"{alone},,,,,,").shots] == shots
+
+
+def test_a_heading_with_another_cell_is_one_problem() -> None:
+    reading = read(SHOT, "SCENE 1,,,20,,,", "ACT 1,,The kitchen,,,,")
+    assert [str(problem.at) for problem in reading.problems] == [
+        "board.csv:3:1 (cell A3)",
+        "board.csv:4:1 (cell A4)",
+    ]
+    assert all("if this is a heading" in problem.message for problem in reading.problems)
+    assert [shot.id for shot in reading.shots] == ["010"]
 
 
 @pytest.mark.parametrize(
@@ -129,11 +151,20 @@ def test_the_report_of_a_mapped_sheet_has_the_names_of_a_manifest() -> None:
 
 
 def test_a_renamed_column_is_not_lost_without_a_word() -> None:
+    """A heading that is like the old one is taken for it, so that nothing else is reported."""
+    reading = read(SHOT, header=HEADER.replace("Seconds", "Second"))
+    assert said(reading) == [
+        (
+            "board.columns.yaml:8:14: columns: the sheet has no column 'Seconds'; correct its heading here, or remove"
+            " the line; did you mean Second?"
+        )
+    ]
+    assert inputs(reading.shots[0])["duration"] == "5"
     reading = read(SHOT, header=HEADER.replace("Seconds", "Length"))
     assert said(reading) == [
         "board.csv:1:4 (cell D1): warning: header: the column 'Length' is not in board.columns.yaml, and is left out",
         (
-            "board.columns.yaml:8:14: columns: the sheet has no column 'seconds'; correct its heading here, or remove"
+            "board.columns.yaml:8:14: columns: the sheet has no column 'Seconds'; correct its heading here, or remove"
             " the line"
         ),
     ]
@@ -183,7 +214,12 @@ def test_an_input_may_have_the_name_of_a_column() -> None:
         (
             f"format: {FORMAT}\ncolumns: {{A: id, B: promt}}\nfixed: {{model: m}}",
             "2:21",
-            "'promt' is not a column",
+            "did you mean input promt?",
+        ),
+        (
+            f"format: {FORMAT}\ncolumns: {{A: id, B: note}}\nfixed: {{model: m}}",
+            "2:21",
+            "did you mean notes?",
         ),
         (f"format: {FORMAT}\ncolumns: {{A: id, a: notes}}\nfixed: {{model: m}}", "2:18", "given twice"),
         (f"format: {FORMAT}\ncolumns: {{A: id}}\nfixed: {{model: m, id: x}}", "3:19", "cannot be fixed"),

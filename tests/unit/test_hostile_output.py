@@ -94,9 +94,9 @@ def test_a_manifest_is_read_from_standard_input(tmp_path: Path) -> None:
         "check", "-", cwd=tmp_path, given=board
     )
     table = b"id;model\na;pika/pikaframes\n"
-    assert "stdin:2:1 (cell A2): shot a, inputs.keyFramesFirst" in spoken(
-        "plan", "-", cwd=tmp_path, given=table
-    )
+    said = spoken("plan", "-", cwd=tmp_path, given=table)
+    assert "stdin:1:1 (cell A1): header: the column keyFramesFirst is missing" in said
+    assert "import" not in said
     assert "stdin:3" in spoken("export", "lock", "-", cwd=tmp_path, given=board)
 
 

@@ -35,7 +35,12 @@ def meanings(folder: Path, *lines: str, like: Path | None = None) -> dict[str, s
         ("Takes", "3", "takes"),
         ("Takes", "the second was best", "notes"),
         ("Price", "0.30", "price"),
-        ("Cost", "from the budget", "notes"),
+        ("Take", "3", "notes"),
+        ("Takes", "3x", "takes"),
+        ("Takes", '"1,0"', "takes"),
+        ("Cost", "12.50", "notes"),
+        ("Start", "00:01:20", "notes"),
+        ("Video prompt", "x", "input promptText"),
         ("Model", "pika/pikaframes", "model"),
         ("Model", "Sarah", "notes"),
         ("Director's notes", "x", "notes"),
@@ -45,14 +50,59 @@ def meanings(folder: Path, *lines: str, like: Path | None = None) -> dict[str, s
 def test_a_heading_is_taken_for_what_its_cells_can_be(
     tmp_path: Path, heading: str, cell: str, meant: str
 ) -> None:
-    found = meanings(tmp_path, f"{heading},Plan", f"{cell},p1")
-    assert found == {heading: meant, "Plan": "ignore" if meant == "id" else "id"}
+    found = meanings(tmp_path, f"{heading},Marker", f"{cell},p1")
+    assert found == {heading: meant, "Marker": "ignore" if meant == "id" else "id"}
 
 
 def test_of_two_headings_with_one_meaning_the_surer_one_has_it(tmp_path: Path) -> None:
     """The other becomes a note, which is never sent."""
     found = meanings(tmp_path, "Shot,Action,Prompt,Name", "010,he runs,a boat,boat")
     assert found == {"Shot": "id", "Action": "notes", "Prompt": "input promptText", "Name": "notes"}
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "cell", "words"),
+    [
+        ("Shot,Prompt,Final prompt", "1,a cat,a dog", "C1", "which is 'Prompt' in this map"),
+        ("Shot,Shown,Words", "1,a cat runs,", "B1", "should it be input promptText?"),
+        ("Shot,Prompt,Clip len", "1,a cat,5", "C1", "would fit duration"),
+        ("Shot,Prompt,Model", "1,a cat,Pika 2.2", "C1", "all rows use pika/pikaframes"),
+        ("Scene,Shot,Prompt", "Sc 1,1,a\n,2,b", "A1", "is empty in 1 row"),
+        ("Scene,Shot,Prompt", "Sc 1,1,a\nSc 2,1,b", "B1", "joins both"),
+        ("Shot,Prompt,Mood", "1,a cat,calm", None, ""),
+        ("Shot,Prompt,Sheet", "1,a cat,12", None, ""),
+    ],
+)
+def test_what_may_be_meant_otherwise_is_a_warning_at_its_heading(
+    tmp_path: Path, header: str, row: str, cell: str | None, words: str
+) -> None:
+    """What is left out, or taken for another thing, would be paid for without a word."""
+    path = tmp_path / "board.csv"
+    path.write_text(f"{header}\n{row}\n", "utf-8")
+    proposal = propose(read_sheet(path, models=MODELS), models=MODELS, model=MODEL, environ={})
+    doubts = [problem for problem in proposal.problems if problem.severity == "warning"]
+    assert [problem.at.cell for problem in doubts] == ([cell] if cell else [])
+    assert all(words in problem.message for problem in doubts)
+
+
+def test_a_picture_that_is_required_is_in_a_column_of_addresses(tmp_path: Path) -> None:
+    links = "https://example.com/a.jpg"
+    found = meanings(tmp_path, "Shot,Poster,Files,More,Script", f"1,,{links},{links},{links}")
+    assert found == {
+        "Shot": "id",
+        "Poster": "ignore",
+        "Files": "input keyFramesFirst",
+        "More": "input keyFramesLast",
+        "Script": "ignore",
+    }
+
+
+def test_a_heading_that_is_there_twice_cannot_be_an_input(tmp_path: Path) -> None:
+    with pytest.raises(ManifestInvalid) as caught:
+        meanings(tmp_path, "Shot,Prompt,prompt", "1,a cat,a dog")
+    (problem,) = caught.value.problems
+    assert problem.at.cell == "C1"
+    assert "column B too" in problem.message
 
 
 def test_a_sheet_that_names_its_models_needs_no_other(tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ def test_an_id_that_is_none_is_only_ever_shown_cut_and_printable(identity: str) 
         ("seed,seed", "the column 'seed' appears twice (first as column 3)"),
         ("a.b,a.b", "the column 'a.b' appears twice (first as column 3)"),
         (" ,a", "a column between others has no name"),
-        ("a.,b", "'a.' has a dot with no name beside it"),
+        (".a,b", "'.a' has a dot with no name beside it"),
     ],
 )
 def test_what_is_wrong_with_a_header_is_told_there_and_not_again_in_each_row(
@@ -198,7 +198,7 @@ def test_an_input_written_with_the_prefix_of_ours_is_told_how_to_be_written() ->
     problems = make_plan(reading.manifest, reading.shots, models=MODELS).problems
     assert (str(problems[0].at), problems[0].message) == (
         "m.csv:1:3 (cell C1)",
-        f"unknown input: {MISPLACED['inputs']}",
+        f"unknown input inputs: {MISPLACED['inputs']}",
     )
 
 

@@ -76,7 +76,21 @@ def test_places_are_physical_lines_field_numbers_and_spreadsheet_cells() -> None
             "m.csv:3:4: row 2: the quote that opens here is never closed",
         ),
         ('id,model,p\na,m,"x"y\n', "m.csv:2:3: row 2: text follows a closing quote"),
-        ("id,model,p\na,m\n", "m.csv:2:2 (cell B2): row 2: has 2 cells where the header has 3"),
+        ("id,model,p\na,m\n", "m.csv:2:2 (cell B2): warning: row 2: has 2 cells where the header has 3"),
+        (
+            "id,model,p\na,m",
+            "m.csv:2:2 (cell B2): row 2: has 2 cells where the header has 3; is the file complete",
+        ),
+        (
+            "id,model,p\n# a\n",
+            "m.csv:2:1 (cell A2): row 2: is a line without cells; put a text of several lines",
+        ),
+        ('id,model,p\n"a,m,x"\n', "m.csv:2:1 (cell A2): row 2: the quotes are around the whole row"),
+        ("id,model,p,\na,m,x,y\n", "m.csv:2:4 (cell D2): row 2: the column D has no heading"),
+        (
+            "id,model,p\na,m,“x,y”\n",
+            'm.csv:2:3 (cell C2): row 2: “ is not a quote of CSV; write " around the cell',
+        ),
         ("id,model,p\na,m,x,y\n", "m.csv:2:4 (cell D2): row 2: has 4 cells where the header has 3"),
         (
             "id,model,p,p\na,m,1,2\n",
@@ -85,14 +99,14 @@ def test_places_are_physical_lines_field_numbers_and_spreadsheet_cells() -> None
         ("id,model,,p\na,m,1,2\n", "m.csv:1:3 (cell C1): header: a column between others has no name"),
         ("id,p\na,x\n", "m.csv:1:1 (cell A1): header: the column model is missing"),
         (
-            "id|model\na|m\n",
-            "m.csv:1:1 (cell A1): header: the column id is missing; cells are separated by commas, semicolons or tabs",
+            "id:model\na:m\n",
+            "m.csv:1:1 (cell A1): header: the column id is missing; cells are separated by commas, semicolons, tabs or",
         ),
         (
             "id,model,a,a.b\nx,m,1,2\n",
             "m.csv:1:4 (cell D1): header: 'a.b' is a part of the column 'a'; keep one of them",
         ),
-        ("id,model,a.\nx,m,1\n", "m.csv:1:3 (cell C1): header: 'a.' has a dot with no name beside it"),
+        ("id,model,.a\nx,m,1\n", "m.csv:1:3 (cell C1): header: '.a' has a dot with no name beside it"),
         ("id,model,p\n,m,x\n", "m.csv:2:1 (cell A2): row 2: has no id"),
         ("id,model,p\na,,x\n", "m.csv:2:2 (cell B2): shot a: has no model; write one in the column model"),
         (

@@ -38,6 +38,8 @@ def test_a_price_is_read(written: str, expected: Price) -> None:
 
 WRONG = {
     "'1,50'": "'1,50' is not a price: write a dot before the cents; did you mean 1.50?",
+    "'1,000'": "'1,000' is not a price: write US dollars as a plain number, such as 0.45",
+    "'0,125'": "did you mean 0.125?",
     "-1": "'-1' is not a price: a price is 0 or more",
     "nan": "'nan' is not a price: write US dollars as a plain number, such as 0.45",
     "inf": "'inf' is not a price",

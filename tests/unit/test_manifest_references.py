@@ -191,6 +191,27 @@ def test_a_file_is_always_text_and_points_at_its_reference() -> None:
     assert (node.text, node.quoted, str(node.at)) == ("7", True, "m.yaml:2:47")
 
 
+@pytest.mark.parametrize(
+    ("data", "text", "warning"),
+    [
+        ("Café “x”".encode("cp1252"), "Café “x”", "was read as Windows-1252, with the characters é “ ”"),
+        ("Café".encode("utf-16"), "Café", ""),
+        (b'{"prompt": "x"}', '{"prompt": "x"}', "looks like JSON"),
+        (b"prompt: x\n", "prompt: x", "looks like YAML"),
+        (b"---\ntitle: x\n---\nA cat", "---\ntitle: x\n---\nA cat", "looks like Markdown with front matter"),
+        (b"--- slow ---", "--- slow ---", ""),
+    ],
+    ids=["cp1252", "utf-16", "json", "yaml", "front matter", "dashes"],
+)
+def test_a_file_of_another_form_is_read_with_a_warning_once(data: bytes, text: str, warning: str) -> None:
+    reading = read(shot("inputs: {p: {file: a.md}, q: {file: a.md}}"), files={"a.md": data})
+    node = reading.shots[0].variants[0].inputs["p"]
+    assert isinstance(node, Text)
+    assert node.text == text
+    assert len(reading.problems) == bool(warning)
+    assert all(warning in problem for problem in told(reading))
+
+
 NAMES = {
     "/etc/passwd": "is not named from the manifest's folder",
     "~/a.txt": "is not named from the manifest's folder",
@@ -211,7 +232,7 @@ NAMES = {
 def test_a_file_that_cannot_be_used_is_told_with_its_name_and_the_place_of_the_reference(
     name: str, expected: str
 ) -> None:
-    files = {"latin.txt": b"a\xe9", "big.txt": b"x" * 101, "empty.txt": b"\n \n", "bell.txt": b"a\nbc\x07"}
+    files = {"latin.txt": b"a\x81", "big.txt": b"x" * 101, "empty.txt": b"\n \n", "bell.txt": b"a\nbc\x07"}
     (problem,) = told(
         read(shot(f"inputs: {{p: {{file: '{name}'}}}}"), files=files, limits=Limits(text_bytes=100))
     )

@@ -135,6 +135,15 @@ WRONG = {
     "durations": (
         walk("    durations: [1, 2]\n"), "sequence walk, durations: 2 durations for 3 shots; give one for each"
     ),
+    "one duration": (
+        walk("    duration: 3\n"),
+        "sequence walk, duration: names the input that it goes into, and '3' is a value; write a list durations:",
+    ),
+    "a prompt for all": (walk("    prompt: He walks\n"), "'He walks' is a value; write it in the list prompts:"),
+    "a frame as an input": (
+        walk("    first: door\n", more="frames: {door: https://e.com/x}"), "'door' is a value; write it in the list"
+    ),
+    "durations without brackets": (walk("    durations: 5\n"), "must be a list, not one value; put brackets around"),
     "no frames": ("sequences: [{id: walk, prompts: [a]}]", "sequence walk: has no frames"),
     "no prompts": ("sequences: [{id: walk, frames: [a, b]}]", "sequence walk: has no prompts"),
     "no id": ("sequences: [{frames: [a, b], prompts: [a]}]", "entry 1 of sequences: has no id"),

@@ -33,13 +33,13 @@ def board(column: str, *cells: str, model: str = "pika/pikaframes") -> str:
 def test_a_column_for_a_word_of_yaml_says_what_to_do_instead(column: str) -> None:
     problems = [str(problem) for problem in planned(board(column, "noir", "", "noir")).problems]
     (problem,) = problems
-    assert problem == f"m.csv:1:6 (cell F1): header: unknown input: {MISPLACED[column]}"
+    assert problem == f"m.csv:1:6 (cell F1): header: unknown input {column}: {MISPLACED[column]}"
 
 
 def test_a_style_is_refused_with_the_two_ways_that_work() -> None:
     (problem,) = planned(board("style", "noir")).problems
     assert problem.message == (
-        "unknown input: a CSV has no styles; give each input of the style its own column, filled down, "
+        "unknown input style: a CSV has no styles; give each input of the style its own column, filled down, "
         "or write the board in YAML"
     )
     assert [take.id for take in planned(board("negativePrompt", "colour", "colour")).plan.takes] == [

@@ -115,7 +115,10 @@ def test_lines_and_columns_count_from_one(loader: Loader) -> None:
         ("p: 'it's'", "6:14: the value ended before this; quote all of it"),
         ("p: [a, b", "6:10: the list that opens with '[' is not closed"),
         ("p: {a: b", "6:10: the mapping that opens with '{' is not closed"),
-        ("p: | x", "6:12: text after '|' or '>' begins on the next line; quote the text: p: \"| x\""),
+        (
+            "p: | x",
+            "6:12: text after '|' or '>' begins on the next line; or write it in quotes on this one: p: \"x\"",
+        ),
         (r'p: "a\qb"', "6:10: a backslash in double quotes begins an escape"),
         ("\tp: x", "6:7: a tab indents this line; YAML is indented with spaces only"),
         ("p: {{ style }}", '6:11: quote a value that begins with a template: "{{ style }}"'),

@@ -7,9 +7,6 @@ import yaml
 
 from runner.domain.errors import Severity
 from runner.domain.shots import Text
-from runner.manifest.problems import Findings
-from runner.manifest.size_limits import Limits
-from runner.manifest.yaml_reader import parse_yaml
 from tests.effort import at_most
 from tests.unit.test_manifest_yaml import node_of
 from tests.unit.whole_readings import Reading, parse_manifest
@@ -82,12 +79,42 @@ SIGNS = {
     ),
     "text behind a brace": (
         "  - {id: s2}, model: m}\n",
-        "7:12: text follows the } that ends the value; remove the one or the other",
+        "7:13: text follows the } that ends the value; remove the one or the other",
     ),
     "a field behind an entry in braces": (
         "  - {id: s2, model: m}\n    tags: [x]\n",
         "8:5: the entry above is complete, since its braces are closed; write this field inside them",
     ),
+    "a comment of another language": (
+        "      seed: 7\n      // a: b\n      size: 5\n",
+        "8:7: '//' does not begin a comment; write '#', or remove the line",
+    ),
+    "words of another comment": ("      // slow\n      size: 5\n", "7:7: '//' does not begin a comment"),
+    "a comment in braces": (
+        '  - {"id": "s2", // two\n     "model": "m"}\n',
+        "7:18: '//' does not begin a comment",
+    ),
+    "a blank in an address": (
+        "      url: https: //e.com/a\n",
+        "7:18: a blank is in this address; write https://",
+    ),
+    "fields beside an id": (
+        S2 + "    zoom: 1\n    pan: 2\n",
+        "9:5: shot s2: unknown fields 'zoom', 'pan'; a model's inputs go under inputs:",
+    ),
+    "dashes before inputs": (
+        S2 + "    inputs:\n      - a: 1\n      - b: 2\n",
+        "10:7: shot s2, inputs: must be a mapping of names to values, not a list; remove the dashes",
+    ),
+    "a model among the inputs": (
+        "  - id: s2\n    inputs:\n      model: m\n",
+        "9:7: shot s2: has no model, since this one is under inputs:; write it beside id",
+    ),
+    "a sweep without a colon": (
+        S2 + "    sweep: seed 1-3\n",
+        "9:12: shot s2, sweep: must be a mapping of names to values, not one value; a colon is missing here",
+    ),
+    "an alias of nothing": (P + "*cat\n", "7:19: *cat refers to nothing above it; quote the text"),
     "an arrow": ("      seed -> 7\n      size: 5\n", "7:11: a colon is missing here; write 'seed: 7'"),
     "a colon before the blank": (
         "      seed :7\n      size: 5\n",
@@ -155,7 +182,7 @@ LOOK_ALIKES = {
     ),
     "an accent in an id": (
         "  - id: scène-1\n    model: m\n",
-        "7:9: shot scène-1, id: 'scène-1' is not an id (it holds è",
+        "7:9: shot scène-1, id: 'scène-1' is not an id because of è",
     ),
 }
 
@@ -182,6 +209,14 @@ TEXTS = {
     "an escaped apostrophe": (r"'don\'t look'", 'quote all of it: promptText: "don\'t look"'),
     "quotes in quotes": ('"He says "hi" now"', "quote all of it: promptText: 'He says \"hi\" now'"),
     "a quote at the beginning": ('"Hi" he says', "quote all of it: promptText: '\"Hi\" he says'"),
+    "three quotes": (
+        '"""A hand"""',
+        '7:21: the value ended before this; quote all of it: promptText: "A hand"',
+    ),
+    "a comma before another entry": (
+        "x\n  - {id: s2, model: m, inputs: {a: [{p: a, b},{q: c, r: d}]}}",
+        'a comma inside {} ends the value; quote the text: p: "a, b"',
+    ),
     "a backslash": (r'"the \Ultra look"', "7:19: a backslash in double quotes begins an escape"),
     "a comma in braces": (
         "x\n  - {id: s2, model: m, inputs: {p: A hand, lifting glasses, and a cat, seed: 7}}",
@@ -193,6 +228,11 @@ TEXTS = {
     ),
     "a backslash at the end": (r'"C:\"', "the backslash before the last one keeps it open; write it twice"),
     "a sign in braces": ("x\n  - {id: s2, inputs: {image: @door}}", 'quote the text: image: "@door"'),
+    "a dash in braces": ("x\n  - {id: s2, inputs: {p: - slow}}", 'quote the text: p: "- slow"'),
+    "a number behind a hash in braces": (
+        "x\n  - {id: s2, inputs: {p: A hand #1}}",
+        "a comment begins at ' #'; quote the text: p: \"A hand #1\"",
+    ),
     "brackets in braces": (
         "x\n  - {id: s2, inputs: {p: A hand [close], seed: 7}}",
         'quote the text: p: "A hand [close]"',
@@ -253,7 +293,16 @@ LAYOUT = {
         P + "|\n          A\n        b\n",
         "9:9: this line of a block text is indented less than its first line; indent it by 10 blanks",
     ),
+    "a text of bars after the bar": (P + "| A | b\n", 'this one: promptText: "A | b"'),
     "a text after the bar": (P + "| A hand\n", "7:21: text after '|' or '>' begins on the next line"),
+    "a comment inside a text": (
+        P + "A hand\n        # slow\n        lifts\n",
+        "8:9: a comment ends the text above; remove it",
+    ),
+    "a text not deep enough": (
+        P + "A hand\n      lifts the cup\n",
+        "8:7: indent the line deeper if it continues the text above, or write 'lifts: the cup'",
+    ),
     "an open list": ("      images: [a, b\n" + S2, "7:15: the list that opens with '[' is not closed"),
     "an open list before a field": (
         "      images: [a, b\n      seed: 7\n",
@@ -314,6 +363,7 @@ QUOTES = {
         P + "'70s look\n      seed: 7\n",
         '7:19: the quote that opens here is never closed; close it, or quote the whole text: promptText: "\'70s look"',
     ),
+    "in a list": ("    tags:\n      - 'a\n      - b'\n", f"8:9: {OPEN.format(9)}"),
     "before a key": ("  - 'id: s2\n    model: m\n" + S2 + "    notes: it's\n", f"7:5: {OPEN.format(11)}"),
     "before a key in braces": (
         "  - {'id: s2, model: m}\n  - {id: s3, notes: 'x'}\n",
@@ -341,10 +391,10 @@ def test_a_mistake_is_one_problem_where_it_was_made(text: str, words: str) -> No
 
 
 @pytest.mark.parametrize("text", [text for text, _ in ALL.values()], ids=ALL)
-def test_both_loaders_survive_a_mistake(text: str) -> None:
-    findings = Findings("m.yaml")
-    parse_yaml(HEAD + text, findings, Limits(), loader=yaml.SafeLoader)
-    assert all(problem.message for problem in findings.in_order())
+def test_both_loaders_report_a_mistake_in_the_same_words(text: str) -> None:
+    _, fast = node_of(HEAD + text)
+    _, pure = node_of(HEAD + text, yaml.SafeLoader)
+    assert fast == pure
 
 
 RIGHT = {
@@ -355,11 +405,23 @@ RIGHT = {
     "a quoted entry": "      images:\n        - 'a\n          b'\n",
     "a block text with colons": P
     + "|\n        Lens： 50 mm\n        seed:7\n        – model: x\n      seed: 7\n",
+    "a block text with labels": P
+    + "|\n        A hand\n        Camera: slow\n        lens: 50 mm\n          seed: 7\n",
+    "a block text of labels": P + "|\n        scene: a hand\n        camera_move: pan\n        fps: 24\n",
+    "other words in braces": P + '"A {red} cat, {{ look }}, 5 % look"\nvars: {look: x}\n',
+    "frames and a sign": '      a: "@door"\n      b: "@@door"\nframes: {door: https://e.com/b}\n',
+    "a style in a prompt": P + '"A cat, {{ style }}"\n    style: noir\nstyles: {noir: {text: black}}\n',
+    "a style that nobody uses": "styles: {noir: {text: black}}\n",
+    "notes with a field": "    notes: |\n      Good:\n      seed: 7\n",
+    "quotes and inches at the end": P
+    + 'He says "hi"\n      a: a 24"\n      b: the dogs\'\n      c: er „so”\n',
+    "swept numbers and texts": "    sweep: {seed: [101,102], 'q': [A hand, A cat], r: [slow pan, fast pan]}\n",
     "a text over lines": P + "A hand\n        lifts the cup\n      seed: 7\n",
     "braces over lines": "  - {\n    id: s2,\n    model: m,\n    inputs: {a: b,\n  c: d}\n  }\n",
     "braces with empty values": "  - {id: s2, model: m, sweep: {}, inputs: {a: 'b', c: \"d\"  , e :  f}}\n",
     "JSON": '  - {"id":"s2","model":"m","inputs":{"a":"b","c":1}}\n',
     "prose in another script": P + "镜头：缓慢推进，特写\n",
+    "quoted words at both ends": P + "“Run!” she said, “now”\n",
     "an address": "      other: https://e.com/a:b#c\n",
     "a time and a ratio": "      size: 16:9\n      at: 12:30\n",
     "dashes and signs in a text": P + "a – b | c & d * e -- f ? g\n",
@@ -400,8 +462,71 @@ def test_a_line_separator_of_unicode_is_a_part_of_a_text(separator: str) -> None
             P + "|\n      Close: hand\n",
             "7:19: warning: this block text is empty; indent its lines deeper than its key",
         ),
+        (
+            P + "|\n        A hand\n        image: x\n",
+            "9:9: warning: 'image: x' is a line of the text above; if it is a field, indent it like the key",
+        ),
+        (P + ">\n        A hand\n        negativePrompt: blur\n        seed: 7\n", "9:9: warning: 'negative"),
+        (P + ">-\n        A hand\n\n        seed: 7\n", "10:9: warning: 'seed: 7' is a line of the text"),
+        (P + "‘A hand’\n", "‘ and ’ are not quotes of YAML"),
+        (P + '“A hand"\n', '“ and " are not quotes of YAML'),
+        (
+            P + 'A hand"\n',
+            'the last " closes nothing, and is sent with the text; to leave it out, write: "A hand"',
+        ),
+        (P + "A hand”\n", "the last ” closes nothing"),
+        (P + "TBD\n", "7:19: warning: shot s1, inputs.promptText: the prompt is only 'TBD'"),
+        (P + '"#REF!"\n', "7:19: shot s1, inputs.promptText: '#REF!' is the error of a spreadsheet"),
+        (
+            P + '"A { look } cat"\nvars: {look: x}\n',
+            "'{ look }' is sent as it is; write {{ look }} for the variable",
+        ),
+        (P + '"A ${look} cat"\nvars: {look: x}\n', "'${look}' is sent as it is"),
+        (P + '"A %look% cat"\nvars: {look: x}\n', "'%look%' is sent as it is"),
+        (
+            "    style: noir\nstyles: {noir: {text: black}}\n",
+            "8:23: warning: styles: no prompt holds {{ style }}, so this text has no effect",
+        ),
+        (
+            "      tail: door\nframes: {door: https://e.com/b}\n",
+            "7:13: warning: shot s1, inputs.tail: 'door' is not a reference; for the frame write \"@door\"",
+        ),
+        ('      tail: "{frame: door}"\nframes: {door: https://e.com/b}\n', 'for the frame write "@door"'),
+        (P + "=A1\n", "7:19: shot s1, inputs.promptText: '=A1' is a formula"),
+        (
+            "    sweep: {seed: [12,345]}\n",
+            "7:20: warning: shot s1, sweep.seed: [12,345] is 2 values; for one",
+        ),
+        (
+            "    sweep: {q: [A hand, slow and calm, A cat]}\n",
+            "7:25: warning: shot s1, sweep.q: 'slow and calm' is a value of its own; if the comma is meant, write",
+        ),
     ],
-    ids=["comment", "colour", "curly quotes", "list", "block"],
+    ids=[
+        "comment",
+        "colour",
+        "curly quotes",
+        "list",
+        "block",
+        "a name of the file in a block",
+        "a name of parts in a block",
+        "a number in a block",
+        "single curly quotes",
+        "two kinds of quotes",
+        "a stray quote",
+        "a stray curly quote",
+        "a filler",
+        "an error of a spreadsheet",
+        "a variable in braces",
+        "a variable of a shell",
+        "a variable of Windows",
+        "a style that no prompt takes",
+        "the name of a frame",
+        "a frame in quotes",
+        "a formula",
+        "thousands in a sweep",
+        "a comma in a swept text",
+    ],
 )
 def test_a_text_that_was_hardly_meant_is_a_warning(text: str, words: str) -> None:
     assert [problem for problem in told(HEAD + text) if words in problem], told(HEAD + text)
@@ -437,6 +562,18 @@ def test_a_mistake_at_the_top_is_reported_where_it_was_made(text: str, expected:
     assert problems[0].startswith(f"m.yaml:{expected}")
 
 
+def test_a_mapping_in_place_of_a_list_shows_the_first_entry() -> None:
+    (problem,) = told("version: 1\nshots:\n  s1: {model: m}\n")
+    assert problem.endswith("must be a list, not a mapping; begin each entry with a dash, as in - id: s1")
+
+
+def test_what_switches_the_sweep_of_the_defaults_off_is_shown_only_where_it_helps() -> None:
+    (own,) = told(HEAD + "      seed: 7\n    sweep: {seed: [1, 2]}\n")
+    (other,) = told(HEAD.replace("shots:", "defaults: {sweep: {seed: [1, 2]}}\nshots:") + "      seed: 7\n")
+    assert own.endswith("is given and swept at once; keep one")
+    assert other.endswith("keep one (sweep: {} switches the defaults' sweep off)")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -459,6 +596,31 @@ def test_a_word_that_is_less_like_a_field_is_an_input() -> None:
     assert "unknown field 'prompt'; a model's inputs go under inputs:" in problem
 
 
+def test_the_mistakes_of_several_shots_are_found_at_once() -> None:
+    shots = (
+        "  - id: s2\n    model:m\n  - {id: s3, notes: a: b}\n"
+        "  - id: s4\n    notes: 'don't'\n    tags: [a]\n  - id: s5\n    notes: \"open\n"
+        "  – id: s6\n  - id: s7\n   model: m\n  - id: s8\n    notes: fine\n"
+    )
+    places = [problem.split(": ")[0] for problem in told(HEAD + shots)]
+    assert places == ["8:11", "9:21", "11:17", "14:12", "15:3", "17:4"]
+
+
+def test_the_lines_of_a_shot_are_left_out_whole_where_its_last_line_is_the_mistake() -> None:
+    text = (
+        HEAD
+        + "  - id: s2\n  x\n    tags: [a]\n    notes: |\n      b\n# c\n      d\n"
+        + S2.replace("s2", "s3")
+    )
+    assert [problem.split(": ")[0] for problem in told(text)] == ["8:4"]
+
+
+def test_a_large_board_is_read_once_for_a_mistake() -> None:
+    text = HEAD + "".join(f"  - id: t{n}\n    model:m\n" for n in range(50_000))
+    with at_most(200):
+        assert len(told(text)) == 1
+
+
 def test_a_prompt_with_a_colon_is_not_a_mapping() -> None:
     text = "version: 1\nsequences:\n- {id: w, model: m, frames: [a, b], prompts: [Wide shot: he turns]}\n"
     (problem,) = told(text)
@@ -467,6 +629,19 @@ def test_a_prompt_with_a_colon_is_not_a_mapping() -> None:
 
 def test_a_second_byte_order_mark_changes_nothing() -> None:
     assert told("\ufeff\ufeff" + HEAD + "  - {id: s2, model: m, inputs: {a: b, c: d}}\n") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('format: x\ncolumns: {"Shot": id}\n', "2:1: this is a column map; give the sheet"),
+        ("version: 1\nfaults: []\n", "2:1: this is a script for the simulator"),
+    ],
+    ids=["column map", "script"],
+)
+def test_a_file_of_another_kind_is_named(text: str, words: str) -> None:
+    (problem,) = told(text)
+    assert problem.startswith(words)
 
 
 def test_json_lines_are_named() -> None:
@@ -489,6 +664,15 @@ def test_json_lines_are_named() -> None:
         HEAD + "  - {id: s2, inputs: {p: " + "x " * 20_000 + " " * 50_000 + "[y]}}\n",
         HEAD + P + "“" * 20_000 + ": x\n",
         HEAD + " " * 20_000 + "x\n" + "-" * 20_000 + "\n",
+        HEAD
+        + P
+        + "|\n"
+        + "        A: b\n" * 20_000
+        + "        seed: 7\n"
+        + "        "
+        + "a_" * 20_000
+        + "\n",
+        HEAD + P + "'" + "{ look % <look" * 5_000 + "{look}'\nvars: {look: x}\n",
     ],
     ids=[
         "depth",
@@ -503,6 +687,8 @@ def test_json_lines_are_named() -> None:
         "brackets",
         "quotes",
         "blanks",
+        "a block",
+        "forms",
     ],
 )
 @at_most(40)

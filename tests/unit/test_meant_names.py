@@ -6,7 +6,10 @@ import pytest
 
 from runner.manifest.column_names import meant_column
 from runner.models.input_names import meant_input
+from runner.models.model import Model
 from runner.models.registry import Models
+from runner.models.schema_file import ModelFile, Schema
+from runner.system.canonical_json import JsonValue
 from runner.system.nearest_name import edits
 
 BUNDLED = Models.bundled()
@@ -21,7 +24,22 @@ BUNDLED = Models.bundled()
         ("First frame", "keyFramesFirst"),
         ("Start Image", "keyFramesFirst"),
         ("LAST FRAME", "keyFramesLast"),
+        ("Key frame start", "keyFramesFirst"),
+        ("Keyframe end", "keyFramesLast"),
+        ("Image (start)", "keyFramesFirst"),
+        ("Image 2", "keyFramesLast"),
+        ("First frame (required)", "keyFramesFirst"),
+        ("Prompt (EN)", "promptText"),
+        ("Video prompt", "promptText"),
+        ("Prompt v2", "promptText"),
+        ("Neg. prompt", "negativePrompt"),
+        ("Beschreibung", "promptText"),
+        ("Descripción", "promptText"),
         ("Seconds", "duration"),
+        ("Seconds [1-10]", "duration"),
+        ("Duration in seconds", "duration"),
+        ("Durée", "duration"),
+        ("Total duration", None),
         ("resoluton", "resolution"),
         ("Scene", None),
         ("Takes", None),
@@ -35,6 +53,14 @@ def test_a_word_means_the_input_that_its_author_means(word: str, meant: str | No
     assert meant_input(word, model) == meant
 
 
+@pytest.mark.parametrize("word", ["Image", "First frame", "Start Image"])
+def test_one_picture_means_the_input_for_one_and_not_the_list(word: str) -> None:
+    pictures: JsonValue = {"type": "array", "items": {"type": "string"}}
+    schema: Schema = {"type": "object", "properties": {"images": pictures, "image_url": {"type": "string"}}}
+    model = Model.from_file(ModelFile("acme/dream", "dream.json", {}, None, schema))
+    assert meant_input(word, model) == "image_url"
+
+
 @pytest.mark.parametrize(
     ("heading", "meant"),
     [
@@ -44,6 +70,11 @@ def test_a_word_means_the_input_that_its_author_means(word: str, meant: str | No
         ("Scene", "tags"),
         ("Director notes", "notes"),
         ("Takes", "takes"),
+        ("Take", "notes"),
+        ("Cost", "notes"),
+        ("Price per take", "price"),
+        ("Scène", "tags"),
+        ("Bemerkung", "notes"),
         ("Prompt", None),
     ],
 )

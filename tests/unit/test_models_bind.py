@@ -306,7 +306,9 @@ INNER: dict[str, tuple[dict[str, Node], Problem]] = {
     ),
     "text for a list": (
         {"images": text(A)},
-        Problem(VALUE_AT, "shot s010, inputs.images", "is text where a list is needed"),
+        Problem(
+            VALUE_AT, "shot s010, inputs.images", "is text where a list is needed; put brackets around it"
+        ),
     ),
 }
 
@@ -496,6 +498,7 @@ OPEN_PARTS = {
     "whole": (text("5"), 5),
     "boolean": (text("true"), True),
     "word": (text("slow"), "slow"),
+    "null": (text("null"), None),
     "quoted": (text("5", quoted=True), "5"),
     "no number of JSON": (text("007"), "007"),
     "more digits than a number keeps": (text("9" * 25), "9" * 25),
@@ -589,6 +592,11 @@ def test_an_item_may_be_of_any_form_of_its_list(forms: list[JsonValue], node: No
 
 def test_a_whole_default_without_a_type_allows_fractions() -> None:
     assert bind(made({"scale": {"default": 1}}), {"scale": text("0.5")}).body == {"scale": 0.5}
+
+
+def test_a_form_with_bounds_alone_reads_a_number_that_another_form_refuses() -> None:
+    model = made({"strength": {"anyOf": [{"type": "integer"}, {"minimum": 2}]}})
+    assert bind(model, {"strength": text("2.5")}).body == {"strength": 2.5}
 
 
 def test_a_part_that_only_narrows_a_field_leaves_its_type() -> None:
@@ -696,6 +704,60 @@ def test_a_share_page_is_a_warning_at_each_of_its_places() -> None:
         (warning,) = bound.warnings
         assert (bound.problems, warning.at, warning.severity) == ((), VALUE_AT, Severity.WARNING)
         assert "https://drive.google.com/uc?export=download&id=1AbC" in warning.message
+
+
+@pytest.mark.parametrize("written", ["", "  "])
+def test_an_empty_prompt_is_a_warning(written: str) -> None:
+    bound = bind(
+        made({"prompt": LINK, "negative_prompt": LINK}),
+        dict.fromkeys(("prompt", "negative_prompt"), text(written, quoted=True)),
+    )
+    assert [(warning.subject, warning.at) for warning in bound.warnings] == [
+        ("shot s010, inputs.prompt", VALUE_AT)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "count"), [("a.png", 1), ("C:/my board/a.png", 1), ("A hand opens a.png", 0)]
+)
+def test_a_path_in_a_text_input_is_a_warning(written: str, count: int) -> None:
+    bound = bind(made({"background": LINK}), {"background": text(written)})
+    assert (bound.problems, len(bound.warnings)) == ((), count)
+
+
+def test_an_address_that_the_api_calls_is_not_media() -> None:
+    bound = bind(
+        made({"webhook_url": {"type": "string", "format": "uri"}}),
+        {"webhook_url": text("http://example.com/done")},
+    )
+    assert (bound.problems, bound.warnings) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("choices", "written", "nearest"),
+    [
+        (["5", "10"], "5s", "5"),
+        (["5", "10"], "0:05", "5"),
+        (["5", "10"], "15", None),
+        (["4s", "8s"], "8", "8s"),
+        (["4s", "8s"], "8 sec", "8s"),
+        (["16:9", "9:16"], "16:09:00", "16:9"),
+        (["16:9", "9:16"], "0.672916667", "16:9"),
+        (["16:9", "9:16"], "0.5", None),
+    ],
+)
+def test_a_choice_in_another_spelling_is_proposed(
+    choices: list[str], written: str, nearest: str | None
+) -> None:
+    model = made({"a": {"type": "string", "enum": list[JsonValue](choices)}})
+    problem = only_problem(model, {"a": text(written)})
+    assert problem.nearest == nearest
+    assert ("a spreadsheet made a time of it" in problem.message) == (nearest == "16:9")
+
+
+def test_a_frame_is_the_input_of_one_picture_before_that_of_several() -> None:
+    model = made({"images": {"type": "array", "items": LINK}, "image_url": LINK})
+    assert model.frames == ("image_url", None)
 
 
 OPTIONAL: Schema = {"prompt": {"type": "string"}, "size": {"type": "string"}, "after": {"type": "string"}}

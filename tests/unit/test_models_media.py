@@ -6,6 +6,7 @@ import pytest
 
 from runner.models.media_inputs import frame_inputs, is_media, url_fault
 from runner.models.schema_file import Schema
+from runner.models.value_doubts import link_doubt, text_doubt
 
 PUBLIC = [
     "https://example.com/a.jpg",
@@ -213,6 +214,10 @@ MEDIA: dict[str, tuple[str, Schema]] = {
     "format": ("src", {"type": "string", "format": "image_uri"}),
     "plain uri": ("src", {"type": "string", "format": "uri"}),
     "default": ("src", {"type": "string", "default": "https://example.com/a.jpg"}),
+    "tail": ("image_tail", TEXT),
+    "file of a sound": ("sound_file", TEXT),
+    "media type": ("ref", {"type": "string", "contentMediaType": "image/*"}),
+    "described": ("ref", {"type": "string", "description": "URL of the reference image"}),
     "list": ("images", {"type": "array", "items": {"type": "string"}}),
     "list format": ("refs", {"type": "array", "items": {"type": "string", "format": "video_uri"}}),
 }
@@ -220,6 +225,9 @@ NOT_MEDIA: dict[str, tuple[str, Schema]] = {
     "number or word": ("frame", {"anyOf": [{"type": "integer"}, {"type": "string"}]}),
     "mapping or nothing": ("image", {"anyOf": [{"type": "object"}, {"type": "null"}]}),
     "prompt": ("promptText", {"type": "string", "title": "Prompt"}),
+    "text of an input": ("text_input", TEXT),
+    "webhook": ("webhook_url", {"type": "string", "format": "uri"}),
+    "embedded": ("ref", {"type": "string", "contentMediaType": "image/png", "contentEncoding": "base64"}),
     "number": ("num_frames", {"type": "integer"}),
     "size": ("image_size", TEXT),
     "choice": ("video", {"type": "string", "enum": ["a", "b"]}),
@@ -237,3 +245,52 @@ def test_a_link_to_media_is_recognised(name: str, schema: Schema) -> None:
 @pytest.mark.parametrize(("name", "schema"), NOT_MEDIA.values(), ids=NOT_MEDIA)
 def test_what_only_sounds_like_media_is_not(name: str, schema: Schema) -> None:
     assert not is_media(name, schema)
+
+
+@pytest.mark.parametrize(
+    ("text", "doubt"),
+    [
+        ("frames/a.png", "is a file on this machine"),
+        ("C:\\My Board\\a.png", "is a file on this machine"),
+        ("file:///a", "is a file on this machine"),
+        ("/Users/me/a", "is a file on this machine"),
+        ("~/a", "is a file on this machine"),
+        ("data:image/png;base64,AAAA", "embedded data"),
+        ("prompts/010.txt", "write {file: prompts/010.txt}"),
+        ("@prompts/010.txt", "write {file: prompts/010.txt}"),
+        ("https://docs.example.com/d/1", "is only an address"),
+    ],
+)
+def test_a_text_that_is_a_file_or_an_address_is_doubted(text: str, doubt: str) -> None:
+    assert doubt in (text_doubt(text, is_prompt=True) or "")
+
+
+@pytest.mark.parametrize("text", ["A cat", "16:9", "and/or", "/imagine", "/9j/4AAQSk", "C:1", "v2.1", ""])
+def test_any_other_text_is_not_doubted(text: str) -> None:
+    assert text_doubt(text, is_prompt=True) is None
+
+
+def test_an_address_may_be_the_value_of_an_input_that_is_not_a_prompt() -> None:
+    assert text_doubt("https://example.com/a.png", is_prompt=False) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "doubt"),
+    [
+        (f"{PLAIN},", "ends in ','"),
+        (f"{PLAIN}.", "ends in '.'"),
+        (f"{PLAIN})", "ends in ')'"),
+        ("https://example.com", "names no file"),
+        ("https://example.com/f/", "names no file"),
+        ("https://example.com/a.HEIC", "is a HEIC file"),
+    ],
+)
+def test_a_link_that_names_no_picture_is_doubted(url: str, doubt: str) -> None:
+    assert doubt in (link_doubt(url) or "")
+
+
+@pytest.mark.parametrize(
+    "url", [PLAIN, "https://example.com/a_(b)", "https://example.com/?id=4", f"{PLAIN}?x=1"]
+)
+def test_a_link_to_a_file_is_not_doubted(url: str) -> None:
+    assert link_doubt(url) is None

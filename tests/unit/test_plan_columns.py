@@ -127,6 +127,25 @@ def test_a_place_of_a_list_in_brackets_is_told_how_it_is_written(tmp_path: Path)
     assert problem.nearest == "images.0"
 
 
+def test_a_mapping_in_a_sheet_is_told_where_its_parts_go(tmp_path: Path) -> None:
+    camera = {"type": "object", "properties": {"pan": {"type": "number"}, "tilt": {"type": "number"}}}
+    folder = put_model(tmp_path, {"camera": camera})
+    (problem,) = planned("id,model,camera\ns1,acme/any,pan left\n", folder).problems
+    assert problem.message.endswith("has a column for each of its parts: camera.pan, camera.tilt")
+
+
+def test_headings_that_mean_the_id_and_inputs_are_all_told_at_once() -> None:
+    found = planned(
+        f"Shot ID,model,keyFramesFirst,keyFramesLast,Prompt,Duration (s)\ns1,{PIKA},{FRAMES},hi,5\n"
+    )
+    assert [problem.nearest for problem in found.problems] == [None, "promptText", "duration"]
+
+
+def test_a_dot_at_the_end_of_a_heading_is_an_abbreviation() -> None:
+    (problem,) = planned(f"id,model,keyFramesFirst,keyFramesLast,Prompt.\ns1,{PIKA},{FRAMES},hi\n").problems
+    assert problem.nearest == "promptText"
+
+
 @pytest.mark.parametrize(
     ("columns", "cells", "message"),
     [

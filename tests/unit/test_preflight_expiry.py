@@ -22,6 +22,12 @@ def cloudfront_policy(end: object) -> str:
     return base64.b64encode(policy).decode().translate(str.maketrans("+=/", "-_~"))
 
 
+def web_token(end: int) -> str:
+    parts = ({"alg": "HS256"}, {"url": "b/a.jpg", "exp": end})
+    encoded = (base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
+    return ".".join((*encoded, "c2ln"))
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -43,6 +49,8 @@ def cloudfront_policy(end: object) -> str:
         pytest.param("expires_at=2026-11-21T12:00:00Z", id="plain iso"),
         pytest.param(f"expirationTimestamp={UNIX}000&signature=ab", id="notion"),
         pytest.param(f"ex={UNIX:x}&is=6700&hm=ab", id="discord"),
+        pytest.param(f"token={web_token(UNIX)}", id="supabase"),
+        pytest.param(f"e={UNIX}&token=key:ab", id="qiniu"),
         pytest.param(f"expires={UNIX}&exp={UNIX + 99}", id="the soonest of two"),
     ],
 )
@@ -64,6 +72,8 @@ def test_an_attachment_of_airtable_tells_its_end_in_its_path() -> None:
     [
         "",
         "v=1700000000",
+        "e=1700000000",
+        "token=eyJ.eyJ.a",
         "expires=3600",
         "expires=soon",
         "expires=",

@@ -44,6 +44,12 @@ def prompt(reading: Reading) -> str:
         "#NV",
         "Loading...",
         "Err:502",
+        "#ССЫЛКА!",
+        "#名前?",
+        "#UEBERLAUF!",
+        "#DIV/0",
+        "#N/A Requesting",
+        "Wird geladen...",
     ],
 )
 @pytest.mark.parametrize("column", ["promptText", "image", "duration"])
@@ -55,7 +61,20 @@ def test_the_error_of_a_spreadsheet_is_an_error_in_every_input(column: str, cell
 
 
 @pytest.mark.parametrize(
-    "cell", ["#1 the hero enters", "# a title", "Loading a truck", "#", "= means equal", "=)", "E = mc²"]
+    "cell",
+    [
+        "#1 the hero enters",
+        "# a title",
+        "#Hero?",
+        "Loading a truck",
+        "= means equal",
+        "E = mc²",
+        "- a dash",
+        "+1 for this",
+        "@anna enters",
+        '{"a": "scene"}',
+        "猫",
+    ],
 )
 def test_a_text_that_only_begins_like_one_is_a_prompt(cell: str) -> None:
     assert fault_of(cell, CellKind.PROMPT) is None
@@ -70,6 +89,11 @@ def test_a_text_that_only_begins_like_one_is_a_prompt(cell: str) -> None:
         "='Sheet 1'!A1",
         "=+CONCAT(A1)",
         "=$A$1",
+        "+A2",
+        "@SUM(A1)",
+        "=concatenate(A1&B1)",
+        "=[1]Sheet!A1",
+        '="A"&B2',
     ],
 )
 def test_a_formula_is_an_error_and_its_guarded_text_is_not(cell: str) -> None:
@@ -81,7 +105,28 @@ def test_a_formula_is_an_error_and_its_guarded_text_is_not(cell: str) -> None:
     assert prompt(reading) == cell
 
 
-@pytest.mark.parametrize("cell", ["None", "nan", "NaN", "TBD", "TODO", "N/A", "—", "???"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "None",
+        "nan",
+        "NaN",
+        "TBD",
+        "todo",
+        "#TODO",
+        "N/A",
+        "—",
+        "???",
+        "##",
+        "5",
+        "3-Jan",
+        "see above",
+        "[object Object]",
+        "Lorem ipsum dolor",
+        "A cat &amp; a dog",
+        "slow<br>calm",
+    ],
+)
 def test_a_prompt_that_only_fills_its_cell_is_a_warning(cell: str) -> None:
     (problem,) = read(f"{HEAD}\ns1,m,{LINK},{cell}\n").problems
     assert (problem.severity, problem.at.cell) == (Severity.WARNING, "D2")
@@ -158,7 +203,23 @@ def test_a_lone_small_number_of_seeds_is_asked_about() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["3.Jan", "01-ene", "1.00E-05", "44928", "1-Mär", "3/1/2026", "#REF!", "12-déc", "Jan-03"]
+    "text",
+    [
+        "3.Jan",
+        "01-ene",
+        "1.00E-05",
+        "44928",
+        "1-Mär",
+        "3/1/2026",
+        "#REF!",
+        "12-déc",
+        "Jan-03",
+        "ene-03",
+        "1-mrt",
+        "2026-01-03",
+        "TRUE",
+        "3.5.",
+    ],
 )
 def test_an_id_that_a_spreadsheet_changed_is_recognised(text: str) -> None:
     assert looks_mangled(text)
@@ -196,6 +257,83 @@ def test_attachments_of_a_database_are_as_many_addresses_as_they_are() -> None:
     assert "holds 2 addresses" in problem
 
 
+@pytest.mark.parametrize("before", [" ", "\u00a0", "\t", " \u202f"])
+def test_any_blank_before_a_quote_is_passed_over(before: str) -> None:
+    reading = read(f'{HEAD}\ns1,m,{LINK},{before}"A hand, slowly"\n')
+    assert not reading.problems
+    assert prompt(reading) == "A hand, slowly"
+
+
+@pytest.mark.parametrize(
+    "cell", ["=" + " " * 50_000, "= +" + " " * 50_000, "=A" + " ." * 25_000, "+A1" * 20_000]
+)
+def test_a_long_text_that_is_nearly_a_formula_costs_little(cell: str) -> None:
+    """A search that went back over the blanks took minutes."""
+    assert fault_of(f"{cell}x", CellKind.OTHER) is None
+
+
+def test_the_formula_of_an_array_is_one_too() -> None:
+    (problem,) = told("id,model,promptText\ns1,m,{=A1}\n")
+    assert "is a formula; write" in problem
+
+
+def test_a_formula_that_only_forces_text_is_proposed_as_its_text() -> None:
+    (problem,) = read(f'{HEAD}\ns1,m,{LINK},"=""A cat"""\n').problems
+    assert problem.nearest == "A cat"
+
+
+@pytest.mark.parametrize("cell", ["7-9", "7;8", "random", "random 3", "7,8", "7 8"])
+def test_several_seeds_in_the_column_of_one_are_sent_to_the_other(cell: str) -> None:
+    (problem,) = told(f'id,model,seed\ns1,m,"{cell}"\n')
+    assert "is not one seed; a column seeds takes" in problem
+
+
+@pytest.mark.parametrize(("cell", "nearest"), [("rand 3", "random 3"), ("random", "random 1"), ("7;x", None)])
+def test_a_wrong_list_of_seeds_asks_for_no_take(cell: str, nearest: str | None) -> None:
+    reading = read(f"id,model,seeds\ns1,m,{cell}\n")
+    (problem,) = reading.problems
+    assert problem.nearest == nearest
+    assert [variant.point for variant in reading.shots[0].variants] == [{}]
+
+
+@pytest.mark.parametrize(
+    ("cell", "nearest"),
+    [("3.0", "3"), ("3,0", "3"), ("3x", "3"), ("x3", "3"), ("3 takes", "3"), ("three", None), ("0", None)],
+)
+def test_a_number_of_takes_is_proposed_in_digits(cell: str, nearest: str | None) -> None:
+    (problem,) = read(f'id,model,takes\ns1,m,"{cell}"\n').problems
+    assert problem.nearest == nearest
+
+
+@pytest.mark.parametrize("cell", ["#hero #wide", "hero|wide", "hero/wide", "hero，wide"])
+def test_tags_between_other_marks_are_proposed_with_commas(cell: str) -> None:
+    (problem,) = read(f"id,model,tags\ns1,m,{cell}\n").problems
+    assert problem.nearest == "hero, wide"
+
+
+@pytest.mark.parametrize("odd", ["CafÃ© noir", "don\u00e2€™t move", "Caf\ufffd"])
+def test_letters_that_other_programs_spoilt_are_a_warning(odd: str) -> None:
+    (problem,) = read(f"id,model,promptText\ns1,m,{odd}\n").problems
+    assert (problem.severity, problem.at.line) == (Severity.WARNING, 2)
+    assert "write the letters again" in problem.message
+
+
+def test_the_end_of_file_of_dos_is_not_a_row() -> None:
+    assert not told(f"{HEAD}\ns1,m,{LINK},A cat\n\x1a")
+
+
+def test_headings_below_a_title_are_one_problem() -> None:
+    (problem,) = told(f"My board,,,\n\n{HEAD}\ns1,m,{LINK},A cat\ns2,m,{LINK},A dog\n")
+    assert problem == "m.csv:3:1 (cell A3): header: the headings are in row 3; remove what is above them"
+
+
+def test_a_repeated_header_is_left_out_with_a_warning() -> None:
+    reading = read(f"{HEAD}\ns1,m,{LINK},A cat\n{HEAD}\ns2,m,{LINK},A dog\n")
+    (problem,) = reading.problems
+    assert (problem.severity, problem.at.line) == (Severity.WARNING, 3)
+    assert [shot.id for shot in reading.shots] == ["s1", "s2"]
+
+
 def test_a_blank_behind_a_quote_is_told() -> None:
     (problem,) = told('id,model,promptText\ns1,"m" ,hi\n')
     assert problem == "m.csv:2:2: row 2: a blank follows a closing quote; remove it"
@@ -220,6 +358,29 @@ def test_a_quote_that_swallows_rows_is_told_where_it_opens() -> None:
 def test_a_swallowed_row_is_found_where_the_model_is_behind_the_prompt() -> None:
     (problem,) = told('id,promptText,model\ns1,"Hero enters,a/m\ns2,a TV of 24",a/m\n')
     assert "m.csv:2:2: row 2: the quote that opens here ends at line 3" in problem
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        '1,m,"Hero enters,5,x\n2,m,he smiles,5,x\n3,m,a TV of 24",5,x',
+        '1,m,"Hero enters,5,x\n2,m,a TV of 24",7,y',
+        'A,m,"Hero enters, slowly,5,x\nB,m,a TV of 24",7,y',
+        '1,m,Hero,5,"note\n2,m,he smiles,5,x\n3,m,he goes,5,y"',
+        '1,m,"Hero enters,5,\n3A,m,a TV of 24",5,',
+        'A,m,"Hero enters,,\nB,n,a TV of 24",,',
+        '1, m, "Hero enters, 5, x\n2, n, a TV of 24", 5, y',
+    ],
+)
+def test_a_swallowed_row_is_known_by_the_form_of_its_lines(rows: str) -> None:
+    (problem,) = told(f"id,model,promptText,duration,notes\n{rows}\n9,m,end,5,z\n")
+    assert "the quote that opens here ends at line" in problem
+    assert "warning" not in problem
+
+
+def test_lines_that_may_be_rows_or_prose_are_a_warning() -> None:
+    (problem,) = read('id,promptText,model\nhero,"Hero,b\nsmile,he smiles 24",m\n').problems
+    assert problem.severity is Severity.WARNING
 
 
 @pytest.mark.parametrize("text", ["one, two, three, four", "fade in/out, and/or, x/y, b/c, d"])

@@ -79,6 +79,13 @@ def raw(sheet: str) -> bytes:
     return out.getvalue()
 
 
+def packed(name: str, text: str) -> bytes:
+    out = io.BytesIO()
+    with ZipFile(out, "w") as archive:
+        archive.writestr(name, text)
+    return out.getvalue()
+
+
 def inline(*cells: tuple[str, str]) -> str:
     return "".join(f'<c r="{place}" t="inlineStr"><is><t>{text}</t></is></c>' for place, text in cells)
 
@@ -166,6 +173,63 @@ def test_a_formula_without_a_stored_value_is_not_an_empty_cell() -> None:
     assert cells(read(saved(workbook(HEADER, ["s010", "m", "x", "=2+3"]))))[1][3] == "=2+3"
 
 
+@pytest.mark.parametrize(
+    ("formula", "is_formula"),
+    [('="A"&" cat"', True), ("=[1]Old!A1", True), ("=-A1", True), ("'=a cat", False)],
+)
+def test_a_formula_is_never_a_prompt(formula: str, is_formula: bool) -> None:
+    """The type of its cell shows it, so its form does not matter; a text may begin with the sign."""
+    book = workbook(HEADER, ["s010", "m", formula, 5])
+    if not is_formula:
+        book.active["C2"].value, book.active["C2"].data_type = formula[1:], "s"
+    reading = read(saved(book))
+    assert [problem.at.cell for problem in reading.problems] == ["C2"] * is_formula
+    assert all("open the workbook" in problem.message for problem in reading.problems)
+    assert prompts(reading) == [] if is_formula else [formula[1:]]
+
+
+def test_rows_that_are_hidden_or_struck_through_are_a_warning() -> None:
+    """They are shots like the others, and would be paid for without a word."""
+    book = workbook(HEADER, *(["s010", "m", "x", 5] for _ in range(5)))
+    for number, row in enumerate(book.active.iter_rows(min_row=2), 1):
+        row[0].value = f"s{number}"
+    book.active.row_dimensions[3].hidden = book.active.row_dimensions[5].hidden = True
+    for cell in book.active[4]:
+        cell.font = openpyxl.styles.Font(strike=True)
+    book.active.row_dimensions[40].hidden = True
+    reading = read(saved(book))
+    assert [str(problem).split(";")[0] for problem in reading.problems] == [
+        "board.xlsx:3: warning: rows 3, 5 are hidden in the sheet and read like the others",
+        "board.xlsx:4: warning: row 4 is struck through in the sheet and read like the others",
+    ]
+    assert len(reading.shots) == 5
+
+
+def test_merged_cells_have_the_value_that_the_sheet_shows() -> None:
+    """Those of one row only, such as a title, stay as they are."""
+    rows: list[Sequence[object]] = [
+        ["s010", "m", "a boat", 5],
+        ["s020", "m", None, 8],
+        ["s030", "m", None, None],
+        ["ACT", None],
+    ]
+    book = workbook(HEADER, *rows)
+    for area in ("C2:C3", "D3:D4", "A5:D5"):
+        book.active.merge_cells(area)
+    table = cells(read(saved(book)))
+    assert table[1:] == [
+        ["s010", "m", "a boat", "5"],
+        ["s020", "m", "a boat", "8"],
+        ["s030", "m", "", "8"],
+        ["ACT", "", "", ""],
+    ]
+
+
+def test_a_carriage_return_of_excel_is_a_line_end() -> None:
+    book = workbook(HEADER, ["s010", "m", "A cat_x000D_\nsits", 5])
+    assert prompts(read(saved(book))) == ["A cat\nsits"]
+
+
 def test_the_content_decides_what_a_workbook_is() -> None:
     assert prompts(read(saved(workbook(HEADER, ["s010", "m", "x", 5])), file="board.csv")) == ["x"]
 
@@ -173,8 +237,10 @@ def test_the_content_decides_what_a_workbook_is() -> None:
 @pytest.mark.parametrize(
     ("data", "file", "words"),
     [
-        (b"id,model\r\n", "board.xlsx", "not an .xlsx workbook"),
-        (b"\xd0\xcf\x11\xe0" + bytes(2000), "board.xls", "or it has a password"),
+        (b"id,model\r\n", "board.xlsx", "but text; call it .csv"),
+        (b"\xd0\xcf\x11\xe0" + bytes(2000), "board.xls", "older .xls, or it has a password"),
+        (packed("mimetype", "application/vnd.oasis.opendocument.spreadsheet"), "board.ods", ".ods sheet"),
+        (packed("Index/Document.iwa", "x"), "board.numbers", "document of Numbers"),
         (b"PK\x03\x04" + bytes(100), "board.xlsx", "not an .xlsx workbook"),
         (raw("<sheetData><row"), "board.xlsx", "damaged"),
         (
@@ -183,7 +249,7 @@ def test_the_content_decides_what_a_workbook_is() -> None:
             "damaged",
         ),
     ],
-    ids=["text", "old or encrypted", "cut", "broken xml", "no such string"],
+    ids=["text", "old or encrypted", "ods", "numbers", "cut", "broken xml", "no such string"],
 )
 def test_what_is_no_workbook_is_refused_with_what_to_do(data: bytes, file: str, words: str) -> None:
     (problem,) = read(data, file=file).problems

@@ -101,7 +101,8 @@ def look_before_paying(
         findings, unreached = seen.findings, seen.unreached
     else:
         takes = (take for take in plan.takes if take.id in going)
-        findings, unreached = expiring_links(takes, folders=folders, now=request.clock.wall()), ""
+        now = request.clock.wall()
+        findings, unreached = expiring_links(takes, plan.manifest, folders=folders, now=now), ""
     errors, doubts = sorted_out(findings, unreached=unreached, file=plan.manifest.file)
     if errors:
         told = "a run sends no link that certainly fails; --no-look sends links unseen"

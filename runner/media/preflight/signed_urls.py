@@ -2,7 +2,8 @@
 
 Sources: AWS Signature Version 4, query parameters (the same form at Google and others); Signature Version 2 and
 CloudFront (`Expires`, `Policy`); Azure service SAS (`se`); the `expires` and `exp` of many; `ex` of Discord; the third
-number of Airtable's paths.
+number of Airtable's paths; the claim `exp` of a JSON Web Token (RFC 7519, 4.1.4), as Supabase has it; `e` beside
+`token` of Qiniu.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlsplit
 
-_HINTS = re.compile(r"[?&](?:x-[a-z]{1,16}-)?(?:expir|exp=|se=|ex=|policy=)", re.IGNORECASE)
+_HINTS = re.compile(
+    r"[?&](?:x-[a-z]{1,16}-)?(?:expir|exp=|se=|ex=|policy=|token=eyJ|e=[0-9]{10})", re.IGNORECASE
+)
 _AIRTABLE = re.compile(r"/v3/u/[0-9]+/[0-9]+/([0-9]{13})/")
 _DATED = re.compile(r"(?P<vendor>x-[a-z]{1,16})-date")
 _NUMBER = re.compile(r"[0-9]{1,15}")
@@ -40,9 +43,16 @@ def ends_at(url: str) -> float | None:
     except ValueError:
         return None
     query = {name.lower(): value for name, value in pairs}
-    ends = [_dated(query), _policy(query), *(_absolute(query[name]) for name in _PLAIN if name in query)]
+    ends = [
+        _dated(query),
+        _policy(query),
+        _web_token(query),
+        *(_absolute(query[name]) for name in _PLAIN if name in query),
+    ]
     if "se" in query and "sig" in query:
         ends.append(_iso(query["se"]))
+    if "token" in query and "e" in query:
+        ends.append(_absolute(query["e"]))
     if {"is", "hm"} <= query.keys() and re.fullmatch(r"[0-9a-fA-F]{8}", query.get("ex", "")):
         ends.append(float(int(query["ex"], 16)))
     if parts.netloc.lower().endswith(".airtableusercontent.com") and (found := _AIRTABLE.match(parts.path)):
@@ -65,10 +75,23 @@ def _dated(query: Mapping[str, str]) -> float | None:
 def _policy(query: Mapping[str, str]) -> float | None:
     """Return the end in a CloudFront policy, which is JSON in CloudFront's variant of base64."""
     text = query.get("policy", "") if "key-pair-id" in query else ""
-    plain = text.translate(str.maketrans("-_~", "+=/"))
+    path = ("Statement", 0, "Condition", "DateLessThan", "AWS:EpochTime")
+    return _encoded(text.translate(str.maketrans("-_~", "+=/")), *path)
+
+
+def _web_token(query: Mapping[str, str]) -> float | None:
+    """Return the end in a JSON Web Token, whose second part is JSON in base64 without padding."""
+    _, _, rest = query.get("token", "").partition(".")
+    text = rest.partition(".")[0].translate(str.maketrans("-_", "+/"))
+    return _encoded(text + "=" * (-len(text) % 4), "exp")
+
+
+def _encoded(text: str, *path: str | int) -> float | None:
+    """Return the moment in unix seconds at a path of JSON in base64."""
     try:
-        policy = json.loads(base64.b64decode(plain, validate=True))
-        end = policy["Statement"][0]["Condition"]["DateLessThan"]["AWS:EpochTime"]
+        end = json.loads(base64.b64decode(text, validate=True))
+        for step in path:
+            end = end[step]
     except (ValueError, KeyError, IndexError, TypeError, RecursionError):
         return None
     return float(end) if isinstance(end, int) and _EARLIEST <= end < _IN_MILLISECONDS else None
