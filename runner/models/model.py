@@ -130,11 +130,10 @@ class Model:
         reading = Reading(subject, allow_private_media=allow_private_media, speller=self._check.speller)
         nodes, meant, all_inputs = inputs, set[str | None](reported), self.inputs
         if not inputs.keys() <= self.by_name.keys():
-            names = {part for name in inputs for part in (name, name.partition(".")[0]) if self.input(part)}
-            nodes = reading.fold(inputs, names=names, keys_at=keys_at)
+            nodes = reading.fold(inputs, names={*map(self._stem, inputs)}, keys_at=keys_at)
             meant |= self._unknown(nodes, reading, keys_at)
-            further = [given for name in nodes.keys() - self.by_name.keys() if (given := self.input(name))]
-            all_inputs = (*all_inputs, *further)
+            further = (self.input(name) for name in nodes if name not in self.by_name)
+            all_inputs = (*all_inputs, *filter(None, further))
         body: dict[str, JsonValue] = {}
         valid: set[str] = set()
         known, typed = self._typed, dict[_Written, JsonValue]()
@@ -207,6 +206,11 @@ class Model:
         if name not in self.by_name and name not in self._further:
             self._further[name] = self._further_input(name)
         return self.by_name.get(name) or self._further.get(name)
+
+    def _stem(self, name: str) -> str:
+        """Return the input that a dotted name of a column is a part of, or the name itself."""
+        stem = name.partition(".")[0]
+        return stem if name not in self.by_name and self.input(stem) else name
 
     def _further_input(self, name: str) -> Input | None:
         rest, patterns = self.input_schema.get("additionalProperties"), {}

@@ -1,4 +1,4 @@
-"""Finds what a refused body can mean instead: a text of another type, or a body without a default that nobody wrote.
+"""Finds what a refused body can mean instead: a text of another type, or a body without one of the model's defaults.
 
 In: a body that its schema refuses, with what was written of it. Out: the values to send instead. A body that its schema
 accepts never comes here, so what is valid stays as it is.
@@ -49,7 +49,7 @@ def refused_defaults(
 ) -> tuple[list[str], list[SchemaViolation]]:
     """Return the defaults that break a rule over several inputs, and what is wrong with the body without them.
 
-    `found` is what is wrong with the body, and `defaults` are the names of its values that nobody wrote.
+    `found` is what is wrong with the body, and `defaults` are the names of its values that were filled in.
     """
     written = {name: value for name, value in body.items() if name not in defaults}
     refused: list[str] = []

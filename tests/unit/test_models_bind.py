@@ -770,7 +770,7 @@ SHORT_AT_4K: Schema = {
     "if": {"properties": {"size": {"const": "4k"}}, "required": ["size"]},
     "then": {"properties": {"duration": {"const": 5}}},
 }
-# A model, a shot, and its body; nobody wrote the defaults of the model.
+# A model, a shot, and its body; the defaults of the model are not written.
 DEFAULTS_LEFT_OUT: dict[str, tuple[Schema, Schema, dict[str, Node], Schema]] = {
     "a default that needs another input": (
         {**OPTIONAL, "tail": {"type": "string", "default": "x"}},
@@ -806,7 +806,10 @@ def test_a_default_that_fits_stays_and_a_written_value_is_never_left_out() -> No
 
 
 def test_a_default_that_can_neither_stay_nor_go_is_named_as_the_default() -> None:
-    rules: Schema = {**SHORT_AT_4K, "then": {"properties": {"duration": {"const": 5}}, "required": ["duration"]}}
+    rules: Schema = {
+        **SHORT_AT_4K,
+        "then": {"properties": {"duration": {"const": 5}}, "required": ["duration"]},
+    }
     problem = only_problem(made(LONG, **rules), {"size": text("4k")})
     assert problem.message == "10 is not an allowed value; it is the default, so write a value that fits"
 
@@ -825,6 +828,8 @@ def test_a_name_that_a_pattern_describes_is_an_input_with_its_rules() -> None:
 def test_names_that_are_not_listed_are_inputs_if_the_schema_describes_them() -> None:
     model = made(OPTIONAL, **SCALES)
     assert bind(model, {"film_grain": text("1.5")}).body == {"film_grain": 1.5}
+    parts = made({"camera": {"type": "object"}}, **SCALES)
+    assert bind(parts, {"camera.zoom": text("1")}).body == {"camera": {"zoom": 1}}
     assert only_problem(model, {"film_grain": text("3")}).message == "3 is more than 2"
     assert only_problem(model, {"promt": text("1")}).nearest == "prompt"
 
