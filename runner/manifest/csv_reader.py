@@ -98,11 +98,12 @@ def records_of(
     known: Iterable[str],
     header_row: int = 1,
     keeps_nameless: bool = False,
+    checks_quotes: bool = True,
 ) -> Iterator[Record]:
     """Yield the header, its names trimmed, and then the records, as wide as it; `known` are names a header may have.
 
     Rows above `header_row`, which counts as a spreadsheet does, are passed over. Columns without a name at the end
-    belong to the table if it `keeps_nameless`.
+    belong to the table if it `keeps_nameless`. With `checks_quotes` a cell that holds rows is an error.
 
     Raises:
         Stop: the rest cannot be trusted, or is more than the limits allow; the problem has been reported.
@@ -110,13 +111,16 @@ def records_of(
     declared = _DECLARED.match(text)
     head = next(islice(_LINE.finditer(text), header_row - 1, None), None)
     separator = declared[1] if declared else detect_separator(text[head.start() if head else 0 :], known)
-    if not declared and (
-        separator in ";|" or (separator == "\t" and not findings.file.lower().endswith(".tsv"))
-    ):
+    is_doubtful = (
+        separator != "," and any(each in head[0] for each in {*_SEPARATORS} - {separator}) if head else False
+    )
+    if is_doubtful and not declared:
         message = f"read with {_SEPARATORS[separator]} between the cells, as in the header"
         findings.warn(findings.at(1), "", message)
     end, lines = (declared.end(), 1) if declared else (0, 0)
-    return _Reader(text, separator, findings, limits, end, lines, header_row, keeps_nameless).table()
+    return _Reader(
+        text, separator, findings, limits, end, lines, header_row, keeps_nameless, checks_quotes
+    ).table()
 
 
 @dataclass(slots=True)
@@ -134,6 +138,7 @@ class _Reader:
     lines: int
     header_row: int
     keeps_nameless: bool
+    checks_quotes: bool
     broken: bool = False
 
     def table(self) -> Iterator[Record]:
@@ -191,7 +196,7 @@ class _Reader:
             if is_spaced:
                 cells = self._without_blanks(begin, line) or cells
                 reader, whole = self._reader(), "".join(cells)
-            if "\n" in whole or "\r" in whole:
+            if self.checks_quotes and ("\n" in whole or "\r" in whole):
                 self._check_swallowed(cells, line, f"row {number}", is_table_spaced=is_spaced)
             record = Record(number, line, tuple(cells))
             if GUARD in whole:

@@ -57,6 +57,8 @@ def table_of(
         known=known,
         header_row=chosen.header_row if chosen else 1,
         keeps_nameless=chosen is not None,
+        # The quotes of a workbook's text are written by this program.
+        checks_quotes=not is_workbook,
     )
     if is_workbook:
         records = (replace(record, line=record.number) for record in records)
