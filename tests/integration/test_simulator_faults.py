@@ -52,7 +52,7 @@ SUBMITS = {
     "cut": ("fault: cut", "RemoteProtocolError", 1),
     "wrong length": ("fault: wrong-length", "RemoteProtocolError", 1),
     "delay": ("fault: delay, delay_s: 20", "ReadTimeout", 1),
-    "drip": ("fault: drip, bytes: 1, pause_s: 0.9", "ReadTimeout", 1),
+    "drip": ("fault: drip, bytes: 1, pause_s: 20", "ReadTimeout", 1),
     "502": ("fault: status", "502 html other", 1),
     "504": ("fault: status, code: 504", "504 html other", 1),
     "empty": ("fault: empty", "200 json 0", 1),
