@@ -17,6 +17,7 @@ from runner.models.inputs import MISSING, Input
 from runner.models.model import Model
 from runner.models.registry import SCHEMA_FOLDER, Models, search_path
 from runner.models.scalars import choices
+from runner.models.schema_file import mapping
 from runner.system.escapes import command_line
 from runner.system.nearest_name import Speller
 
@@ -172,6 +173,8 @@ def _table(model: Model) -> list[str]:
         for row in rows
     ]
     source = ", ".join(f"{key} {value}" for key, value in model.source.items())
+    patterns = mapping(model.input_schema.get("patternProperties"))
+    lines += [f"further inputs: names that match {visible(pattern, _SAID)}" for pattern in patterns]
     return [visible(model.id), *lines, *(["", f"source: {visible(source)}"] if source else [])]
 
 

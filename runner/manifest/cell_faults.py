@@ -33,11 +33,14 @@ class CellFault:
     is_error: bool = True
 
 
+_LOADING: Final = (
+    "Loading|Cargando|Chargement|Wird geladen|(?:A )?[Cc]arregando|Caricamento in corso|Laden|Wczytywanie"
+    "|Загрузка|読み込んでいます"
+)
 # Sources: the error values of Excel, Google Sheets and LibreOffice; those that end in ! or ? in any language.
 _ERROR: Final = re.compile(
     r"#[¡¿]?(?P<word>[\w/ ]{2,20})[!?]|#N/[AD](?: \w+)?|#NV|#REF|#DIV/0|#VALUE|#GETTING_DATA|#{3,}|Err:[0-9]{3}"
-    r"|(?:Loading|Cargando|Chargement|Wird geladen|(?:A )?[Cc]arregando|Caricamento in corso|Laden|Wczytywanie"
-    r"|Загрузка|読み込んでいます)(?:\.{3}|…)"
+    rf"|(?:{_LOADING})(?:\.{{3}}|…)"
 )
 _CELL: Final = r"\$?[A-Z]{1,3}\$?[0-9]+"
 _FORMULA: Final = re.compile(
@@ -70,6 +73,7 @@ _LONGEST: Final = 100
 _FIRST_LETTERS: Final = frozenset("#=+-@{ELCWAЗ読")
 SUSPECT_LETTERS: Final = _FIRST_LETTERS | frozenset(" \t\n\r\xa0")
 """Only a cell that begins with one of these, a short one, and one with an address in it, can have a fault."""
+_SUSPECT: Final = re.compile(rf"\0(?:[\s#=+@{{-]|Err:|Lorem ipsum|{_LOADING})")
 LONGEST_FILLER: Final = 15
 """A text of more characters is a prompt."""
 _SEVERAL_SEEDS: Final = re.compile(
@@ -79,6 +83,12 @@ SHORTENED: Final = (
     "is a number that a spreadsheet shortened, and its last digits are lost; format the column as text"
 )
 """What happened to a number such as 1.23E+09; no digits are proposed, because they are not in the file."""
+
+
+def may_have_fault(cells: Sequence[str]) -> bool:
+    """Return whether a cell of a row may have a fault, apart from those of prompts and seeds; it is quick."""
+    row = "\0".join(("", *cells))
+    return row.count("://") != row.count("\0https://") or _SUSPECT.search(row) is not None
 
 
 def is_error_value(text: str) -> bool:

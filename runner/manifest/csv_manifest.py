@@ -7,7 +7,7 @@ result columns are known and ignored, so a report is a manifest too.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -23,6 +23,7 @@ from runner.manifest.cell_faults import (
     CellKind,
     fault_of,
     is_sum,
+    may_have_fault,
     unstored,
 )
 from runner.manifest.column_map import ColumnMap
@@ -323,6 +324,8 @@ class _RowReader:
         self._own = [(c.name, c.number - 1) for c in columns if c.name and c.name not in RESULT_COLUMNS]
         self._reserved = {column.name: column for column in columns if not column.path}
         self._plain = [self._reserved[name] for name in _PLAIN if name in self._reserved]
+        self._prompts = [column.number - 1 for column in self._inputs if column.kind is _PROMPT]
+        self._seeds = [column.number - 1 for column in self._inputs if column.kind is _SEED]
         self._is_flat = all(len(column.path) == 1 for column in self._inputs)
         # A wrong column name is one mistake of the header, however many rows it affects.
         self._keys_at = {column.name: column.at for column in columns}
@@ -353,10 +356,10 @@ class _RowReader:
             subject = row_name(Row(Fields(items, at), at), "")
             self._findings.warn(identity.at, subject, f"{shown(identity.text)} {MANGLED}")
         cells = [(c.path, c, text) for c in self._inputs if (text := self._text(record, c))]
-        # Nearly all cells are sound, and a call for each of them would be felt.
+        # Nearly all rows are sound, and a look at each of their cells would be felt.
         suspects = (
             []
-            if self._is_report
+            if self._is_report or not self._may_have_fault(record.cells)
             else [
                 (path, column, text)
                 for path, column, text in cells
@@ -385,6 +388,13 @@ class _RowReader:
         # Result columns are left out, because the next report writes its own.
         own = {name: record.cells[index] for name, index in self._own}
         return Row(Fields(items, at, self._keys_at), at, own, reported)
+
+    def _may_have_fault(self, cells: Sequence[str]) -> bool:
+        return (
+            may_have_fault(cells)
+            or any(self._has_markup or len(cells[index]) <= LONGEST_FILLER for index in self._prompts)
+            or any(not cells[index].isdecimal() and cells[index] != "" for index in self._seeds)
+        )
 
     def _tags(self, cell: Text) -> Items:
         """Return the tags of a cell, which commas and semicolons separate; a blank is a part of a tag."""

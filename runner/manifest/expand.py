@@ -171,7 +171,7 @@ class _Expansion:
         if self._inputs:
             inputs, keys_at = {**self._inputs, **own}, {**self._inputs_at, **keys_at}
         weights = {**self._weights, **{name: weigh(node) for name, node in own.items()}}
-        repeat = self._read_count(row, REPEAT, self._repeat)
+        repeat = self._read_count(row, REPEAT, self._repeat) if REPEAT in row else self._repeat
         # This is counted before it is built: the product of three short axes can be more than memory holds.
         values, characters = (0, 0) if sweep.is_empty else sweep.weight
         amounts, lengths, are_templated = zip(*weights.values(), strict=True) if weights else ((), (), ())

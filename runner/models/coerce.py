@@ -125,24 +125,25 @@ class Reading:
         return self.complain(node.at, where, misread.message, choices(shape.choices), nearest)
 
     def _plain_text(self, node: Text, shape: Shape, where: str) -> JsonValue | Missing:
+        text = node.text
         # A request is UTF-8, which has no half characters.
-        if not node.text.isascii() and any("\ud800" <= c <= "\udfff" for c in node.text):
+        if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
             return self.complain(node.at, where, "holds half a character (a lone surrogate)")
-        if shape.media and node.text and node.text not in shape.choices:
-            fault = url_fault(node.text, allow_private=self.allow_private_media)
+        if shape.media and text and text not in shape.choices:
+            fault = url_fault(text, allow_private=self.allow_private_media)
             if fault:
                 return self.complain(node.at, where, fault)
-            page = share_page(node.text)
-            if told := page.message if page else link_doubt(node.text):
+            page = share_page(text)
+            if told := page.message if page else link_doubt(text):
                 self.doubt(node.at, where, told)
         # Nearly all texts are sentences; only a path that begins with a drive may have a blank in it.
         elif (
-            (" " not in node.text or node.text[1:2] == ":")
+            (" " not in text or text[1:2] == ":")
             and not (shape.media or shape.choices)
-            and (told := text_doubt(node.text, is_prompt=is_prompt(where)))
+            and (told := text_doubt(text, is_prompt=is_prompt(where)))
         ):
             self.doubt(node.at, where, told)
-        return node.text
+        return text
 
     def _entry(self, node: Fields, key: str, shape: Shape, where: str) -> JsonValue | Missing:
         inner, address = shape.entry(key), f"{where}.{key}"

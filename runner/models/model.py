@@ -314,15 +314,11 @@ def _value(
         is_shared = isinstance(wanted.default, list | dict)
         return copy.deepcopy(wanted.default) if is_shared else wanted.default
     value = reading.value(node, wanted.shape, where)
-    if wanted.required and isinstance(value, str) and not value.strip():
-        return reading.complain(node.at, where, "is empty, and the model requires it")
-    if (
-        isinstance(value, str)
-        and not value.strip()
-        and is_prompt(wanted.name)
-        and value not in wanted.allowed
-    ):
-        reading.doubt(node.at, where, "is empty, and the take is paid for without a prompt")
+    if isinstance(value, str) and not value.strip():
+        if wanted.required:
+            return reading.complain(node.at, where, "is empty, and the model requires it")
+        if is_prompt(wanted.name) and value not in wanted.allowed:
+            reading.doubt(node.at, where, "is empty, and the take is paid for without a prompt")
     return value
 
 
