@@ -74,8 +74,7 @@ _FIRST_LETTERS: Final = frozenset("#=+-@{ELCWAЗ読")
 SUSPECT_LETTERS: Final = _FIRST_LETTERS | frozenset(" \t\n\r\xa0")
 """Only a cell that begins with one of these, a short one, and one with an address in it, can have a fault."""
 _SUSPECT: Final = re.compile(rf"\0(?:[\s#=+@{{-]|Err:|Lorem ipsum|{_LOADING})")
-LONGEST_FILLER: Final = 15
-"""A text of more characters is a prompt."""
+_LONGEST_FILLER: Final = 15
 _SEVERAL_SEEDS: Final = re.compile(
     r"rand(?:om)?[ :]*\d*|(?!\d{1,3}(?:[,. ]\d{3})+\Z)-?\d+(?:[-\s:;,|]+\d+)+", re.IGNORECASE
 )
@@ -89,6 +88,12 @@ def may_have_fault(cells: Sequence[str]) -> bool:
     """Return whether a cell of a row may have a fault, apart from those of prompts and seeds; it is quick."""
     row = "\0".join(("", *cells))
     return row.count("://") != row.count("\0https://") or _SUSPECT.search(row) is not None
+
+
+def may_be_filler(text: str) -> bool:
+    """Return whether a prompt may be none: one short word, or a phrase that stands for none; it is quick."""
+    is_short = len(text) <= _LONGEST_FILLER
+    return is_short and (" " not in text or not text[0].isalpha() or text.casefold() in _FILLERS)
 
 
 def is_error_value(text: str) -> bool:

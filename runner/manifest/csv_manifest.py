@@ -17,12 +17,12 @@ from runner.domain.errors import Position
 from runner.domain.ids import MANGLED, looks_mangled, why_no_id
 from runner.domain.shots import Fields, Items, Node, Row, Text
 from runner.manifest.cell_faults import (
-    LONGEST_FILLER,
     MARKUP,
     SUSPECT_LETTERS,
     CellKind,
     fault_of,
     is_sum,
+    may_be_filler,
     may_have_fault,
     unstored,
 )
@@ -367,7 +367,7 @@ class _RowReader:
                 or (
                     text.text.rfind("://") > 5
                     if column.kind is _OTHER
-                    else column.kind is _PROMPT and (self._has_markup or len(text.text) <= LONGEST_FILLER)
+                    else column.kind is _PROMPT and (self._has_markup or may_be_filler(text.text))
                 )
                 or (column.kind is _SEED and not text.text.isdecimal())
             ]
@@ -392,7 +392,7 @@ class _RowReader:
     def _may_have_fault(self, cells: Sequence[str]) -> bool:
         return (
             may_have_fault(cells)
-            or any(self._has_markup or len(cells[index]) <= LONGEST_FILLER for index in self._prompts)
+            or any(self._has_markup or may_be_filler(cells[index]) for index in self._prompts)
             or any(not cells[index].isdecimal() and cells[index] != "" for index in self._seeds)
         )
 

@@ -12,7 +12,7 @@ from itertools import chain
 
 from runner.domain.errors import Position
 from runner.domain.shots import Fields, Node, Row, Text
-from runner.manifest.cell_faults import LONGEST_FILLER, SUSPECT_LETTERS, CellFault, CellKind, fault_of
+from runner.manifest.cell_faults import SUSPECT_LETTERS, CellFault, CellKind, fault_of, may_be_filler
 from runner.manifest.fields import joined, row_name
 from runner.manifest.problems import Findings, shown
 from runner.manifest.references import Style
@@ -36,7 +36,7 @@ def check_prompts(rows: Sequence[Row], defaults: Row, variables: Collection[str]
 
 def _fault_of(text: str, variables: Collection[str]) -> CellFault | None:
     # Nearly all prompts are sound, and a longer search of each would be felt.
-    is_suspect = len(text) <= LONGEST_FILLER or text[:1] in SUSPECT_LETTERS or "<" in text or "&" in text
+    is_suspect = may_be_filler(text) or text[:1] in SUSPECT_LETTERS or "<" in text or "&" in text
     if is_suspect and (fault := fault_of(text, CellKind.PROMPT)):
         return fault
     found = re.finditer(_OTHER_FORM, text) if variables else ()
