@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
+from runner.cli.problems import show_problems
 from runner.cli.terminal import agreed, note, show, typed, warn
 from runner.commands.import_board import (
     Proposal,
@@ -24,7 +25,6 @@ from runner.models.registry import Models, search_path
 from runner.system.escapes import command_line
 
 _CELL = 72
-_PROBLEMS = 20
 _DECLINED = 3
 
 
@@ -42,8 +42,11 @@ def command(arguments: argparse.Namespace) -> int:
         show(["the columns have the names of a manifest already, so no map is needed", f"  → {check}"])
         return 0
     show(_lines(proposal))
-    note(str(warning) for warning in sheet.warnings if warning not in proposal.problems)
-    warn(_problem_lines(proposal, board=str(board)))
+    errors = sum(problem.severity is Severity.ERROR for problem in proposal.problems)
+    if errors:
+        warn(["", f"{counted(errors, 'problem')} to correct in the sheet itself:", ""])
+    found = dict.fromkeys((*sheet.warnings, *proposal.problems))
+    show_problems([*found], all_with=f"to see all: {command_line('check', board)}")
     place = visible(str(proposal.path), PATH_LIMIT)
     if arguments.dry_run:
         return 0
@@ -95,13 +98,3 @@ def _shot_lines(shot: Shot, count: int) -> Iterator[str]:
         yield f"    {visible(name)}: {visible(node.text if isinstance(node, Text) else '…', _CELL)}"
     if shot.notes:
         yield f"    notes: {visible(shot.notes, _CELL)}"
-
-
-def _problem_lines(proposal: Proposal, *, board: str) -> Iterator[str]:
-    errors = sum(problem.severity is Severity.ERROR for problem in proposal.problems)
-    if errors:
-        yield f"\n{counted(errors, 'problem')} to correct in the sheet itself:"
-    for problem in proposal.problems[:_PROBLEMS]:
-        yield visible(str(problem), 1000)
-    if (left := len(proposal.problems) - _PROBLEMS) > 0:
-        yield f"… and {left:,} more; {command_line('check', board)} shows all"
