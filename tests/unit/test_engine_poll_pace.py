@@ -158,7 +158,7 @@ def test_old_durations_are_forgotten(old: list[float], new: list[float]) -> None
     sample = Sample(old, keep=len(new))
     for seconds in new:
         sample.add(seconds)
-    assert [sample.quantile(n / len(new)) for n in range(len(new))] == sorted(new)
+    assert [sample.quantile((n + 0.5) / len(new)) for n in range(len(new))] == sorted(new)
 
 
 def test_jobs_go_by_their_own_settings_once_enough_of_them_are_known() -> None:
