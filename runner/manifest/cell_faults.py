@@ -49,6 +49,8 @@ _FORMULA: Final = re.compile(
     + r"\b|(?:\[\d+\])?'?\w[\w .-]*'?!\$?[A-Z]|\"[^\"]*\"\s*(?:&|\}?\Z))"
     r"|[+-]" + _CELL + r"(?:[-+*/&]" + _CELL + r")*\Z|[+@-][A-Z][A-Z.]*\("
 )
+_WORDS_BEHIND: Final = re.compile(r"\)\s+[^\W\d_]{2,}[^()&\"]*\Z")
+"""A formula may end in a bracket, and only a sentence goes on with words."""
 _AS_TEXT: Final = re.compile(r'=\s*"([^"]*)"')
 _ADDRESS: Final = re.compile(r"https?://[^\s\"'<>()\[\]]+", re.ASCII)
 # An address inside another one, as proxies have it, follows a slash or an equals sign.
@@ -115,7 +117,7 @@ def fault_of(text: str, kind: CellKind, *, is_guarded: bool = False) -> CellFaul
             return CellFault(
                 f"{shown(text)} is the error of a spreadsheet and not a value; mend the cell in the sheet"
             )
-        if not is_guarded and _FORMULA.match(text):
+        if not is_guarded and _FORMULA.match(text) and not _WORDS_BEHIND.search(text):
             return _formula_fault(text)
     if kind is CellKind.PROMPT:
         return _prompt_fault(text)

@@ -27,7 +27,9 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 # What a spreadsheet of Western Europe writes: quotes, dashes, an ellipsis, the euro, and letters of common words.
-_WESTERN = frozenset("‚„‘’“”–—…€«»°\xa0ÀÂÄÅÆÇÉÈÊÑÖØÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüœ")
+_WESTERN = frozenset("‚„‘’“”–—…€«»°\xa0ÀÁÂÃÄÅÆÇÉÈÊÍÑÓÔÕÖØÚÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüœ")
+# In other code pages these are letters, but not at such places.
+_WESTERN_SIGNS = re.compile(r"(?<!\w)[¿¡](?=\w)|(?<=\d)[ºª½²]|(?<!\w)[½×£§©®·±](?!\w)|(?<!\w)[£½±§](?=\d)")
 _NOT_WESTERN = re.compile(
     # Three such letters in a row are another alphabet, and a capital behind a small letter is another code page.
     "[À-ÖØ-öø-ÿœ]{3}|[a-zß-öø-ÿ][À-ÖØ-Þ]"
@@ -102,7 +104,8 @@ def western_text(data: bytes) -> tuple[str, str] | None:
     except UnicodeDecodeError:
         return None
     odd = sorted({char for char in text if not char.isascii()})
-    if not _WESTERN.issuperset(odd) or _NOT_WESTERN.search(text):
+    sure = _WESTERN_SIGNS.sub("", text)
+    if not _WESTERN.issuperset(char for char in sure if not char.isascii()) or _NOT_WESTERN.search(text):
         return None
     some = " ".join(odd[:_NAMED]) + (f" and {len(odd) - _NAMED} more" if len(odd) > _NAMED else "")
     return text, f"is not UTF-8 and was read as Windows-1252, with the characters {some}; save it as UTF-8"

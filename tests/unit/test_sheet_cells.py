@@ -105,6 +105,12 @@ def test_a_formula_is_an_error_and_its_guarded_text_is_not(cell: str) -> None:
     assert prompt(reading) == cell
 
 
+@pytest.mark.parametrize("cell", ["-CU(face) slow pan", "@NYC(night) rain", "=PAN(left) then tilt"])
+def test_a_sentence_that_begins_like_a_formula_is_a_prompt(cell: str) -> None:
+    reading = read(f"{HEAD}\ns1,m,{LINK},{cell}\n")
+    assert (reading.problems, prompt(reading)) == ((), cell)
+
+
 @pytest.mark.parametrize(
     "cell",
     [
@@ -426,7 +432,17 @@ def test_an_invisible_character_before_a_heading_is_passed_over(before: str) -> 
     assert reading.manifest.columns == ("id", "model", "promptText")
 
 
-@pytest.mark.parametrize("odd", ["It’s — “warm”…", "fünf € für Käthe", "à l’école «là»", "Señor"])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "It’s — “warm”…",
+        "fünf € für Käthe",
+        "à l’école «là»",
+        "Señor",
+        "El niño: ¿Qué? ¡Sí! 5º, 2 × 3, £20",
+        "SÃO PAULO, Última",
+    ],
+)
 def test_unmistakable_windows_1252_is_read_with_a_warning_that_names_the_characters(odd: str) -> None:
     reading = parse_manifest(f"id;model;promptText\ns1;m;{odd}\n".encode("cp1252"), file="m.csv", name="m")
     assert prompt(reading) == odd
