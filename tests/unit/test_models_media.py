@@ -262,16 +262,21 @@ def test_what_only_sounds_like_media_is_not(name: str, schema: Schema) -> None:
     ],
 )
 def test_a_text_that_is_a_file_or_an_address_is_doubted(text: str, doubt: str) -> None:
-    assert doubt in (text_doubt(text, is_prompt=True) or "")
+    assert doubt in (text_doubt(text, name="promptText") or "")
 
 
-@pytest.mark.parametrize("text", ["A cat", "16:9", "and/or", "/imagine", "/9j/4AAQSk", "C:1", "v2.1", ""])
+@pytest.mark.parametrize("text", ["A cat", "16:9", "and/or", "/imagine", "/9j/4AAQSk", "C:1", "v2.1", "C:\\Users on a screen", ""])
 def test_any_other_text_is_not_doubted(text: str) -> None:
-    assert text_doubt(text, is_prompt=True) is None
+    assert text_doubt(text, name="promptText") is None
+
+
+@pytest.mark.parametrize("name", ["inputs.file_name", "inputs.outputName", "inputs.output_path", "logo_text"])
+def test_the_name_of_what_is_made_is_not_doubted(name: str) -> None:
+    assert text_doubt("clip.mp4", name=name) is None
 
 
 def test_an_address_may_be_the_value_of_an_input_that_is_not_a_prompt() -> None:
-    assert text_doubt("https://example.com/a.png", is_prompt=False) is None
+    assert text_doubt("https://example.com/a.png", name="style") is None
 
 
 @pytest.mark.parametrize(
