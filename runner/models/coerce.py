@@ -134,13 +134,13 @@ class Reading:
             if fault:
                 return self.complain(node.at, where, fault)
             page = share_page(text)
-            if told := page.message if page else link_doubt(text):
+            if told := page.message if page else link_doubt(text, name=where):
                 self.doubt(node.at, where, told)
         # Nearly all texts are sentences; only a path that begins with a drive may have a blank in it.
         elif (
             (" " not in text or text[1:2] == ":")
             and not (shape.media or shape.choices)
-            and (told := text_doubt(text, name=where))
+            and (told := text_doubt(text, name=where, allow_private=self.allow_private_media))
         ):
             self.doubt(node.at, where, told)
         return text
