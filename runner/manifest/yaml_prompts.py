@@ -14,7 +14,7 @@ from runner.domain.errors import Position
 from runner.domain.shots import Fields, Node, Row, Text
 from runner.manifest.cell_faults import SUSPECT_LETTERS, CellFault, CellKind, fault_of, may_be_filler
 from runner.manifest.fields import joined, row_name
-from runner.manifest.problems import Findings, shown
+from runner.manifest.problems import FRAME_MEANT, Findings, shown
 from runner.manifest.references import Style
 
 # Python and Rust write `{name}` in texts, shells `${name}`, Windows `%name%`, and people `<name>`.
@@ -69,12 +69,12 @@ def check_frames(rows: Sequence[Row], frames: Collection[str], findings: Finding
     for row in rows if frames else ():
         inputs = row.fields.items.get("inputs")
         for name, node in inputs.items.items() if isinstance(inputs, Fields) else ():
-            frame = node.text.strip("{} ").removeprefix("frame:").strip() if isinstance(node, Text) else ""
-            if frame in frames and isinstance(node, Text):
+            if not isinstance(node, Text):
+                continue
+            frame = node.text.strip("{} ").removeprefix("frame:").removeprefix("@ ").strip()
+            if frame in frames:
                 where = joined(row_name(row, ""), f"inputs.{name}")
-                findings.warn(
-                    node.at, where, f'{shown(node.text)} is not a reference; for the frame write "@{frame}"'
-                )
+                findings.warn(node.at, where, f'{shown(node.text)} {FRAME_MEANT} "@{frame}"')
 
 
 def _takes_style(node: Node) -> bool:
