@@ -20,7 +20,7 @@ from runner.domain.errors import ManifestInvalid, Position, Problem, Severity
 from runner.domain.records import SchemaRecord, TakeRecord, schema_of
 from runner.domain.shots import Plan
 from runner.domain.token_leaks import leaks, tokens_in
-from runner.manifest.problems import place_in
+from runner.manifest.problems import FRAME_MEANT, place_in
 from runner.manifest.reader import Reading, is_stdin, read_manifest
 from runner.manifest.size_limits import LIMITS, Limits
 from runner.models.registry import Models, search_path
@@ -105,9 +105,20 @@ def examined(
     found = dict.fromkeys(reading.problems())
     if not reading.is_cut:
         # Beside what stopped the reading, the problems of single takes would only hide it.
-        found |= dict.fromkeys((*planned.problems, *planned.plan.warnings))
+        found = dict.fromkeys((*_explained(found, planned.problems), *planned.plan.warnings))
     found |= dict.fromkeys(models.overridden)
     return planned.plan, _in_order(found, reading.manifest.file)
+
+
+def _explained(written: Collection[Problem], refused: Iterable[Problem]) -> Iterator[Problem]:
+    """Yield the problems of a manifest and of its takes, but a value that only names a frame once, as an error."""
+    meant = {each.at: each.message for each in written if FRAME_MEANT in each.message}
+    errors = [
+        each if each.allowed else replace(each, message=meant.get(each.at, each.message)) for each in refused
+    ]
+    twice = {(each.at, meant.get(each.at)) for each in errors}
+    yield from (each for each in written if (each.at, each.message) not in twice)
+    yield from errors
 
 
 def _in_order(problems: Iterable[Problem], file: str) -> tuple[Problem, ...]:

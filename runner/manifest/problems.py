@@ -9,6 +9,8 @@ from runner.domain.errors import Position, Problem, Severity
 from runner.system.escapes import visible
 from runner.system.nearest_name import LIKENESS, Speller
 
+FRAME_MEANT = "is not a reference; for the frame write"
+"""What a warning says of a value that only names a frame; an input that takes only addresses refuses it too."""
 _SHOWN = 80
 _MOST = 10_000
 

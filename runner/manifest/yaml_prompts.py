@@ -11,10 +11,10 @@ from collections.abc import Collection, Sequence
 from itertools import chain
 
 from runner.domain.errors import Position
-from runner.domain.shots import Fields, Node, Row, Text
+from runner.domain.shots import Fields, Items, Node, Row, Text
 from runner.manifest.cell_faults import SUSPECT_LETTERS, CellFault, CellKind, fault_of, may_be_filler
 from runner.manifest.fields import joined, row_name
-from runner.manifest.problems import Findings, shown
+from runner.manifest.problems import FRAME_MEANT, Findings, shown
 from runner.manifest.references import Style
 
 # Python and Rust write `{name}` in texts, shells `${name}`, Windows `%name%`, and people `<name>`.
@@ -68,13 +68,13 @@ def check_frames(rows: Sequence[Row], frames: Collection[str], findings: Finding
     """Warn of inputs that name a frame without the sign that refers to it."""
     for row in rows if frames else ():
         inputs = row.fields.items.get("inputs")
-        for name, node in inputs.items.items() if isinstance(inputs, Fields) else ():
-            frame = node.text.strip("{} ").removeprefix("frame:").strip() if isinstance(node, Text) else ""
-            if frame in frames and isinstance(node, Text):
-                where = joined(row_name(row, ""), f"inputs.{name}")
-                findings.warn(
-                    node.at, where, f'{shown(node.text)} is not a reference; for the frame write "@{frame}"'
-                )
+        for name, given in inputs.items.items() if isinstance(inputs, Fields) else ():
+            for node in given if isinstance(given, Items) else (given,):
+                text = node.text if isinstance(node, Text) else ""
+                frame = text.strip("{} ").removeprefix("frame:").removeprefix("@ ").strip()
+                if frame in frames:
+                    where = joined(row_name(row, ""), f"inputs.{name}")
+                    findings.warn(node.at, where, f'{shown(text)} {FRAME_MEANT} "@{frame}"')
 
 
 def _takes_style(node: Node) -> bool:

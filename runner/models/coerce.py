@@ -16,7 +16,7 @@ from runner.models.inputs import MISSING, Missing, Shape
 from runner.models.media_inputs import url_fault
 from runner.models.scalars import MOST_DIGITS, READERS, ParseError, choices, shown
 from runner.models.share_pages import share_page
-from runner.models.value_doubts import is_prompt, link_doubt, text_doubt
+from runner.models.value_doubts import link_doubt, text_doubt
 from runner.system.canonical_json import JsonValue
 from runner.system.escapes import visible
 from runner.system.nearest_name import Speller
@@ -134,13 +134,13 @@ class Reading:
             if fault:
                 return self.complain(node.at, where, fault)
             page = share_page(text)
-            if told := page.message if page else link_doubt(text):
+            if told := page.message if page else link_doubt(text, name=where):
                 self.doubt(node.at, where, told)
         # Nearly all texts are sentences; only a path that begins with a drive may have a blank in it.
         elif (
             (" " not in text or text[1:2] == ":")
             and not (shape.media or shape.choices)
-            and (told := text_doubt(text, is_prompt=is_prompt(where)))
+            and (told := text_doubt(text, name=where, allow_private=self.allow_private_media))
         ):
             self.doubt(node.at, where, told)
         return text

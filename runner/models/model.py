@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias
 
-from runner.domain.errors import Position, Problem, Severity
+from runner.domain.errors import Position, Problem
 from runner.domain.shots import Fields, Items, Node, Text
 from runner.models.coerce import LONGEST_KEY, Reading
 from runner.models.ecma_patterns import python_pattern
@@ -291,9 +291,7 @@ class Model:
         refused, found = refused_defaults(body, found, defaults=defaults, check=self._check)
         for name in refused:
             message = f"its default {shown(body.pop(name))} is left out where other inputs do not allow it"
-            where = f"model {self.id}, inputs.{name}"
-            # It is about the model, and one warning stands for all shots.
-            reading.warnings.append(Problem(Position(at.file), where, message, severity=Severity.WARNING))
+            reading.doubt(at, f"inputs.{name}", message)
         own = "; it is the default, so write a value that fits"
         return [
             replace(each, message=each.message + own) if each.path and each.path[0] in defaults else each

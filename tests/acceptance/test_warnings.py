@@ -93,6 +93,17 @@ def test_an_error_hides_no_warning(desk: Desk, board: Path) -> None:
     assert [each["severity"] for each in found] == ["warning", "error"]
 
 
+@pytest.mark.parametrize("written", ["door", '"{frame: door}"', '"@ door"'])
+def test_a_picture_that_only_names_a_frame_is_one_error(desk: Desk, board: Path, written: str) -> None:
+    """A text may be meant elsewhere, so the manifest only warns; the model's error would repeat it as a file."""
+    named = BOARD.replace("https://example.com/a.jpg", written).replace("Shot #3, a", "A")
+    board.write_text(f"{named}frames: {{door: https://example.com/a.jpg}}\n")
+    first, last = desk.run("check", board.name, code=65).err.splitlines()
+    assert first.startswith("board.yaml:6:14: shot s010, inputs.image: ")
+    assert first.endswith('is not a reference; for the frame write "@door"')
+    assert last.startswith("shotrunner: 1 problem in the manifest")
+
+
 def test_a_wide_board_is_shown_by_kind_and_all_of_it_when_asked(desk: Desk) -> None:
     """Sixty rows with the same three mistakes are three kinds."""
     rows = [f"s{n:03},{MODEL},frames/{n}.jpg,5.0,16:9" for n in range(60)]

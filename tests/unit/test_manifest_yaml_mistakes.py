@@ -492,6 +492,11 @@ def test_a_line_separator_of_unicode_is_a_part_of_a_text(separator: str) -> None
             "7:13: warning: shot s1, inputs.tail: 'door' is not a reference; for the frame write \"@door\"",
         ),
         ('      tail: "{frame: door}"\nframes: {door: https://e.com/b}\n', 'for the frame write "@door"'),
+        (
+            "      tails: [a, door]\nframes: {door: https://e.com/b}\n",
+            "7:18: warning: shot s1, inputs.tails: 'door'",
+        ),
+        ('      tail: "@ door"\nframes: {door: https://e.com/b}\n', 'for the frame write "@door"'),
         (P + "=A1\n", "7:19: shot s1, inputs.promptText: '=A1' is a formula"),
         (
             "    sweep: {seed: [12,345]}\n",
@@ -523,6 +528,8 @@ def test_a_line_separator_of_unicode_is_a_part_of_a_text(separator: str) -> None
         "a style that no prompt takes",
         "the name of a frame",
         "a frame in quotes",
+        "a frame in a list",
+        "a frame behind a blank",
         "a formula",
         "thousands in a sweep",
         "a comma in a swept text",

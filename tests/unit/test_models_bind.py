@@ -797,6 +797,8 @@ def test_a_default_that_a_rule_refuses_is_left_out_with_a_warning(
     assert (bound.problems, bound.body) == ((), body)
     (warning,) = bound.warnings
     assert "is left out where other inputs do not allow it" in warning.message
+    assert warning.subject.startswith("shot s")
+    assert warning.at.line
 
 
 def test_a_default_that_fits_stays_and_a_written_value_is_never_left_out() -> None:

@@ -262,16 +262,31 @@ def test_what_only_sounds_like_media_is_not(name: str, schema: Schema) -> None:
     ],
 )
 def test_a_text_that_is_a_file_or_an_address_is_doubted(text: str, doubt: str) -> None:
-    assert doubt in (text_doubt(text, is_prompt=True) or "")
+    assert doubt in (text_doubt(text, name="promptText") or "")
 
 
-@pytest.mark.parametrize("text", ["A cat", "16:9", "and/or", "/imagine", "/9j/4AAQSk", "C:1", "v2.1", ""])
+@pytest.mark.parametrize(
+    "text", ["A cat", "16:9", "and/or", "/imagine", "/9j/4AAQSk", "C:1", "v2.1", "C:\\Users on a screen", ""]
+)
 def test_any_other_text_is_not_doubted(text: str) -> None:
-    assert text_doubt(text, is_prompt=True) is None
+    assert text_doubt(text, name="promptText") is None
+
+
+@pytest.mark.parametrize("name", ["inputs.file_name", "inputs.outputName", "inputs.output_path", "logo_text"])
+def test_the_name_of_what_is_made_is_not_doubted(name: str) -> None:
+    assert text_doubt("clip.mp4", name=name) is None
+
+
+def test_an_address_of_media_is_doubted_in_an_input_that_is_not_listed_as_media() -> None:
+    assert "http is not https" in (text_doubt("http://example.com/a.png", name="subject_reference") or "")
+    assert "not of a picture" in (text_doubt("https://example.com/a.mp4", name="image_base64") or "")
+    assert text_doubt("http://127.0.0.1/a.png", name="mask", allow_private=True) is None
+    assert text_doubt("http://example.com/a", name="website") is None
+    assert link_doubt("https://example.com/a.mp4", name="image_or_video") is None
 
 
 def test_an_address_may_be_the_value_of_an_input_that_is_not_a_prompt() -> None:
-    assert text_doubt("https://example.com/a.png", is_prompt=False) is None
+    assert text_doubt("https://example.com/a.png", name="style") is None
 
 
 @pytest.mark.parametrize(
@@ -283,14 +298,17 @@ def test_an_address_may_be_the_value_of_an_input_that_is_not_a_prompt() -> None:
         ("https://example.com", "names no file"),
         ("https://example.com/f/", "names no file"),
         ("https://example.com/a.HEIC", "is a HEIC file"),
+        ("https://example.com/a.mp4", "is the address of a video, not of a picture"),
+        ("https://example.com/a.MOV?x=1", "is the address of a video"),
+        ("https://example.com/a.html", "is the address of a page"),
     ],
 )
 def test_a_link_that_names_no_picture_is_doubted(url: str, doubt: str) -> None:
-    assert doubt in (link_doubt(url) or "")
+    assert doubt in (link_doubt(url, name="inputs.end_image") or "")
 
 
 @pytest.mark.parametrize(
     "url", [PLAIN, "https://example.com/a_(b)", "https://example.com/?id=4", f"{PLAIN}?x=1"]
 )
 def test_a_link_to_a_file_is_not_doubted(url: str) -> None:
-    assert link_doubt(url) is None
+    assert link_doubt(url, name="inputs.end_image") is None
