@@ -112,7 +112,8 @@ def read_sheet(path: Path, *, models: Models, sheet: str = "", limits: Limits = 
 
     Raises:
         FileMissing: there is no such file.
-        UsageError: it is a YAML manifest, or a workbook without the extra that reads one.
+        ExtraMissing: it is a workbook, and the package that reads one is not installed.
+        UsageError: it is a YAML manifest, or `sheet` is given for a file that has no sheets.
         ManifestInvalid: it cannot be read as a table.
     """
     if path.suffix.lower() in YAML_SUFFIXES:
@@ -121,6 +122,8 @@ def read_sheet(path: Path, *, models: Models, sheet: str = "", limits: Limits = 
     table = read_table(data, file=str(path), are_headings=_are_headings, limits=limits, sheet=sheet)
     if errors := [problem for problem in table.problems if problem.severity is Severity.ERROR]:
         raise ManifestInvalid(errors)
+    if sheet and not table.sheet:
+        raise UsageError(f"{path} is a table without sheets", advice="leave out --sheet")
     header, *rows = table.records
     named = [place for place, heading in enumerate(header.cells) if meant_column(heading) == "model"]
     ids = dict.fromkeys(row.cells[place].strip() for place in named for row in rows)

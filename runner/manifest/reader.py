@@ -227,7 +227,7 @@ def read_table(
     from runner.manifest.csv_manifest import KNOWN_COLUMNS
     from runner.manifest.csv_reader import records_of
 
-    findings, name, row, known = Findings(file), "", 1, KNOWN_COLUMNS
+    findings, name, row, known = Findings(file), sheet, 1, KNOWN_COLUMNS
     records: list[Record] = []
     with suppress(Stop):
         text, name = _text_of(data, Findings(file), limits, sheet=sheet, header_row=0)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.commands.import_board import best_models, propose, read_sheet
-from runner.domain.errors import ManifestInvalid
+from runner.domain.errors import ManifestInvalid, UsageError
 from runner.models.registry import Models
 
 MODELS = Models.bundled()
@@ -184,6 +184,26 @@ def test_headings_below_a_title_are_found(tmp_path: Path) -> None:
     assert [shot.id for shot in proposal.shots] == ["010", "020"]
     assert {problem.at.cell for problem in proposal.problems if "promptText" in problem.subject} == set()
     assert str(proposal.shots[1].at) == f"{path}:5:1 (cell A5)"
+
+
+def test_a_sheet_that_is_not_there_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    """To read the first sheet instead would be paid for, since a map then names no sheet."""
+    openpyxl = pytest.importorskip("openpyxl", reason="the extra [excel] is not installed")
+    path, book = tmp_path / "board.xlsx", openpyxl.Workbook()
+    book.active.title = "Ep1"
+    book.create_sheet("Ep2")
+    book.save(path)
+    with pytest.raises(ManifestInvalid) as caught:
+        read_sheet(path, models=MODELS, sheet="ep2")
+    (problem,) = caught.value.problems
+    assert "its sheets are 'Ep1', 'Ep2'; did you mean Ep2?" in str(problem)
+
+
+def test_a_csv_has_no_sheet_to_choose(tmp_path: Path) -> None:
+    path = tmp_path / "board.csv"
+    path.write_text("Shot,Prompt\n1,a cat\n", "utf-8")
+    with pytest.raises(UsageError, match="without sheets"):
+        read_sheet(path, models=MODELS, sheet="Ep2")
 
 
 def test_headings_below_a_title_are_found_in_a_workbook(tmp_path: Path) -> None:
