@@ -120,8 +120,9 @@ def read_sheet(path: Path, *, models: Models, sheet: str = "", limits: Limits = 
         raise UsageError(f"{path} is a manifest already", advice=f"shotrunner check {path}")
     data = manifest_bytes(path, limits)
     table = read_table(data, file=str(path), are_headings=_are_headings, limits=limits, sheet=sheet)
-    if errors := [problem for problem in table.problems if problem.severity is Severity.ERROR]:
-        raise ManifestInvalid(errors)
+    if any(problem.severity is Severity.ERROR for problem in table.problems):
+        # The warnings name the other sheets of a workbook that begins with a cover.
+        raise ManifestInvalid(table.problems)
     if sheet and not table.sheet:
         raise UsageError(f"{path} is a table without sheets", advice="leave out --sheet")
     header, *rows = table.records
@@ -284,7 +285,7 @@ def _place_of_ids(sheet: Sheet, targets: Sequence[str]) -> int:
         "no column looks like the ids of the shots; give it the heading id, or a name such as Shot #, or add a column"
         " id that numbers the rows: s010, s020"
     )
-    raise ManifestInvalid([Problem(at, "header", message)])
+    raise ManifestInvalid([*sheet.warnings, Problem(at, "header", message)])
 
 
 def _meaning(heading: str, models: Sequence[Model], known: ColumnMap) -> tuple[int, str]:

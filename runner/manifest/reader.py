@@ -227,7 +227,7 @@ def read_table(
     from runner.manifest.csv_manifest import KNOWN_COLUMNS
     from runner.manifest.csv_reader import records_of
 
-    findings, name, row, known = Findings(file), sheet, 1, KNOWN_COLUMNS
+    findings, name, row, known = Findings(file), "", 1, KNOWN_COLUMNS
     records: list[Record] = []
     with suppress(Stop):
         text, name = _text_of(data, Findings(file), limits, sheet=sheet, header_row=0)
@@ -240,7 +240,7 @@ def read_table(
                 row = first.number
                 break
     with suppress(Stop):
-        text, _ = _text_of(data, findings, limits, sheet=name, header_row=row)
+        text, _ = _text_of(data, findings, limits, sheet=sheet, header_row=row)
         records += records_of(text, findings, limits, known=known, header_row=row, keeps_nameless=True)
     return Table(tuple(records), findings.in_order(), name)
 

@@ -218,3 +218,18 @@ def test_headings_below_a_title_are_found_in_a_workbook(tmp_path: Path) -> None:
     assert "header row: 3\n" in proposal.text
     assert [shot.id for shot in proposal.shots] == ["010", "020"]
     assert any(problem.at.cell == "D4" and "left out" in problem.message for problem in proposal.problems)
+
+
+@pytest.mark.parametrize("cover", [[], [["PAPER BOAT", "version 3"], ["by", "Ann"]]])
+def test_a_workbook_that_begins_with_a_cover_names_its_other_sheets(
+    tmp_path: Path, cover: list[list[str]]
+) -> None:
+    openpyxl = pytest.importorskip("openpyxl", reason="the extra [excel] is not installed")
+    path, book = tmp_path / "board.xlsx", openpyxl.Workbook()
+    for row in cover:
+        book.active.append(row)
+    book.create_sheet("Board").append(["id", "model", "promptText"])
+    book.save(path)
+    with pytest.raises(ManifestInvalid) as caught:
+        propose(read_sheet(path, models=MODELS), models=MODELS, environ={})
+    assert any("the others are 'Board'" in problem.message for problem in caught.value.problems)
