@@ -322,20 +322,28 @@ def _doubts(
     free = [(model, each) for model in models[:1] for each in model.inputs if INPUT + each.name not in owners]
     prompt = next((meant_input("prompt", model) for model in models), None) or ""
     unsent = {IGNORE, "notes"} if prompt and INPUT + prompt not in owners else set()
+    texts = [n for n, (_, target) in enumerate(targets) if target in unsent and not _are(sheet, n, _ADDRESS)]
+    wordiest = max(texts, key=lambda place: _letters(sheet, place), default=-1)
     for place, (heading, target) in enumerate(targets):
         meant = _meaning(heading, models, known)[1] if heading else IGNORE
         values = sorted(set(_cells(sheet, place)))[:_MOST_TRIED]
         message = ""
         if meant.startswith(INPUT) and meant in owners and target != meant:
             message = f"may be {bare(meant)} too, which is {shown(owners[meant])} in this map; only that one is sent"
-        elif target in unsent and _are(sheet, place, _PROSE):
-            message = f"is not sent, and no column is {bare(prompt)}; should it be {bare(INPUT + prompt)}?"
         elif target == IGNORE and (
             fitting := [each for model, each in free if _are_valid(values, model, each)]
         ):
             message = f"is ignored, and its values would fit {bare(fitting[0].name)}, which has no column"
+        # Not every script has blanks between words.
+        elif place in texts and _letters(sheet, place) and (place == wordiest or _are(sheet, place, _PROSE)):
+            message = f"is not sent, and no column is {bare(prompt)}; should it be {bare(INPUT + prompt)}?"
         if message and values:
             yield _doubt(sheet, place, f"{shown(heading)} {message}")
+
+
+def _letters(sheet: Sheet, place: int) -> int:
+    """Return how many letters the texts of a column have; a text that is repeated, such as a state, counts once."""
+    return sum(map(str.isalpha, "".join(set(_cells(sheet, place)))))
 
 
 def _are_valid(values: Sequence[str], model: Model, wanted: Input) -> bool:

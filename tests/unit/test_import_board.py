@@ -65,6 +65,9 @@ def test_of_two_headings_with_one_meaning_the_surer_one_has_it(tmp_path: Path) -
     [
         ("Shot,Prompt,Final prompt", "1,a cat,a dog", "C1", "which is 'Prompt' in this map"),
         ("Shot,Shown,Words", "1,a cat runs,", "B1", "should it be input promptText?"),
+        ("カット,シーン,プロンプト,秒数", "1,昼,少女が雨の中を走る,", "C1", "should it be input promptText?"),
+        ("Shot,Opis,Status", "1,kot,ok\n2,pies,ok", "B1", "should it be input promptText?"),
+        ("Shot,Link", "1,https://example.com/a.jpg", None, ""),
         ("Shot,Prompt,Clip len", "1,a cat,5", "C1", "would fit duration"),
         ("Shot,Prompt,Model", "1,a cat,Pika 2.2", "C1", "all rows use pika/pikaframes"),
         ("Scene,Shot,Prompt", "Sc 1,1,a\n,2,b", "A1", "is empty in 1 row"),
