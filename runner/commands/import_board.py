@@ -39,7 +39,7 @@ from runner.manifest.column_map import (
     map_text,
     read_map,
 )
-from runner.manifest.column_names import meant_column
+from runner.manifest.column_names import meant_column, version_of
 from runner.manifest.csv_reader import Record, column_letters
 from runner.manifest.problems import Findings, Stop, bare, place_in, shown
 from runner.manifest.reader import YAML_SUFFIXES, manifest_bytes, map_path, parse_manifest, read_table
@@ -68,6 +68,7 @@ _ADDRESS = re.compile(r".*https?://.*", re.DOTALL), _NEARLY_ALL
 _PROSE = re.compile(r".*[^\W\d_]\s+[^\W\d_].*", re.DOTALL), _HALF
 _MOST_TRIED = 50
 _SEVERAL = 3
+_MOST_UNSURE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +239,7 @@ def _targets(sheet: Sheet, models: Sequence[Model], known: ColumnMap) -> list[tu
     _refuse_repeated(sheet, [target for _, target in found])
     media = {INPUT + each.name: _OF_MEDIA for model in models for each in model.inputs if each.media}
     targets, taken = [IGNORE] * len(headings), set[str]()
-    for place in sorted(range(len(headings)), key=lambda place: found[place][0]):
+    for place in _surest_first(sheet, found):
         target = found[place][1]
         shape = _SHAPES.get(target) or media.get(target)
         if target in taken or (shape and not _are(sheet, place, shape)):
@@ -254,6 +255,23 @@ def _targets(sheet: Sheet, models: Sequence[Model], known: ColumnMap) -> list[tu
     for place, target in zip(addresses, wanted, strict=False):
         targets[place] = target
     return [*zip(headings, targets, strict=True)]
+
+
+def _surest_first(sheet: Sheet, found: Sequence[tuple[int, str]]) -> list[int]:
+    """Return the places of the columns: as another map has them, then by their versions, then by how sure they are."""
+    filled = [len(_cells(sheet, place)) for place in range(len(found))]
+    most = Counter[str]()
+    for (_, target), count in zip(found, filled, strict=True):
+        most[target] = max(most[target], count)
+
+    def order(place: int) -> tuple[bool, int, int]:
+        unsure, target = found[place]
+        version = version_of(sheet.header.cells[place])
+        # The other rows of a final version that is only begun would be sent without a value.
+        is_begun = version > 0 and filled[place] < most[target]
+        return unsure > 0, _MOST_UNSURE if is_begun else -version, unsure
+
+    return sorted(range(len(found)), key=order)
 
 
 def _required(models: Sequence[Model]) -> list[str]:

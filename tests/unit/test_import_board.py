@@ -63,7 +63,12 @@ def test_of_two_headings_with_one_meaning_the_surer_one_has_it(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("header", "row", "cell", "words"),
     [
-        ("Shot,Prompt,Final prompt", "1,a cat,a dog", "C1", "which is 'Prompt' in this map"),
+        ("Shot,Prompt,Final prompt", "1,a cat,a dog", "B1", "which is 'Final prompt' in this map"),
+        ("Shot,Image Prompt,Video Prompt", "1,a cat,a dog", "B1", "which is 'Video Prompt' in this map"),
+        ("Shot,Prompt v1,Prompt_v2,Prompt", "1,a cat,a dog,", "B1", "which is 'Prompt_v2' in this map"),
+        ("Shot,Prompt,Est. duration,Duration (final)", "1,a cat,5,10", "C1", "which is 'Duration (final)'"),
+        ("Shot,Prompt,Final prompt", "1,a cat,a dog\n2,a cow,", "C1", "which is 'Prompt' in this map"),
+        ("Shot,Prompt,Est. duration,Secs", "1,a cat,5,10", "C1", "which is 'Secs'"),
         ("Shot,Shown,Words", "1,a cat runs,", "B1", "should it be input promptText?"),
         ("カット,シーン,プロンプト,秒数", "1,昼,少女が雨の中を走る,", "C1", "should it be input promptText?"),
         ("Shot,Opis,Status", "1,kot,ok\n2,pies,ok", "B1", "should it be input promptText?"),
