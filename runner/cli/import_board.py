@@ -37,7 +37,8 @@ def command(arguments: argparse.Namespace) -> int:
     sheet = read_sheet(board, models=models, sheet=arguments.sheet or "")
     model = _model(arguments, sheet, models)
     proposal = propose(sheet, models=models, model=model, like=arguments.columns)
-    if not proposal.is_needed:
+    # Without a map, check reads the first sheet of a workbook.
+    if not proposal.is_needed and not arguments.sheet:
         check = command_line("check", board)
         show(["the columns have the names of a manifest already, so no map is needed", f"  → {check}"])
         return 0

@@ -39,7 +39,7 @@ from runner.manifest.column_map import (
     map_text,
     read_map,
 )
-from runner.manifest.column_names import meant_column
+from runner.manifest.column_names import meant_column, version_of
 from runner.manifest.csv_reader import Record, column_letters
 from runner.manifest.problems import Findings, Stop, bare, place_in, shown
 from runner.manifest.reader import YAML_SUFFIXES, manifest_bytes, map_path, parse_manifest, read_table
@@ -68,6 +68,7 @@ _ADDRESS = re.compile(r".*https?://.*", re.DOTALL), _NEARLY_ALL
 _PROSE = re.compile(r".*[^\W\d_]\s+[^\W\d_].*", re.DOTALL), _HALF
 _MOST_TRIED = 50
 _SEVERAL = 3
+_MOST_UNSURE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +113,19 @@ def read_sheet(path: Path, *, models: Models, sheet: str = "", limits: Limits = 
 
     Raises:
         FileMissing: there is no such file.
-        UsageError: it is a YAML manifest, or a workbook without the extra that reads one.
+        ExtraMissing: it is a workbook, and the package that reads one is not installed.
+        UsageError: it is a YAML manifest, or `sheet` is given for a file that has no sheets.
         ManifestInvalid: it cannot be read as a table.
     """
     if path.suffix.lower() in YAML_SUFFIXES:
         raise UsageError(f"{path} is a manifest already", advice=f"shotrunner check {path}")
     data = manifest_bytes(path, limits)
     table = read_table(data, file=str(path), are_headings=_are_headings, limits=limits, sheet=sheet)
-    if errors := [problem for problem in table.problems if problem.severity is Severity.ERROR]:
-        raise ManifestInvalid(errors)
+    if any(problem.severity is Severity.ERROR for problem in table.problems):
+        # The warnings name the other sheets of a workbook that begins with a cover.
+        raise ManifestInvalid(table.problems)
+    if sheet and not table.sheet:
+        raise UsageError(f"{path} is a table without sheets", advice="leave out --sheet")
     header, *rows = table.records
     named = [place for place, heading in enumerate(header.cells) if meant_column(heading) == "model"]
     ids = dict.fromkeys(row.cells[place].strip() for place in named for row in rows)
@@ -234,7 +239,7 @@ def _targets(sheet: Sheet, models: Sequence[Model], known: ColumnMap) -> list[tu
     _refuse_repeated(sheet, [target for _, target in found])
     media = {INPUT + each.name: _OF_MEDIA for model in models for each in model.inputs if each.media}
     targets, taken = [IGNORE] * len(headings), set[str]()
-    for place in sorted(range(len(headings)), key=lambda place: found[place][0]):
+    for place in _surest_first(sheet, found):
         target = found[place][1]
         shape = _SHAPES.get(target) or media.get(target)
         if target in taken or (shape and not _are(sheet, place, shape)):
@@ -250,6 +255,23 @@ def _targets(sheet: Sheet, models: Sequence[Model], known: ColumnMap) -> list[tu
     for place, target in zip(addresses, wanted, strict=False):
         targets[place] = target
     return [*zip(headings, targets, strict=True)]
+
+
+def _surest_first(sheet: Sheet, found: Sequence[tuple[int, str]]) -> list[int]:
+    """Return the places of the columns: as another map has them, then by their versions, then by how sure they are."""
+    filled = [len(_cells(sheet, place)) for place in range(len(found))]
+    most = Counter[str]()
+    for (_, target), count in zip(found, filled, strict=True):
+        most[target] = max(most[target], count)
+
+    def order(place: int) -> tuple[bool, int, int]:
+        unsure, target = found[place]
+        version = version_of(sheet.header.cells[place])
+        # The other rows of a final version that is only begun would be sent without a value.
+        is_begun = version > 0 and filled[place] < most[target]
+        return unsure > 0, _MOST_UNSURE if is_begun else -version, unsure
+
+    return sorted(range(len(found)), key=order)
 
 
 def _required(models: Sequence[Model]) -> list[str]:
@@ -281,7 +303,7 @@ def _place_of_ids(sheet: Sheet, targets: Sequence[str]) -> int:
         "no column looks like the ids of the shots; give it the heading id, or a name such as Shot #, or add a column"
         " id that numbers the rows: s010, s020"
     )
-    raise ManifestInvalid([Problem(at, "header", message)])
+    raise ManifestInvalid([*sheet.warnings, Problem(at, "header", message)])
 
 
 def _meaning(heading: str, models: Sequence[Model], known: ColumnMap) -> tuple[int, str]:
@@ -318,20 +340,28 @@ def _doubts(
     free = [(model, each) for model in models[:1] for each in model.inputs if INPUT + each.name not in owners]
     prompt = next((meant_input("prompt", model) for model in models), None) or ""
     unsent = {IGNORE, "notes"} if prompt and INPUT + prompt not in owners else set()
+    texts = [n for n, (_, target) in enumerate(targets) if target in unsent and not _are(sheet, n, _ADDRESS)]
+    wordiest = max(texts, key=lambda place: _letters(sheet, place), default=-1)
     for place, (heading, target) in enumerate(targets):
         meant = _meaning(heading, models, known)[1] if heading else IGNORE
         values = sorted(set(_cells(sheet, place)))[:_MOST_TRIED]
         message = ""
         if meant.startswith(INPUT) and meant in owners and target != meant:
             message = f"may be {bare(meant)} too, which is {shown(owners[meant])} in this map; only that one is sent"
-        elif target in unsent and _are(sheet, place, _PROSE):
-            message = f"is not sent, and no column is {bare(prompt)}; should it be {bare(INPUT + prompt)}?"
         elif target == IGNORE and (
             fitting := [each for model, each in free if _are_valid(values, model, each)]
         ):
             message = f"is ignored, and its values would fit {bare(fitting[0].name)}, which has no column"
+        # Not every script has blanks between words.
+        elif place in texts and _letters(sheet, place) and (place == wordiest or _are(sheet, place, _PROSE)):
+            message = f"is not sent, and no column is {bare(prompt)}; should it be {bare(INPUT + prompt)}?"
         if message and values:
             yield _doubt(sheet, place, f"{shown(heading)} {message}")
+
+
+def _letters(sheet: Sheet, place: int) -> int:
+    """Return how many letters the texts of a column have; a text that is repeated, such as a state, counts once."""
+    return sum(map(str.isalpha, "".join(set(_cells(sheet, place)))))
 
 
 def _are_valid(values: Sequence[str], model: Model, wanted: Input) -> bool:

@@ -1,10 +1,12 @@
 """Which column of a manifest a person means by a heading: `Shot #` is id, `Director notes` is notes.
 
-In: a heading. Out: the name of a column that is not an input of a model, or None. It knows no model.
+In: a heading. Out: the name of a column that is not an input of a model, or None; and how new its version is. It knows
+no model.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -27,6 +29,12 @@ _WORDS: Final[Mapping[str, str]] = {
     "price": "price pricepertake costpertake priceusd",
 }
 """Headings in English, German, French and Spanish, in their plain form."""
+_FINAL: Final = re.compile(r"\b(?:final|latest|new)\b")
+_SUPERSEDED: Final = re.compile(
+    r"\b(?:est|estimated?|planned|draft|old|original|(?:image|still) prompts?|prompts? image)\b"
+)
+_VERSION: Final = re.compile(r"v([0-9]{1,3})\b")
+_NEWEST: Final = 1000
 _SYNONYMS: Final = {word: column for column, words in _WORDS.items() for word in words.split()}
 
 
@@ -35,3 +43,16 @@ def meant_column(heading: str) -> str | None:
     if heading.strip() == "#":
         return "id"
     return next(filter(None, map(_SYNONYMS.get, plain_forms(heading))), None)
+
+
+def version_of(heading: str) -> int:
+    """Return which of several columns with one meaning counts: `Prompt v3` before `Prompt`, and that before `Est.`.
+
+    A prompt for an image is only used for a video if there is no other.
+    """
+    words = " ".join(re.findall(r"[^\W_]+", heading.casefold()))
+    if _FINAL.search(words):
+        return _NEWEST
+    if _SUPERSEDED.search(words):
+        return -1
+    return max((int(number) - 1 for number in _VERSION.findall(words)), default=0)

@@ -240,7 +240,7 @@ def read_table(
                 row = first.number
                 break
     with suppress(Stop):
-        text, _ = _text_of(data, findings, limits, sheet=name, header_row=row)
+        text, _ = _text_of(data, findings, limits, sheet=sheet, header_row=row)
         records += records_of(text, findings, limits, known=known, header_row=row, keeps_nameless=True)
     return Table(tuple(records), findings.in_order(), name)
 

@@ -111,7 +111,9 @@ def _sheet(book: Any, wanted: str, findings: Findings) -> Any:  # noqa: ANN401 -
     sheets = {each.title: each for each in book.worksheets if wanted or each.sheet_state == "visible"}
     if wanted and wanted not in sheets:
         names = ", ".join(map(shown, [*sheets][:20]))
-        findings.stop(findings.at(), "", f"the workbook has no sheet {shown(wanted)}; its sheets are {names}")
+        message = f"the workbook has no sheet {shown(wanted)}; its sheets are {names}"
+        findings.error(findings.at(), "", message, nearest=findings.nearest(wanted, sheets))
+        findings.cut()
     if not sheets:
         findings.stop(findings.at(), "", "the workbook has no visible sheet of cells")
     first, *others = sheets

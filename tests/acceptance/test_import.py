@@ -195,6 +195,19 @@ def test_a_board_with_the_names_of_a_manifest_needs_no_map(desk: Desk) -> None:
     assert not (desk.folder / "mine.columns.yaml").exists()
 
 
+def test_a_sheet_that_was_chosen_is_read_by_check_too(desk: Desk) -> None:
+    """Its headings need no map, but without one check reads the cover."""
+    openpyxl = pytest.importorskip("openpyxl", reason="the extra [excel] is not installed")
+    book = openpyxl.Workbook()
+    book.active.append(["PAPER BOAT"])
+    sheet = book.create_sheet("Board")
+    sheet.append(["id", "model", "promptText", "keyFramesFirst", "keyFramesLast"])
+    sheet.append(["s1", MODEL, "a cat", frame("a"), frame("b")])
+    book.save(desk.folder / "board.xlsx")
+    desk.run("import", "board.xlsx", "--sheet", "Board", "-y")
+    assert "all valid" in desk.run("check", "board.xlsx").out
+
+
 def test_a_yaml_manifest_is_no_sheet(desk: Desk) -> None:
     desk.run("init")
     assert "check storyboard.yaml" in desk.run("import", "storyboard.yaml", "-y", code=64).err

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.commands.import_board import best_models, propose, read_sheet
-from runner.domain.errors import ManifestInvalid
+from runner.domain.errors import ManifestInvalid, UsageError
 from runner.models.registry import Models
 
 MODELS = Models.bundled()
@@ -63,8 +63,16 @@ def test_of_two_headings_with_one_meaning_the_surer_one_has_it(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("header", "row", "cell", "words"),
     [
-        ("Shot,Prompt,Final prompt", "1,a cat,a dog", "C1", "which is 'Prompt' in this map"),
+        ("Shot,Prompt,Final prompt", "1,a cat,a dog", "B1", "which is 'Final prompt' in this map"),
+        ("Shot,Image Prompt,Video Prompt", "1,a cat,a dog", "B1", "which is 'Video Prompt' in this map"),
+        ("Shot,Prompt v1,Prompt_v2,Prompt", "1,a cat,a dog,", "B1", "which is 'Prompt_v2' in this map"),
+        ("Shot,Prompt,Est. duration,Duration (final)", "1,a cat,5,10", "C1", "which is 'Duration (final)'"),
+        ("Shot,Prompt,Final prompt", "1,a cat,a dog\n2,a cow,", "C1", "which is 'Prompt' in this map"),
+        ("Shot,Prompt,Est. duration,Secs", "1,a cat,5,10", "C1", "which is 'Secs'"),
         ("Shot,Shown,Words", "1,a cat runs,", "B1", "should it be input promptText?"),
+        ("カット,シーン,プロンプト,秒数", "1,昼,少女が雨の中を走る,", "C1", "should it be input promptText?"),
+        ("Shot,Opis,Status", "1,kot,ok\n2,pies,ok", "B1", "should it be input promptText?"),
+        ("Shot,Link", "1,https://example.com/a.jpg", None, ""),
         ("Shot,Prompt,Clip len", "1,a cat,5", "C1", "would fit duration"),
         ("Shot,Prompt,Model", "1,a cat,Pika 2.2", "C1", "all rows use pika/pikaframes"),
         ("Scene,Shot,Prompt", "Sc 1,1,a\n,2,b", "A1", "is empty in 1 row"),
@@ -186,6 +194,26 @@ def test_headings_below_a_title_are_found(tmp_path: Path) -> None:
     assert str(proposal.shots[1].at) == f"{path}:5:1 (cell A5)"
 
 
+def test_a_sheet_that_is_not_there_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    """To read the first sheet instead would be paid for, since a map then names no sheet."""
+    openpyxl = pytest.importorskip("openpyxl", reason="the extra [excel] is not installed")
+    path, book = tmp_path / "board.xlsx", openpyxl.Workbook()
+    book.active.title = "Ep1"
+    book.create_sheet("Ep2")
+    book.save(path)
+    with pytest.raises(ManifestInvalid) as caught:
+        read_sheet(path, models=MODELS, sheet="ep2")
+    (problem,) = caught.value.problems
+    assert "its sheets are 'Ep1', 'Ep2'; did you mean Ep2?" in str(problem)
+
+
+def test_a_csv_has_no_sheet_to_choose(tmp_path: Path) -> None:
+    path = tmp_path / "board.csv"
+    path.write_text("Shot,Prompt\n1,a cat\n", "utf-8")
+    with pytest.raises(UsageError, match="without sheets"):
+        read_sheet(path, models=MODELS, sheet="Ep2")
+
+
 def test_headings_below_a_title_are_found_in_a_workbook(tmp_path: Path) -> None:
     openpyxl = pytest.importorskip("openpyxl", reason="the extra [excel] is not installed")
     path, book = tmp_path / "board.xlsx", openpyxl.Workbook()
@@ -198,3 +226,18 @@ def test_headings_below_a_title_are_found_in_a_workbook(tmp_path: Path) -> None:
     assert "header row: 3\n" in proposal.text
     assert [shot.id for shot in proposal.shots] == ["010", "020"]
     assert any(problem.at.cell == "D4" and "left out" in problem.message for problem in proposal.problems)
+
+
+@pytest.mark.parametrize("cover", [[], [["PAPER BOAT", "version 3"], ["by", "Ann"]]])
+def test_a_workbook_that_begins_with_a_cover_names_its_other_sheets(
+    tmp_path: Path, cover: list[list[str]]
+) -> None:
+    openpyxl = pytest.importorskip("openpyxl", reason="the extra [excel] is not installed")
+    path, book = tmp_path / "board.xlsx", openpyxl.Workbook()
+    for row in cover:
+        book.active.append(row)
+    book.create_sheet("Board").append(["id", "model", "promptText"])
+    book.save(path)
+    with pytest.raises(ManifestInvalid) as caught:
+        propose(read_sheet(path, models=MODELS), models=MODELS, environ={})
+    assert any("the others are 'Board'" in problem.message for problem in caught.value.problems)
