@@ -22,6 +22,7 @@ from runner.manifest.column_map import IGNORE, JOINED, REST, ColumnMap, column_o
 from runner.manifest.csv_reader import Record, records_of, shape_of
 from runner.manifest.problems import Findings, bare, shown
 from runner.manifest.size_limits import Limits
+from runner.system.escapes import command_line
 
 LEFT_OUT: Final = "\0"
 """The name in the header of a column that the map leaves out; no file can hold this character."""
@@ -71,6 +72,7 @@ def table_of(
 def _mapped(
     chosen: ColumnMap, header: Record, records: Sequence[Record], findings: Findings
 ) -> tuple[Iterator[Record], Mapping[str, Position]]:
+    _check_fit(chosen, header, findings)
     chosen = _checked(chosen, header, findings)
     _check_nameless(header, records, findings)
     layout = _layout(chosen, header)
@@ -83,6 +85,19 @@ def _mapped(
             names.append(name)
             added[name] = chosen.fixed[name].at if name in chosen.fixed else Position(chosen.file)
     return chain([replace(header, cells=tuple(names))], shots), added
+
+
+def _check_fit(chosen: ColumnMap, header: Record, findings: Findings) -> None:
+    """Stop at a map that was made for other headings: of those that matter most are missing, that of the ids too."""
+    keys = {heading_key(each) for each in header.cells}
+    wanted = {key: target.text for key, target in chosen.columns.items() if target.text != IGNORE}
+    fitting = wanted.keys() & keys
+    if 2 * len(fitting) < len(wanted) and "id" not in {wanted[key] for key in fitting}:
+        message = (
+            f"{bare(chosen.file)} is not for these headings, which have {len(fitting)} of its {len(wanted)} columns;"
+            f" correct its header row, remove it, or write a new one: {command_line('import', findings.file, '--force')}"
+        )
+        findings.stop(header.at(findings.file, 1), "header", message)
 
 
 def _checked(chosen: ColumnMap, header: Record, findings: Findings) -> ColumnMap:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from runner.commands.check import check
+from runner.domain.errors import ManifestInvalid
 from runner.domain.shots import Shot, Text
 from runner.manifest.column_map import FORMAT, map_text
 from tests.unit.whole_readings import Reading, parse_manifest
@@ -168,6 +172,30 @@ def test_a_renamed_column_is_not_lost_without_a_word() -> None:
             " the line"
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["id,model,promptText,duration,a,b,c", "010,Sc 1,A boat,5,done,push in,warm", "Film of the dog,,,,,,"],
+)
+def test_a_map_for_other_headings_is_one_problem(header: str) -> None:
+    (line,) = said(read(SHOT, header=header))
+    assert line.startswith("board.csv:1:1 (cell A1): header: board.columns.yaml is not for these headings, ")
+    assert line.endswith(
+        "have 0 of its 6 columns; correct its header row, remove it, or write a new one: "
+        "shotrunner import board.csv --force"
+    )
+
+
+def test_a_sheet_with_a_map_is_not_advised_to_be_imported(tmp_path: Path) -> None:
+    sheet = tmp_path / "board.csv"
+    sheet.write_text("Shot,Mood\n010,x\n")
+    (tmp_path / "board.columns.yaml").write_text(
+        f"format: {FORMAT}\ncolumns: {{Shot: id}}\nfixed: {{model: m}}\n"
+    )
+    with pytest.raises(ManifestInvalid) as raised:
+        check(sheet)
+    assert not raised.value.advice
 
 
 def test_a_column_that_the_map_does_not_name_is_an_error_where_no_rest_is_ignored() -> None:
