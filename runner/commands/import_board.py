@@ -66,7 +66,7 @@ _OF_MEDIA = re.compile(r".*[^\W\d_].*", re.DOTALL), _HALF
 """An address or the name of a picture has letters, and a time code has none."""
 _ADDRESS = re.compile(r".*https?://.*", re.DOTALL), _NEARLY_ALL
 _PROSE = re.compile(r".*[^\W\d_]\s+[^\W\d_].*", re.DOTALL), _HALF
-_LABELS = frozenset("tag tags label labels keyword keywords schlagwort etiquetas".split())
+_LABELS = frozenset(["tag", "tags", "label", "labels", "keyword", "keywords", "schlagwort", "etiquetas"])
 _MOST_TRIED = 50
 _SEVERAL = 3
 

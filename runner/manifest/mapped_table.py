@@ -16,7 +16,7 @@ from typing import Final
 
 from runner.domain.display import counted
 from runner.domain.errors import Position
-from runner.domain.ids import id_like, why_no_id
+from runner.domain.ids import id_like, looks_mangled, why_no_id
 from runner.manifest.cell_faults import is_sum
 from runner.manifest.column_map import IGNORE, JOINED, REST, ColumnMap, column_of, heading_key
 from runner.manifest.csv_reader import Record, records_of, shape_of
@@ -93,9 +93,10 @@ def _check_fit(chosen: ColumnMap, header: Record, findings: Findings) -> None:
     wanted = {key: target.text for key, target in chosen.columns.items() if target.text != IGNORE}
     fitting = wanted.keys() & keys
     if 2 * len(fitting) < len(wanted) and "id" not in {wanted[key] for key in fitting}:
+        again = command_line("import", findings.file, "--force")
         message = (
             f"{bare(chosen.file)} is not for these headings, which have {len(fitting)} of its {len(wanted)} columns;"
-            f" correct its header row, remove it, or write a new one: {command_line('import', findings.file, '--force')}"
+            f" correct its header row, remove it, or write a new one: {again}"
         )
         findings.stop(header.at(findings.file, 1), "header", message)
 
@@ -212,15 +213,22 @@ def _tagged(
 
 
 def _shapes_of_ids(records: Sequence[Record], places: Sequence[int]) -> frozenset[str]:
-    """Return the shapes of ids that can be used as they are, and the one that most rows have."""
-    texts = [
-        record.cells[place].strip()
+    """Return the shapes of ids that can be used as they are, and the one that most rows have.
+
+    Where no shape is that of most, the ids are names, and those of well filled rows count: a heading has few cells.
+    """
+    filled = [
+        (record.cells[place].strip(), sum(map(bool, record.cells)), len(record.cells))
         for place in places
         for record in records
-        if sum(map(bool, record.cells)) > 1
     ]
+    texts = [text for text, count, _ in filled if count > 1]
     shapes = Counter(map(_shape, filter(None, texts)))
     usual = {shape for shape, count in shapes.items() if 2 * count > len(texts)}
+    if not usual:
+        usual = {
+            _shape(text) for text, count, width in filled if 2 * count > width and not looks_mangled(text)
+        }
     return frozenset(usual | {_shape(text) for text in texts if why_no_id(text) is None})
 
 
@@ -268,5 +276,5 @@ def _slug(text: str) -> str:
 
 def _shape(text: str) -> str:
     """Return the shape of an id; with a blank in it the words count too: `Shot 1` and `Scene 1` are not alike."""
-    text = text.strip()
+    text = " ".join(text.split())
     return re.sub(r"\d+", "9", text.casefold()) if " " in text else shape_of(text)

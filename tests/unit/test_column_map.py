@@ -98,6 +98,26 @@ def test_a_shot_that_is_only_numbered_yet_is_no_heading(ids: list[str], alone: s
     assert [shot.id for shot in read(*rows, f"{alone},,,,,,").shots] == shots
 
 
+@pytest.mark.parametrize(
+    ("ids", "shots"),
+    [
+        (["#1", "#2"], ["1", "2"]),
+        (["1.", "2."], ["1", "2"]),
+        (["Plan n° 1", "Plan n° 2"], ["Plan-n-1", "Plan-n-2"]),
+        (["Sh 1", "Sh  2"], ["Sh-1", "Sh-2"]),
+        (["Kitchen wide", "Door close", "Hall"], ["Kitchen-wide", "Door-close", "Hall"]),
+        (["1", "2", "3", "SCENE 1"], ["1", "2", "3", "SCENE 1"]),
+        (["1.1.", "2.1."], ["1.1.", "2.1."]),
+        (["1/2/2024", "Hall"], ["1/2/2024", "Hall"]),
+    ],
+)
+def test_an_id_is_written_as_a_message_would_propose_it_unless_the_others_differ(
+    ids: list[str], shots: list[str]
+) -> None:
+    rows = [SHOT.replace("010", each) for each in ids]
+    assert [shot.id for shot in read(*rows).shots] == shots
+
+
 def test_a_heading_with_another_cell_is_one_problem() -> None:
     reading = read(SHOT, "SCENE 1,,,20,,,", "ACT 1,,The kitchen,,,,")
     assert [str(problem.at) for problem in reading.problems] == [
