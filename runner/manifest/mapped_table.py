@@ -28,6 +28,7 @@ LEFT_OUT: Final = "\0"
 """The name in the header of a column that the map leaves out; no file can hold this character."""
 
 _SPLIT = re.compile(r"[,;\n]")
+_NUMBER = re.compile(r"(?<=[^\W\d_])(\d+)\Z")
 _NO_TAG = re.compile(r"[^\w.+-]+")
 _TAG_LENGTH: Final = 80
 _PART: Final = 2
@@ -229,16 +230,17 @@ def _shapes_of_ids(records: Sequence[Record], places: Sequence[int]) -> frozense
         usual = {
             _shape(text) for text, count, width in filled if 2 * count > width and not looks_mangled(text)
         }
-    return frozenset(usual | {_shape(text) for text in texts if why_no_id(text) is None})
+    usable = [text for text in texts if why_no_id(text) is None]
+    # Beside s010 and s020, 's 60' is a shot too.
+    spaced = {_shape(_NUMBER.sub(r" \1", text)) for text in usable if _NUMBER.search(text)}
+    return frozenset(usual | spaced | {*map(_shape, usable)})
 
 
 def _is_like(text: str, shapes: Collection[str]) -> bool:
     """Return whether a text is an id as the others are: of one shape with them, or with a part such as A behind it."""
     shape = _shape(text)
-    return any(
-        shape == each or (shape.startswith(each) and "9" in each and len(shape) - len(each) <= _PART)
-        for each in shapes
-    )
+    begins = (shape[:-length] for length in range(1, _PART + 1))
+    return shape in shapes or any("9" in each and each in shapes for each in begins)
 
 
 def _cells(layout: Mapping[str, _Source], record: Record, tag: str, *, width: int) -> tuple[str, ...]:

@@ -90,6 +90,8 @@ def test_a_row_with_only_its_first_cell_is_a_tag_of_the_rows_below_it() -> None:
         (["Sh 1", "Sh 2"], "Sh 3", ["Sh-1", "Sh-2", "Sh-3"]),
         (["Sh 1", "Sh 2"], "Sc 3", ["Sh-1", "Sh-2"]),
         (["1", "2"], "1st floor", ["1", "2"]),
+        (["s010", "s020"], "s 60", ["s010", "s020", "s-60"]),
+        (["s010", "s020"], "Sc 3", ["s010", "s020"]),
     ],
 )
 def test_a_shot_that_is_only_numbered_yet_is_no_heading(ids: list[str], alone: str, shots: list[str]) -> None:
