@@ -21,7 +21,7 @@ from runner.domain.records import SchemaRecord, TakeRecord, schema_of
 from runner.domain.shots import Plan
 from runner.domain.token_leaks import leaks, tokens_in
 from runner.manifest.problems import FRAME_MEANT, place_in
-from runner.manifest.reader import Reading, is_stdin, read_manifest
+from runner.manifest.reader import Reading, is_stdin, map_beside, read_manifest
 from runner.manifest.size_limits import LIMITS, Limits
 from runner.models.registry import Models, search_path
 from runner.plan.build import make_plan
@@ -81,8 +81,8 @@ def check(
     )
     if any(problem.severity is Severity.ERROR for problem in problems):
         problems = _in_order((*problems, *beside(plan)), plan.manifest.file)
-        # A sheet that is piped in has no file to import.
-        advice = "" if is_stdin(path) else header_advice(problems, path)
+        # A sheet that is piped in has no file to import, and one with a map was imported already.
+        advice = "" if is_stdin(path) or map_beside(path) else header_advice(problems, path)
         raise ManifestInvalid(problems, advice=advice)
     return replace(plan, warnings=problems)
 

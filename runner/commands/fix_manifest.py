@@ -18,7 +18,7 @@ from runner.commands.check import examined
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import Problem, UsageError
 from runner.manifest.csv_manifest import OWN_COLUMNS
-from runner.manifest.reader import manifest_bytes, read_manifest
+from runner.manifest.reader import manifest_bytes, map_beside, read_manifest
 from runner.manifest.safe_fixes import fixed, safe_fixes
 from runner.manifest.size_limits import Limits
 from runner.manifest.source_text import SourceText
@@ -105,7 +105,12 @@ def _mended(board: _Board, text: str) -> tuple[str, int]:
     for _ in range(_ROUNDS):
         if not found:
             break
-        fixes = safe_fixes(SourceText(after, str(board.path)), found.problems, columns=found.columns)
+        fixes = safe_fixes(
+            SourceText(after, str(board.path)),
+            found.problems,
+            columns=found.columns,
+            is_mapped=map_beside(board.path) is not None,
+        )
         if not fixes:
             break
         after, count = fixed(after, fixes), count + len(fixes)

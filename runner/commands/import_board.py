@@ -66,6 +66,7 @@ _OF_MEDIA = re.compile(r".*[^\W\d_].*", re.DOTALL), _HALF
 """An address or the name of a picture has letters, and a time code has none."""
 _ADDRESS = re.compile(r".*https?://.*", re.DOTALL), _NEARLY_ALL
 _PROSE = re.compile(r".*[^\W\d_]\s+[^\W\d_].*", re.DOTALL), _HALF
+_LABELS = frozenset(["tag", "tags", "label", "labels", "keyword", "keywords", "schlagwort", "etiquetas"])
 _MOST_TRIED = 50
 _SEVERAL = 3
 _MOST_UNSURE = 2
@@ -389,7 +390,13 @@ def _doubts_of_rows(
             yield _doubt(
                 sheet, place, f"{shown(heading)} has {len(doubled)} ids that occur several times; {advice}"
             )
-        elif target == "tags" and not sheet.name and all(cells[:1]) and not all(cells):
+        # A merged cell stands once, above the empty ones; a column of labels may be empty wherever it likes.
+        elif (
+            target == "tags"
+            and not (sheet.name or doubled or plain(heading) in _LABELS)
+            and all(cells[:1])
+            and not all(cells)
+        ):
             advice = "merged cells are empty in a CSV, so fill them down if they were merged"
             yield _doubt(
                 sheet, place, f"{shown(heading)} is empty in {counted(cells.count(''), 'row')}; {advice}"

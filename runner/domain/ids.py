@@ -16,6 +16,8 @@ ID_RULE = "letters a to z, digits, '.', '_' and '-', beginning with a letter or 
 _LONGEST = 80
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _SEPARATORS = re.compile(r"[\s/:\u2010-\u2015\u2212]+")
+# What stands around a number and adds nothing to it: #1, 1., n° 1.
+_SIGNS = re.compile(r"\A#\s*(?=\d)|°|(?<=\d)\.\Z")
 # A name is reserved with any suffix too: nul.mp4 is the null device.
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 # The ending of a take that a newer render has put aside: s010~1.
@@ -62,6 +64,8 @@ def id_like(text: str) -> str | None:
     """Return the id that looks like `text`, or None if letters would be lost: scene-1 for "scène 1"."""
     if len(text) > _LONGEST:
         return None
+    # The dots of a date are its own.
+    text = text if looks_mangled(text) else _SIGNS.sub("", text.strip())
     apart = unicodedata.normalize("NFKD", text)
     kept = (c for c in apart if not unicodedata.combining(c) and unicodedata.category(c) != "Cf")
     written = _SEPARATORS.sub("-", "".join(kept).strip())

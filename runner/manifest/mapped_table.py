@@ -16,17 +16,19 @@ from typing import Final
 
 from runner.domain.display import counted
 from runner.domain.errors import Position
-from runner.domain.ids import id_like, why_no_id
+from runner.domain.ids import id_like, looks_mangled, why_no_id
 from runner.manifest.cell_faults import is_sum
 from runner.manifest.column_map import IGNORE, JOINED, REST, ColumnMap, column_of, heading_key
 from runner.manifest.csv_reader import Record, records_of, shape_of
 from runner.manifest.problems import Findings, bare, shown
 from runner.manifest.size_limits import Limits
+from runner.system.escapes import command_line
 
 LEFT_OUT: Final = "\0"
 """The name in the header of a column that the map leaves out; no file can hold this character."""
 
 _SPLIT = re.compile(r"[,;\n]")
+_NUMBER = re.compile(r"(?<=[^\W\d_])(\d+)\Z")
 _NO_TAG = re.compile(r"[^\w.+-]+")
 _TAG_LENGTH: Final = 80
 _PART: Final = 2
@@ -71,6 +73,7 @@ def table_of(
 def _mapped(
     chosen: ColumnMap, header: Record, records: Sequence[Record], findings: Findings
 ) -> tuple[Iterator[Record], Mapping[str, Position]]:
+    _check_fit(chosen, header, findings)
     chosen = _checked(chosen, header, findings)
     _check_nameless(header, records, findings)
     layout = _layout(chosen, header)
@@ -83,6 +86,20 @@ def _mapped(
             names.append(name)
             added[name] = chosen.fixed[name].at if name in chosen.fixed else Position(chosen.file)
     return chain([replace(header, cells=tuple(names))], shots), added
+
+
+def _check_fit(chosen: ColumnMap, header: Record, findings: Findings) -> None:
+    """Stop at a map that was made for other headings: of those that matter most are missing, that of the ids too."""
+    keys = {heading_key(each) for each in header.cells}
+    wanted = {key: target.text for key, target in chosen.columns.items() if target.text != IGNORE}
+    fitting = wanted.keys() & keys
+    if 2 * len(fitting) < len(wanted) and "id" not in {wanted[key] for key in fitting}:
+        again = command_line("import", findings.file, "--force")
+        message = (
+            f"{bare(chosen.file)} is not for these headings, which have {len(fitting)} of its {len(wanted)} columns;"
+            f" correct its header row, remove it, or write a new one: {again}"
+        )
+        findings.stop(header.at(findings.file, 1), "header", message)
 
 
 def _checked(chosen: ColumnMap, header: Record, findings: Findings) -> ColumnMap:
@@ -197,25 +214,33 @@ def _tagged(
 
 
 def _shapes_of_ids(records: Sequence[Record], places: Sequence[int]) -> frozenset[str]:
-    """Return the shapes of ids that can be used as they are, and the one that most rows have."""
-    texts = [
-        record.cells[place].strip()
+    """Return the shapes of ids that can be used as they are, and the one that most rows have.
+
+    Where no shape is that of most, the ids are names, and those of well filled rows count: a heading has few cells.
+    """
+    filled = [
+        (record.cells[place].strip(), sum(map(bool, record.cells)), len(record.cells))
         for place in places
         for record in records
-        if sum(map(bool, record.cells)) > 1
     ]
+    texts = [text for text, count, _ in filled if count > 1]
     shapes = Counter(map(_shape, filter(None, texts)))
     usual = {shape for shape, count in shapes.items() if 2 * count > len(texts)}
-    return frozenset(usual | {_shape(text) for text in texts if why_no_id(text) is None})
+    if not usual:
+        usual = {
+            _shape(text) for text, count, width in filled if 2 * count > width and not looks_mangled(text)
+        }
+    usable = [text for text in texts if why_no_id(text) is None]
+    # Beside s010 and s020, 's 60' is a shot too.
+    spaced = {_shape(_NUMBER.sub(r" \1", text)) for text in usable if _NUMBER.search(text)}
+    return frozenset(usual | spaced | {*map(_shape, usable)})
 
 
 def _is_like(text: str, shapes: Collection[str]) -> bool:
     """Return whether a text is an id as the others are: of one shape with them, or with a part such as A behind it."""
     shape = _shape(text)
-    return any(
-        shape == each or (shape.startswith(each) and "9" in each and len(shape) - len(each) <= _PART)
-        for each in shapes
-    )
+    begins = (shape[:-length] for length in range(1, _PART + 1))
+    return shape in shapes or any("9" in each and each in shapes for each in begins)
 
 
 def _cells(layout: Mapping[str, _Source], record: Record, tag: str, *, width: int) -> tuple[str, ...]:
@@ -253,5 +278,5 @@ def _slug(text: str) -> str:
 
 def _shape(text: str) -> str:
     """Return the shape of an id; with a blank in it the words count too: `Shot 1` and `Scene 1` are not alike."""
-    text = text.strip()
+    text = " ".join(text.split())
     return re.sub(r"\d+", "9", text.casefold()) if " " in text else shape_of(text)

@@ -38,12 +38,15 @@ class Fix:
 
 
 def safe_fixes(
-    source: SourceText, problems: Iterable[Problem], *, columns: Iterable[str] = ()
+    source: SourceText, problems: Iterable[Problem], *, columns: Iterable[str] = (), is_mapped: bool = False
 ) -> tuple[Fix, ...]:
     """Return the changes of a manifest that are safe, in the order of the text; none of them overlap.
 
     `columns` are the names that the headings of a table may have, as they are written elsewhere.
+    A table that `is_mapped` keeps its headings and blanks, for its author exports it again and again.
     """
+    if is_mapped:
+        return tuple(sorted(_corrections(source, (each for each in problems if each.subject != "header"))))
     found = {
         *_corrections(source, problems),
         *(_cell_ends(source) if source.is_table else _line_ends(source.text)),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from runner.commands.check import check
+from runner.domain.errors import ManifestInvalid
 from runner.domain.shots import Shot, Text
 from runner.manifest.column_map import FORMAT, map_text
 from tests.unit.whole_readings import Reading, parse_manifest
@@ -86,12 +90,34 @@ def test_a_row_with_only_its_first_cell_is_a_tag_of_the_rows_below_it() -> None:
         (["Sh 1", "Sh 2"], "Sh 3", ["Sh-1", "Sh-2", "Sh-3"]),
         (["Sh 1", "Sh 2"], "Sc 3", ["Sh-1", "Sh-2"]),
         (["1", "2"], "1st floor", ["1", "2"]),
+        (["s010", "s020"], "s 60", ["s010", "s020", "s-60"]),
+        (["s010", "s020"], "Sc 3", ["s010", "s020"]),
     ],
 )
 def test_a_shot_that_is_only_numbered_yet_is_no_heading(ids: list[str], alone: str, shots: list[str]) -> None:
     """It has the form of the other ids, so what it lacks is reported and nothing is left out in silence."""
     rows = [SHOT.replace("010", each) for each in ids]
     assert [shot.id for shot in read(*rows, f"{alone},,,,,,").shots] == shots
+
+
+@pytest.mark.parametrize(
+    ("ids", "shots"),
+    [
+        (["#1", "#2"], ["1", "2"]),
+        (["1.", "2."], ["1", "2"]),
+        (["Plan n° 1", "Plan n° 2"], ["Plan-n-1", "Plan-n-2"]),
+        (["Sh 1", "Sh  2"], ["Sh-1", "Sh-2"]),
+        (["Kitchen wide", "Door close", "Hall"], ["Kitchen-wide", "Door-close", "Hall"]),
+        (["1", "2", "3", "SCENE 1"], ["1", "2", "3", "SCENE 1"]),
+        (["1.1.", "2.1."], ["1.1.", "2.1."]),
+        (["1/2/2024", "Hall"], ["1/2/2024", "Hall"]),
+    ],
+)
+def test_an_id_is_written_as_a_message_would_propose_it_unless_the_others_differ(
+    ids: list[str], shots: list[str]
+) -> None:
+    rows = [SHOT.replace("010", each) for each in ids]
+    assert [shot.id for shot in read(*rows).shots] == shots
 
 
 def test_a_heading_with_another_cell_is_one_problem() -> None:
@@ -168,6 +194,30 @@ def test_a_renamed_column_is_not_lost_without_a_word() -> None:
             " the line"
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["id,model,promptText,duration,a,b,c", "010,Sc 1,A boat,5,done,push in,warm", "Film of the dog,,,,,,"],
+)
+def test_a_map_for_other_headings_is_one_problem(header: str) -> None:
+    (line,) = said(read(SHOT, header=header))
+    assert line.startswith("board.csv:1:1 (cell A1): header: board.columns.yaml is not for these headings, ")
+    assert line.endswith(
+        "have 0 of its 6 columns; correct its header row, remove it, or write a new one: "
+        "shotrunner import board.csv --force"
+    )
+
+
+def test_a_sheet_with_a_map_is_not_advised_to_be_imported(tmp_path: Path) -> None:
+    sheet = tmp_path / "board.csv"
+    sheet.write_text("Shot,Mood\n010,x\n")
+    (tmp_path / "board.columns.yaml").write_text(
+        f"format: {FORMAT}\ncolumns: {{Shot: id}}\nfixed: {{model: m}}\n"
+    )
+    with pytest.raises(ManifestInvalid) as raised:
+        check(sheet)
+    assert not raised.value.advice
 
 
 def test_a_column_that_the_map_does_not_name_is_an_error_where_no_rest_is_ignored() -> None:

@@ -77,6 +77,8 @@ def test_of_two_headings_with_one_meaning_the_surer_one_has_it(tmp_path: Path) -
         ("Shot,Prompt,Model", "1,a cat,Pika 2.2", "C1", "all rows use pika/pikaframes"),
         ("Scene,Shot,Prompt", "Sc 1,1,a\n,2,b", "A1", "is empty in 1 row"),
         ("Scene,Shot,Prompt", "A,1,a\nA,2,b\nA,3,c\nB,1,d\nB,2,e\nB,3,f", "B1", "joins both"),
+        ("Tags,Shot,Prompt", "hero,1,a\n,2,b", None, ""),
+        ("Scene,Shot,Prompt", "Sc 1,1,a\n,2,b\nSc 1,3,c", None, ""),
         ("Shot,Prompt,Mood", "1,a cat,calm", None, ""),
         ("Shot,Prompt,Sheet", "1,a cat,12", None, ""),
     ],

@@ -188,13 +188,21 @@ def test_a_character_that_no_id_has_is_named(text: str, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "meant"),
-    [("scène 1", "scene-1"), ("ｓ１\u200b", "s1"), ("a/b", "a-b"), ("1–2", "1-2"), ("e\u0301", "e")],
+    [
+        ("scène 1", "scene-1"),
+        ("ｓ１\u200b", "s1"),
+        ("a/b", "a-b"),
+        ("1–2", "1-2"),
+        ("e\u0301", "e"),
+        ("#1", "1"),
+        ("n° 1", "n-1"),
+    ],
 )
 def test_an_id_is_proposed_where_nothing_is_lost(text: str, meant: str) -> None:
     assert str(why_no_id(text)).endswith(f"; write {meant}")
 
 
-@pytest.mark.parametrize("text", ["сцена", "straße", "1.23E+09", "#REF!", "_a", "CO\u0301N", "1½"])
+@pytest.mark.parametrize("text", ["сцена", "straße", "1.23E+09", "#REF!", "_a", "CO\u0301N", "1½", "#N/A"])
 def test_no_id_is_proposed_where_something_would_be_lost(text: str) -> None:
     assert "; write" not in str(why_no_id(text))
 

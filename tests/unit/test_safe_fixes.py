@@ -13,6 +13,7 @@ from runner.cli.main import main
 from runner.commands.check import check
 from runner.commands.fix_manifest import FixProposal, propose_fixes, write_fixes
 from runner.domain.errors import Position, Problem, UsageError
+from runner.manifest.column_map import map_text
 from runner.manifest.safe_fixes import fixed, safe_fixes
 from runner.manifest.size_limits import LIMITS
 from runner.manifest.source_text import SourceText
@@ -222,6 +223,15 @@ def test_any_text_has_places_and_changes_that_do_not_overlap(
     fixes = safe_fixes(source, [problem])
     assert all(one.end <= other.start for one, other in pairwise(fixes))
     assert len(fixed(text, fixes)) == len(text) - sum(fix.end - fix.start - len(fix.words) for fix in fixes)
+
+
+def test_a_sheet_with_a_column_map_keeps_its_headings(tmp_path: Path) -> None:
+    columns = {"Shot": "id", "Image": "input image", "Duration ": "input duration"}
+    chosen = map_text([*columns.items()], {"model": MODEL}, file="b.csv")
+    (tmp_path / "b.columns.yaml").write_text(chosen)
+    rows = "Shot,Image,Duration \ns1,https://e.com/1.jpg,{}\n"
+    found = proposed(tmp_path / "b.csv", rows.format("5.0"))
+    assert found.after.decode() == rows.format("5")
 
 
 def test_long_blanks_take_no_long_time(tmp_path: Path) -> None:
