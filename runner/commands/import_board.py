@@ -64,6 +64,8 @@ _SHAPES = {
 """What the cells of a column are if it is more than a note, and how many of them: an actor may be called a model."""
 _OF_MEDIA = re.compile(r".*[^\W\d_].*", re.DOTALL), _HALF
 """An address or the name of a picture has letters, and a time code has none."""
+_OF_NUMBERS = re.compile(r".*\d.*", re.DOTALL), _HALF
+"""On a shot list `Size` may be that of the picture in pixels, or of what it shows: WS, CU."""
 _ADDRESS = re.compile(r".*https?://.*", re.DOTALL), _NEARLY_ALL
 _PROSE = re.compile(r".*[^\W\d_]\s+[^\W\d_].*", re.DOTALL), _HALF
 _LABELS = frozenset(["tag", "tags", "label", "labels", "keyword", "keywords", "schlagwort", "etiquetas"])
@@ -238,11 +240,13 @@ def _targets(sheet: Sheet, models: Sequence[Model], known: ColumnMap) -> list[tu
     headings = sheet.header.cells
     found = [_meaning(heading, models, known) for heading in headings]
     _refuse_repeated(sheet, [target for _, target in found])
-    media = {INPUT + each.name: _OF_MEDIA for model in models for each in model.inputs if each.media}
+    every = [each for model in models for each in model.inputs]
+    media = {INPUT + each.name: _OF_MEDIA for each in every if each.media}
+    numbers = {INPUT + each.name: _OF_NUMBERS for each in every if _is_numbered(each)}
     targets, taken = [IGNORE] * len(headings), set[str]()
     for place in _surest_first(sheet, found):
         target = found[place][1]
-        shape = _SHAPES.get(target) or media.get(target)
+        shape = _SHAPES.get(target) or media.get(target) or numbers.get(target)
         if target in taken or (shape and not _are(sheet, place, shape)):
             target = "notes"
         targets[place] = target
@@ -256,6 +260,13 @@ def _targets(sheet: Sheet, models: Sequence[Model], known: ColumnMap) -> list[tu
     for place, target in zip(addresses, wanted, strict=False):
         targets[place] = target
     return [*zip(headings, targets, strict=True)]
+
+
+def _is_numbered(wanted: Input) -> bool:
+    """Return whether all values of an input have digits."""
+    choices = [str(choice) for choice in wanted.allowed]
+    has_digits = bool(choices) and all(any(map(str.isdigit, choice)) for choice in choices)
+    return has_digits or wanted.type in {"integer", "number"}
 
 
 def _surest_first(sheet: Sheet, found: Sequence[tuple[int, str]]) -> list[int]:

@@ -60,6 +60,19 @@ def test_of_two_headings_with_one_meaning_the_surer_one_has_it(tmp_path: Path) -
     assert found == {"Shot": "id", "Action": "notes", "Prompt": "input promptText", "Name": "notes"}
 
 
+def test_a_column_of_words_is_no_input_of_numbers(tmp_path: Path) -> None:
+    found = meanings(
+        tmp_path, "Shot,Size,Length,Prompt,Res", "010,WS,wide,a boat,720p\n020,CU,close,a hat,720p"
+    )
+    assert found == {
+        "Shot": "id",
+        "Size": "notes",
+        "Length": "notes",
+        "Prompt": "input promptText",
+        "Res": "input resolution",
+    }
+
+
 @pytest.mark.parametrize(
     ("header", "row", "cell", "words"),
     [
