@@ -383,6 +383,29 @@ def test_lines_that_may_be_rows_or_prose_are_a_warning() -> None:
     assert problem.severity is Severity.WARNING
 
 
+@pytest.mark.parametrize(
+    ("rows", "warned"),
+    [
+        ('1,m,a b,5,"Props:\n3,lamp,on,5,old\n4,chair,on,5,new"', True),
+        ('1,m,"red,5,blue\n10,m,20",5,x', True),
+        ('1,m,"A TV,5,x\nThen,m,slowly",5,x', True),
+        ('1,m,a b,5,"Props:\n3, lamp,on,5,old\n4, chair,on,5,new"', False),
+        ('1,m,a b,5,"EUR\n1,000,000,000,000"', True),
+        ('1,m,"Beats:\n1,m,he smiles\n2,m,he goes",5,x', False),
+        ('1,m,a b,5,"tags:\nhero,wide,night,rain,dim"', False),
+    ],
+)
+def test_lines_are_no_rows_where_no_row_is_missing(rows: str, *, warned: bool) -> None:
+    reading = read(f"id,model,promptText,duration,notes\n{rows}\n2,m,end,5,z\n")
+    assert [problem.severity for problem in reading.problems] == [Severity.WARNING] * warned
+
+
+def test_a_swallowed_row_is_found_by_the_ids_behind_its_quote() -> None:
+    (problem,) = told('promptText,id,model\n"Hero enters,1,m\na TV of 24",2,m\nend,3,m\n')
+    assert "close it" in problem
+    assert "warning" not in problem
+
+
 @pytest.mark.parametrize("text", ["one, two, three, four", "fade in/out, and/or, x/y, b/c, d"])
 def test_lines_of_prose_with_commas_are_not_rows(text: str) -> None:
     reading = read(f'{HEAD}\ns1,a/m,{LINK},"First line\n{text}"\n')
