@@ -232,6 +232,23 @@ def test_an_id_that_people_write_is_not_mangled(text: str) -> None:
     assert not looks_mangled(text)
 
 
+@pytest.mark.parametrize(
+    ("ids", "warned"),
+    [
+        ("44901 44902 44905", []),
+        ("44901 44903 44902", ["A2"]),
+        ("44901 44902 s3", ["A2"]),
+        ("s1 1E5 2E3", ["A3"]),
+        ("44901", ["A2"]),
+    ],
+)
+def test_ids_that_a_spreadsheet_changed_are_one_warning_and_those_that_count_up_none(
+    ids: str, warned: list[str]
+) -> None:
+    reading = read("\n".join([HEAD, *(f"{each},m,{LINK},hi" for each in ids.split())]))
+    assert [problem.at.cell for problem in reading.problems] == warned
+
+
 def test_why_an_id_is_refused_includes_what_the_spreadsheet_did() -> None:
     (problem,) = told(f"{HEAD}\n1.23E+12,m,{LINK},hi\n")
     assert "is not an id" in problem
