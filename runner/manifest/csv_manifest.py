@@ -133,6 +133,7 @@ def source_of(
     _check_nameless(header, shots, findings)
     if not is_report:
         shots = _shots_of(shots, header, columns, findings, has_returns="\r" in text)
+    _check_ids(shots, next(column for column in columns if column.name == "id"), findings)
     rows = (reader.row(record) for record in each_once(shots) if not reader.is_removed(record))
     wanted = {name: meant for name in reader.headings if (meant := meant_column(name)) and meant not in own}
     return Source(
@@ -198,6 +199,20 @@ def _shots_of(
     if records and not shots:
         findings.error(records[0].at(findings.file, 1), "", "no shots: every row is a heading or a sum")
     return shots
+
+
+def _check_ids(records: list[Record], column: _Column, findings: Findings) -> None:
+    """Warn once of the ids that a spreadsheet seems to have changed; those that only count up are meant."""
+    first: dict[str, Record] = {}
+    for record in records:
+        first.setdefault(record.cells[column.number - 1].strip(), record)
+    odd = [text for text in first if looks_mangled(text) and why_no_id(text) is None]
+    is_count = all(text.isdecimal() for text in first) and len(set(map(len, first))) == 1 < len(first)
+    if odd and not (is_count and list(first) == sorted(first)):
+        more = len(odd) - 1
+        also = f"; {counted(more, 'other id')} below {'is' if more == 1 else 'are'} like it" if more else ""
+        at = first[odd[0]].at(findings.file, column.number) if column.at.cell else column.at
+        findings.warn(at, f"shot {odd[0]}", f"{shown(odd[0])} {MANGLED}{also}")
 
 
 def _check_nameless(header: Record, records: list[Record], findings: Findings) -> None:
@@ -352,9 +367,6 @@ class _RowReader:
         if "tags" in self._reserved and (tags := self._text(record, self._reserved["tags"])):
             items["tags"] = self._tags(tags)
         identity = items.get("id")
-        if isinstance(identity, Text) and looks_mangled(identity.text) and why_no_id(identity.text) is None:
-            subject = row_name(Row(Fields(items, at), at), "")
-            self._findings.warn(identity.at, subject, f"{shown(identity.text)} {MANGLED}")
         cells = [(c.path, c, text) for c in self._inputs if (text := self._text(record, c))]
         # Nearly all rows are sound, and a look at each of their cells would be felt.
         suspects = (

@@ -2,7 +2,7 @@
 
 It is stricter than the csv module: an unclosed quote hides no rows, and a row has no more cells than the header. Cells
 that are missing at the end of a row are empty, as some spreadsheets leave them out, and each such row is a warning.
-It knows column names only to find the separator.
+It knows column names only to find the separator and the ids.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import islice
 from typing import NoReturn
@@ -18,6 +18,7 @@ from typing import NoReturn
 from runner.domain.display import counted
 from runner.domain.errors import Position
 from runner.domain.ids import why_no_id
+from runner.manifest.column_names import meant_column
 from runner.manifest.decode import line_breaks
 from runner.manifest.problems import Findings
 from runner.manifest.size_limits import LONGER_TEXT, MORE_BYTES, MORE_TAKES, Limits
@@ -123,11 +124,29 @@ def records_of(
     ).table()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Suspect:
+    """A quoted cell with what looks like rows in it, until line `ends`, in the row at the place `row` of the table.
+
+    `ids` are the id that seems to be in it and the row's own, which is behind the cell if `is_behind`.
+    """
+
+    at: Position
+    subject: str
+    ends: int
+    ids: tuple[str, str]
+    row: int
+    is_behind: bool
+    is_same: bool
+    is_alike: bool
+
+
 @dataclass(slots=True)
 class _Reader:
     """Passes physical lines to the csv module one by one, so that every record knows where it began.
 
-    `end` is the place up to which `text` was read, after `lines` physical lines.
+    `end` is the place up to which `text` was read, after `lines` physical lines. `ids` are the cells of the column that
+    seems to hold the ids, from the header on.
     """
 
     text: str
@@ -140,6 +159,9 @@ class _Reader:
     keeps_nameless: bool
     checks_quotes: bool
     broken: bool = False
+    id_at: int = 0
+    ids: list[str] = field(default_factory=list)
+    suspects: list[_Suspect] = field(default_factory=list)
 
     def table(self) -> Iterator[Record]:
         """Yield the header and the records."""
@@ -151,11 +173,15 @@ class _Reader:
         names = [plain_heading(name) for name in header.cells]
         while names and not names[-1] and not self.keeps_nameless:
             names.pop()
+        meant = list(map(meant_column, names))
+        self.id_at = meant.index("id") if "id" in meant else 0
+        self.ids += names[self.id_at : self.id_at + 1]
         yield replace(header, cells=tuple(names))
         width, found, written = len(names), 0, 0
         for found, record in enumerate(records, 1):
             if found > self.limits.takes:
                 self._stop(record.line, "", f"more than {self.limits.takes:,} rows; {MORE_TAKES}")
+            self.ids.append(record.cells[self.id_at].strip() if self.id_at < len(record.cells) else "")
             # Only a filled cell counts: it becomes a value with its place, and an empty one takes little memory.
             written += sum(map(bool, record.cells))
             if written > self.limits.cells or found * width > 4 * self.limits.cells:
@@ -163,6 +189,7 @@ class _Reader:
             fitted = record if len(record.cells) == width else self._fitted(record, header, width)
             if fitted:
                 yield fitted
+        self._judge()
         if not found and not self.broken:
             self.findings.error(self.findings.at(header.line), "", "no shots: there is only a header")
 
@@ -231,7 +258,7 @@ class _Reader:
     def _check_swallowed(
         self, cells: Sequence[str], line: int, subject: str, *, is_table_spaced: bool
     ) -> None:
-        """Report a quoted cell with rows in it: its quote was not closed, and the next one seemed to close it.
+        """Note a quoted cell with rows in it: its quote was not closed, and the next one seemed to close it.
 
         The first line of such a cell ends as its row does, and the last line begins as a row does. With
         `is_table_spaced` the table itself has blanks behind its separators.
@@ -245,17 +272,57 @@ class _Reader:
             pairs = list(zip(found, [*cells[: column - 1], *after], strict=True))
             # A blank follows the commas of prose, and is rare behind those of a table.
             is_spaced = any(part[:1].isspace() for part in [*found[1:], others[-1][column - 1]])
-            is_row = any(_is_same(*pair) for pair in pairs)
+            is_same = any("/" in own and part.strip() == own.strip() for part, own in pairs)
+            is_alike = is_same or any("://" in part and "://" in own for part, own in pairs)
             if not is_spaced or is_table_spaced:
-                is_row |= any(_is_alike(*pair) for pair in pairs)
-                is_row |= len(pairs) >= _MANY and all(shape_of(part) == shape_of(own) for part, own in pairs)
-            first_cell = next(filter(None, found[: column - 1]), "")
-            if is_row or (not is_spaced and why_no_id(first_cell) is None):
+                is_alike |= any(_is_alike(*pair) for pair in pairs)
+                is_alike |= len(pairs) >= _MANY and all(
+                    shape_of(part) == shape_of(own) for part, own in pairs
+                )
+            if is_alike or not is_spaced:
                 opens = line + sum(map(line_breaks, cells[: column - 1]))
-                ends = opens + line_breaks(cell)
-                report = self.findings.error if is_row else self.findings.warn
-                message = f"the quote that opens here ends at line {ends}, and in it is what looks like rows; close it"
-                report(Position(self.findings.file, opens, column), subject, message)
+                is_behind = self.id_at >= column
+                ids = next(islice(pairs, self.id_at - is_behind, None), ("", ""))
+                self.suspects.append(
+                    _Suspect(
+                        at=Position(self.findings.file, opens, column),
+                        subject=subject,
+                        ends=opens + line_breaks(cell),
+                        ids=ids if self.id_at != column - 1 else ("", ""),
+                        row=len(self.ids),
+                        is_behind=is_behind,
+                        is_same=is_same,
+                        is_alike=is_alike,
+                    )
+                )
+
+    def _judge(self) -> None:
+        """Report the quoted cells with rows in them: an error only if the id in one is missing among the rows."""
+        filled = list(filter(None, self.ids))
+        known, forms = set(filled), {shape_of(each) for each in filled[1:]}
+        for suspect in self.suspects:
+            part, own = (text.strip() for text in suspect.ids)
+            # Where ids repeat, the column may hold something else.
+            if part in known and part != own and len(known) == len(filled):
+                continue
+            # The next row's id if the row's own is before the quote, or the id of the row before.
+            place = suspect.row - 1 if suspect.is_behind else suspect.row + 1
+            beside = self.ids[place] if 0 <= place < len(self.ids) else ""
+            around = [beside, part, own] if suspect.is_behind else [own, part, beside]
+            shape = shape_of(part)
+            # Behind an id there may be a part such as the A of 3A.
+            is_id = why_no_id(part) is None and any(
+                shape[:end] in forms and ("9" in shape[:end] or end == len(shape))
+                for end in range(1, len(shape) + 1)
+            )
+            told = f"the quote that opens here ends at line {suspect.ends}, and in it is what "
+            if suspect.is_same or (suspect.is_alike and is_id and all(map(_is_before, around, around[1:]))):
+                self.findings.error(suspect.at, suspect.subject, f"{told}looks like rows; close it")
+            elif suspect.is_alike or is_id:
+                told += (
+                    f"may be rows; close it, or write a blank after the {_SEPARATORS[self.separator]} in it"
+                )
+                self.findings.warn(suspect.at, suspect.subject, told)
 
     def _check_sizes(self, record: Record) -> None:
         subject = f"row {record.number}"
@@ -326,9 +393,11 @@ class _Reader:
         self.findings.stop(self.findings.at(line), subject, message)
 
 
-def _is_same(part: str, own: str) -> bool:
-    """Return whether a part of a line is the same model or another address as the row's own cell."""
-    return ("/" in own and part.strip() == own.strip()) or ("://" in part and "://" in own)
+def _is_before(first: str, second: str) -> bool:
+    """Return whether two ids may follow each other; only numbers of one form have an order."""
+    shape = shape_of(first)
+    is_ordered = "9" in shape and shape == shape_of(second)
+    return (len(first), first) < (len(second), second) if is_ordered else first != second
 
 
 def _is_alike(part: str, own: str) -> bool:

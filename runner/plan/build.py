@@ -212,7 +212,8 @@ class _Planner:
         if bound.problems or shot.faulty or reported:
             return
         if (prompt := model.prompt_input) and prompt.name not in inputs:
-            self.without_prompt.setdefault((model.id, prompt.name), {}).setdefault(shot.id, shot.at)
+            at = shot.at.below(keys_at.get(prompt.name))
+            self.without_prompt.setdefault((model.id, prompt.name), {}).setdefault(shot.id, at)
         point = shot.point
         if point is None:
             point = {axis: _swept_value(axis, node, bound.body) for axis, node in variant.point.items()}

@@ -1,4 +1,4 @@
-"""Warns of shots without a prompt where nearly all others of their model have one: a cell was forgotten.
+"""Warns of shots without a prompt where most others of their model have one: a cell was forgotten.
 
 In: valid takes, and the shots of which the inputs hold no prompt. Out: one warning a model. It reads no text.
 """
@@ -14,6 +14,8 @@ from runner.domain.shots import Take
 
 _GIVEN_FOR_EACH: Final = 4
 """How many prompts must be given for each that is not: some boards have shots with and without one on purpose."""
+_GIVEN_FOR_EACH_CELL: Final = 2
+"""The same in a sheet, where an empty cell is more often forgotten."""
 
 
 def prompt_warnings(
@@ -25,7 +27,8 @@ def prompt_warnings(
     """
     for (model, prompt), shots in absent.items():
         given = sum(take.model == model and take.shot_id not in shots for take in takes)
-        if given >= _GIVEN_FOR_EACH * len(shots):
+        at = next(iter(shots.values()))
+        if given >= (_GIVEN_FOR_EACH_CELL if at.cell else _GIVEN_FOR_EACH) * len(shots):
             verb = "has" if len(shots) == 1 else "have"
             told = f"{counted(given, 'take')} of {model} have a prompt, and {listed([*shots])} {verb} none"
-            yield Problem(next(iter(shots.values())), f"inputs.{prompt}", told, severity=Severity.WARNING)
+            yield Problem(at, f"inputs.{prompt}", told, severity=Severity.WARNING)

@@ -21,10 +21,15 @@ def warnings(prompts: list[str]) -> list[str]:
 
 def test_a_single_row_without_a_prompt_is_told_at_its_place() -> None:
     assert warnings(["a cat", "a dog", "", "a cow", "a fox"]) == [
-        f"m.csv:4:1 (cell A4): warning: inputs.promptText: 4 takes of {MODEL} have a prompt, and s2 has none"
+        f"m.csv:4:4 (cell D4): warning: inputs.promptText: 4 takes of {MODEL} have a prompt, and s2 has none"
     ]
 
 
-@pytest.mark.parametrize("prompts", [["a cat", ""], ["", ""], ["a cat", "a dog"]])
+def test_one_of_three_is_told_too() -> None:
+    (warning,) = warnings(["a cat", "", "a dog"])
+    assert warning.startswith("m.csv:3:4 (cell D3): warning: inputs.promptText: 2 takes of")
+
+
+@pytest.mark.parametrize("prompts", [["a cat", ""], ["", ""], ["a cat", "a dog"], ["a cat", "", "", "a dog"]])
 def test_a_board_that_mixes_both_or_has_one_kind_is_not_warned_of(prompts: list[str]) -> None:
     assert warnings(prompts) == []

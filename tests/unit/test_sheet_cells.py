@@ -238,6 +238,23 @@ def test_an_id_that_people_write_is_not_mangled(text: str) -> None:
     assert not looks_mangled(text)
 
 
+@pytest.mark.parametrize(
+    ("ids", "warned"),
+    [
+        ("44901 44902 44905", []),
+        ("44901 44903 44902", ["A2"]),
+        ("44901 44902 s3", ["A2"]),
+        ("s1 1E5 2E3", ["A3"]),
+        ("44901", ["A2"]),
+    ],
+)
+def test_ids_that_a_spreadsheet_changed_are_one_warning_and_those_that_count_up_none(
+    ids: str, warned: list[str]
+) -> None:
+    reading = read("\n".join([HEAD, *(f"{each},m,{LINK},hi" for each in ids.split())]))
+    assert [problem.at.cell for problem in reading.problems] == warned
+
+
 def test_why_an_id_is_refused_includes_what_the_spreadsheet_did() -> None:
     (problem,) = told(f"{HEAD}\n1.23E+12,m,{LINK},hi\n")
     assert "is not an id" in problem
@@ -387,6 +404,29 @@ def test_a_swallowed_row_is_known_by_the_form_of_its_lines(rows: str) -> None:
 def test_lines_that_may_be_rows_or_prose_are_a_warning() -> None:
     (problem,) = read('id,promptText,model\nhero,"Hero,b\nsmile,he smiles 24",m\n').problems
     assert problem.severity is Severity.WARNING
+
+
+@pytest.mark.parametrize(
+    ("rows", "warned"),
+    [
+        ('1,m,a b,5,"Props:\n3,lamp,on,5,old\n4,chair,on,5,new"', True),
+        ('1,m,"red,5,blue\n10,m,20",5,x', True),
+        ('1,m,"A TV,5,x\nThen,m,slowly",5,x', True),
+        ('1,m,a b,5,"Props:\n3, lamp,on,5,old\n4, chair,on,5,new"', False),
+        ('1,m,a b,5,"EUR\n1,000,000,000,000"', True),
+        ('1,m,"Beats:\n1,m,he smiles\n2,m,he goes",5,x', False),
+        ('1,m,a b,5,"tags:\nhero,wide,night,rain,dim"', False),
+    ],
+)
+def test_lines_are_no_rows_where_no_row_is_missing(rows: str, *, warned: bool) -> None:
+    reading = read(f"id,model,promptText,duration,notes\n{rows}\n2,m,end,5,z\n")
+    assert [problem.severity for problem in reading.problems] == [Severity.WARNING] * warned
+
+
+def test_a_swallowed_row_is_found_by_the_ids_behind_its_quote() -> None:
+    (problem,) = told('promptText,id,model\n"Hero enters,1,m\na TV of 24",2,m\nend,3,m\n')
+    assert "close it" in problem
+    assert "warning" not in problem
 
 
 @pytest.mark.parametrize("text", ["one, two, three, four", "fade in/out, and/or, x/y, b/c, d"])
