@@ -12,7 +12,14 @@ from itertools import chain
 
 from runner.domain.errors import Position
 from runner.domain.shots import Fields, Items, Node, Row, Text
-from runner.manifest.cell_faults import SUSPECT_LETTERS, CellFault, CellKind, fault_of, may_be_filler
+from runner.manifest.cell_faults import (
+    SUSPECT_LETTERS,
+    CellFault,
+    CellKind,
+    fault_of,
+    is_error_value,
+    may_be_filler,
+)
 from runner.manifest.fields import joined, row_name
 from runner.manifest.problems import FRAME_MEANT, Findings, shown
 from runner.manifest.references import Style
@@ -30,7 +37,8 @@ def check_prompts(rows: Sequence[Row], defaults: Row, variables: Collection[str]
             if "prompt" not in name.lower() or not isinstance(node, Text) or node.is_null:
                 continue
             if fault := _fault_of(node.text.strip(), variables):
-                report = findings.error if fault.is_error else findings.warn
+                # What looks like a formula may be meant: YAML is written by people and programs, and has no formulas.
+                report = findings.error if is_error_value(node.text.strip()) else findings.warn
                 report(node.at, joined(row_name(row, ""), f"inputs.{name}"), fault.message)
 
 

@@ -497,7 +497,7 @@ def test_a_line_separator_of_unicode_is_a_part_of_a_text(separator: str) -> None
             "7:18: warning: shot s1, inputs.tails: 'door'",
         ),
         ('      tail: "@ door"\nframes: {door: https://e.com/b}\n', 'for the frame write "@door"'),
-        (P + "=A1\n", "7:19: shot s1, inputs.promptText: '=A1' is a formula"),
+        (P + "=A1\n", "7:19: warning: shot s1, inputs.promptText: '=A1' is a formula"),
         (
             "    sweep: {seed: [12,345]}\n",
             "7:20: warning: shot s1, sweep.seed: [12,345] is 2 values; for one",
