@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.domain.errors import Severity
 from runner.domain.shots import Fields, Shot, Text
 from runner.manifest.cell_faults import CellKind, fault_of
 from runner.manifest.csv_reader import column_letters, detect_separator
@@ -330,5 +331,6 @@ def test_what_a_spreadsheet_writes_is_read_back_byte_for_byte(prompts: list[str]
         [["id", "model", "prompt"], *([f"s{n}", "m", p] for n, p in enumerate(prompts))]
     )
     reading = read(out.getvalue())
-    assert not reading.problems
+    # A text that looks spoilt is warned of, and read as it is.
+    assert not [problem for problem in reading.problems if problem.severity is Severity.ERROR]
     assert [inputs(shot)["prompt"] for shot in reading.shots] == prompts
