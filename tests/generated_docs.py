@@ -57,9 +57,9 @@ def help_text(command: str = "") -> str:
 def same_help(text: str) -> str:
     """Return a help text without what Python's own formatting changes from version to version.
 
-    Lines are folded differently, and since 3.13 an option's value stands once, after its long name.
+    Lines are folded differently, and since 3.13 an option's value stands once, after its last name.
     """
-    once = re.sub(r"(-\w) ([A-Z]+), (--[\w-]+) \2", r"\1, \3 \2", text)
+    once = re.sub(r"(-\w|--[\w-]+) ([A-Z]+), (--[\w-]+) \2", r"\1, \3 \2", text)
     return " ".join(once.split())
 
 
