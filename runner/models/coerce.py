@@ -34,8 +34,8 @@ _NEEDED: Final = {
 }
 _TEXT_ALONE: Final = ("string",)
 _SHEET_BOOLEANS: Final = {
-    **dict.fromkeys(("TRUE", "WAHR", "VRAI", "VERDADERO", "VERO"), True),
-    **dict.fromkeys(("FALSE", "FALSCH", "FAUX", "FALSO"), False),
+    **dict.fromkeys(("WAHR", "VRAI", "VERDADERO", "VERO"), True),
+    **dict.fromkeys(("FALSCH", "FAUX", "FALSO"), False),
 }
 """The only ways in which a spreadsheet writes a boolean: Excel in English, German, French, Spanish and Italian."""
 _Tree: TypeAlias = "dict[str, _Tree | Node]"

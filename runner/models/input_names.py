@@ -75,11 +75,7 @@ def meant_input(word: str, model: HasInputs) -> str | None:
         # The words decide which frame is meant: `Keyframe start` is only two letters from `keyFramesLast`.
         for pattern, frame in zip((_FIRST, _LAST), model.frames, strict=True):
             if any(model.frames) and pattern.fullmatch(wanted):
-                is_list = any(each.name == frame and "array" in each.shape.kinds for each in model.inputs)
-                # One picture belongs in an input for one, if there is one beside the list.
-                return next(
-                    (by_plain[each] for each in by_plain if is_list and pattern.fullmatch(each)), frame
-                )
+                return frame
         general = next((each for each, ending in _ENDINGS.items() if ending.fullmatch(wanted)), wanted)
         for words, names_of in _SYNONYMS.items():
             if general in words.split() and (name := next(filter(by_plain.get, names_of.split()), None)):
