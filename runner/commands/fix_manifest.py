@@ -60,11 +60,10 @@ class _Board:
     limits: Limits
     simulated: bool
 
-    def check(self, text: str | None) -> _Found | None:
-        """Return what a check finds in `text`, or in the file as it is; None if the bytes are not this text."""
-        given = None if text is None else text.encode(self.codec)
-        reading = read_manifest(self.path, limits=self.limits, given=given)
-        if text is not None and len(reading.manifest.text) != len(text.removeprefix(_BOM)):
+    def check(self, text: str) -> _Found | None:
+        """Return what a check finds in `text`; None if the bytes are not this text, as those of a workbook."""
+        reading = read_manifest(self.path, limits=self.limits, given=text.encode(self.codec))
+        if len(reading.manifest.text) != len(text.removeprefix(_BOM)):
             return None
         plan, problems = examined(
             reading, models=self.models, allow_private_media=self.simulated, environ=os.environ
@@ -98,9 +97,6 @@ def _mended(board: _Board, text: str) -> tuple[str, int]:
     """Return the text with all safe changes, and how many they are."""
     mark, after, count = text[: text.startswith(_BOM)], text.removeprefix(_BOM), 0
     first = found = board.check(text)
-    # A file that is read through another one, such as a map of its columns, does not mean what it says.
-    if found != board.check(None):
-        return text, 0
     # A mended header shows what is wrong in the rows.
     for _ in range(_ROUNDS):
         if not found:
