@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.domain.body_diff import Difference, differences
+from runner.domain.clip_checks import Flag, Probe
+from runner.domain.labels import take_label
 from runner.domain.money import NOTHING_SPENT, Spending
 from runner.domain.output_links import OutputLinks, output_links
 from runner.domain.states import OVER, DeliveryState, FailureClass, TakeState, is_given_up
@@ -36,7 +38,8 @@ class Standing:
 
     `file` is relative to the run directory. `attempts` counts begun submissions. `wanted` is the fingerprint of what
     the manifest asks for now, if that is not what was sent; `kept_for` is the one for which a person keeps the clip
-    anyway. `price_now` is the price (JSON text, empty if there is none) of what the manifest asks for now.
+    anyway. `price_now` is the price (JSON text, empty if there is none) of what the manifest asks for now. `number` is
+    the take's number within its shot, from 1. `flags` say what is odd about the clip that is here.
     """
 
     take_id: str
@@ -58,6 +61,13 @@ class Standing:
     wanted: str | None
     kept_for: str | None
     price_now: str
+    number: int
+    flags: tuple[Flag, ...]
+
+    @property
+    def label(self) -> str:
+        """The take's short name for people, such as `s010_t02`."""
+        return take_label(self.shot_id, self.number, self.take_id)
 
     @property
     def is_given_up(self) -> bool:
@@ -92,7 +102,7 @@ class TakeRecord(Standing):
     record as it came; above 1 MiB only what matters. `estimate` (USD) is by `price`, a JSON text, empty if there is
     none. A sent take keeps those of its latest submission; one that waits has the newest. `estimate_now` is always the
     newest. `schema` is the hash of the model's schema at the latest submission, or else at the last check; None if an
-    older program noted none.
+    older program noted none. `probe` is what was measured of the clip that is here, None if it was not looked into.
     """
 
     seed: int | None
@@ -113,6 +123,7 @@ class TakeRecord(Standing):
     price: str = ""
     estimate_now: float | None = None
     schema: str | None = None
+    probe: Probe | None = None
 
     def links(self, origin: str) -> OutputLinks:
         """Return what the kept record of its job names as outputs; `origin` is the API's."""

@@ -304,6 +304,18 @@ class ClipMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """A delivered clip was looked into; `probe` is JSON, `flags` are pairs of kind and phrase (`domain.clip_checks`).
+
+    `sha256` is the clip's, so that nothing is said of a later one.
+    """
+
+    sha256: str
+    probe: str
+    flags: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class KeptAsIs:
     """A person keeps a take's clip for a row that has changed; `wanted` is the fingerprint of the row's new body."""
 
@@ -318,7 +330,7 @@ DecisionFact: TypeAlias = Adopted | AdoptionUndone | DeclaredNotSent | PayAgain 
 JobFact: TypeAlias = Started | Requeued | Ended | FoundAfterAll | Vanished
 StateFact: TypeAlias = SubmissionStarted | AnswerFact | DecisionFact | JobFact
 DeliveryFact: TypeAlias = FetchStarted | Delivered | Undeliverable | FileGone
-NoteFact: TypeAlias = CancelRequested | CostSeen | LateAnswer | Renamed | ClipMoved | KeptAsIs
+NoteFact: TypeAlias = CancelRequested | CostSeen | LateAnswer | Renamed | ClipMoved | KeptAsIs | Checked
 Fact: TypeAlias = StateFact | DeliveryFact | NoteFact
 
 S = TakeState

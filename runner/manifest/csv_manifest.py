@@ -42,8 +42,9 @@ from runner.system.nearest_name import edits
 
 RESERVED_COLUMNS = ("id", "model", "tags", "notes", "price", "seeds", "sweep", TAKES)
 RESULT_COLUMNS = (
-    "take", "point", "state", "class", "stale_fields", "request_id", "outputs", "file", "sha256", "bytes",
-    "submitted_at", "finished_at", "seconds", "cost", "estimate", "error", "fingerprint",
+    "take", "label", "point", "state", "class", "flags", "pick", "stale_fields", "request_id", "outputs", "file",
+    "sha256", "bytes", "clip_seconds", "clip_width", "clip_height", "clip_fps", "submitted_at", "finished_at",
+    "seconds", "cost", "estimate", "error", "fingerprint",
 )  # fmt: skip
 """The columns that a report adds. Its column `seed` is left out, because it is read as the input of that name."""
 

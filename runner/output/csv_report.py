@@ -14,6 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from runner.domain import display
+from runner.domain.clip_checks import Probe, probe_words
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import TakeState
 from runner.system import csv_cells
@@ -27,8 +28,8 @@ Takes: TypeAlias = "Callable[[], Iterable[TakeRecord]]"
 """Gives all takes of a run in the order in which they are listed, from the first one at each call."""
 
 _RESULTS = (
-    "take point state class stale_fields request_id seed outputs file sha256 bytes submitted_at finished_at seconds"
-    " cost estimate error fingerprint"
+    "take label point state class flags pick stale_fields request_id seed outputs file sha256 bytes clip_seconds"
+    " clip_width clip_height clip_fps submitted_at finished_at seconds cost estimate error fingerprint"
 )
 RESULT_COLUMNS = tuple(_RESULTS.split())
 """Columns that the report adds, in this order; a manifest reader ignores all but `take`, `point` and `seed`."""
@@ -138,15 +139,19 @@ def _result(take: TakeRecord) -> dict[str, Cell]:
     is_removed = take.position is None and take.state is TakeState.PENDING
     return {
         "take": take.take_id,
+        "label": take.label,
         "point": _compact(dict(take.point)) if take.point else None,
         "state": csv_cells.REMOVED if is_removed else display.standing(take.state, take.delivery),
         "class": take.failure.value if take.failure else None,
+        "flags": "; ".join(f"{flag.kind}: {display.visible(flag.text)}" for flag in take.flags) or None,
+        "pick": None,
         "stale_fields": "; ".join(field.field for field in take.stale_fields()) if take.is_stale else None,
         "request_id": display.visible(take.request_id or "") or None,
         "outputs": " ".join(display.visible(url.replace(" ", "%20"), LINK_LIMIT) for url in take.outputs),
         "file": take.file,
         "sha256": take.sha256,
         "bytes": take.bytes,
+        **probe_words(take.probe or Probe()),
         "submitted_at": display.iso(take.submitted_at),
         "finished_at": display.iso(take.finished_at),
         "seconds": None if take.seconds is None else round(take.seconds, 3),

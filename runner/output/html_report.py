@@ -25,6 +25,9 @@ from runner.output.report_view import Card, Head, Summary, card
 
 BLOCK = 1000
 """Takes in one block of data: as many as are in memory at once."""
+STYLES = ("page.css",)
+SCRIPTS = ("page.js", "play.js", "lightbox.js")
+"""The files of the page's one style and one script, in the order in which they are joined."""
 _FASTEST = 1
 
 
@@ -41,7 +44,7 @@ def write_page(
 
     The page shows the same words and sums of money as `status`: every submission counts, not only each take's latest.
     """
-    style, script = _part("page.css"), _part("page.js")
+    style, script = (_joined(names) for names in (STYLES, SCRIPTS))
     before, _, after = _part("page.html").partition("<!-- data -->\n")
     sealed = {"policy": policy(style=style, script=script), "style": style, "script": script}
     file.write(Template(before).substitute(sealed, mark=escape(mark)).encode())
@@ -83,6 +86,10 @@ def policy(*, style: str, script: str) -> str:
         "default-src 'none'; media-src 'self'; img-src 'self' data:; "
         f"style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; base-uri 'none'; form-action 'none'"
     )
+
+
+def _joined(names: Sequence[str]) -> str:
+    return "".join(map(_part, names))
 
 
 def _part(name: str) -> str:

@@ -113,6 +113,9 @@ def _noted(fact: NoteFact) -> str:
             return _joined(f"renamed  was {_short(fact.old)}", fact.reason)
         case states.ClipMoved():
             return f"clip renamed  {visible(fact.file)}"
+        case states.Checked():
+            said = "; ".join(_short(text) for _, text in fact.flags)
+            return f"flagged  {said}" if said else "looked into"
         case states.KeptAsIs():
             return f"kept as it is by {_short(fact.by)}, though its row changed"
 

@@ -135,6 +135,11 @@ COLUMN_UPDATES: Mapping[type[states.Fact], Effect] = MappingProxyType(
         states.ClipMoved: lambda fact, _, __: {"file": fact.file},
         states.KeptAsIs: lambda fact, _, __: {"kept_for": fact.wanted},
         states.CostSeen: lambda fact, _, __: {"cost": fact.cost},
+        states.Checked: lambda fact, _, __: {
+            "checked": fact.sha256,
+            "probe": fact.probe,
+            "flags": json.dumps(fact.flags),
+        },
     }
 )
 """By kind of fact: the columns of `takes` that it sets, beside the state itself."""

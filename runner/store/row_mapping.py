@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
+from runner.domain.clip_checks import Probe, flags_from_json
 from runner.domain.records import (
     AttemptRecord,
     EventRecord,
@@ -38,6 +39,8 @@ _DECODERS: Mapping[str, Callable[[Any], object]] = {
     "seed": int,
     # There are few models, and a hundred thousand takes.
     "model": sys.intern,
+    "flags": flags_from_json,
+    "probe": Probe.from_json,
     "simulated": bool,
     "adopted": bool,
     **dict.fromkeys(("tags", "outputs", "columns"), lambda text: tuple(json.loads(text))),
@@ -77,7 +80,9 @@ NEXT_TERMS = {name: f"CASE WHEN wanted IS NULL THEN {name} ELSE {kept} END" for 
 A submission without a price has today's. These are expressions over a row of `takes`.
 """
 
-_NOW = {"price_now": "price"}
+# What was found in an earlier clip of the take says nothing about this one.
+_OF_THIS_CLIP = "CASE WHEN checked = sha256 THEN {} ELSE {} END"
+_NOW = {"price_now": "price", "flags": _OF_THIS_CLIP.format("flags", "'[]'")}
 
 # A sent take keeps its price and schema of that time; only a take that is still to be sent has today's.
 _EXPRESSIONS: Mapping[type, Mapping[str, str]] = {
@@ -89,6 +94,7 @@ _EXPRESSIONS: Mapping[type, Mapping[str, str]] = {
         },
         "schema": f"CASE attempts WHEN 0 THEN {IN_USE} ELSE {LATEST.format('a.schema')} END",
         "estimate_now": "estimate",
+        "probe": _OF_THIS_CLIP.format("probe", "NULL"),
         **_NOW,
     },
     Ticket: {

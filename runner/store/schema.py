@@ -173,16 +173,30 @@ _VERSION_6 = (
     "ALTER TABLE run ADD COLUMN costs_untold_to REAL",
 )
 
+# `number` is a take's number within its shot. `stem` is the name of its files without an ending, empty if that is its
+# id, and `run.name_template` what it was made from. `checked` is the hash of the clip that `probe` and `flags` are of.
+_BY_SHOT = "row_number() OVER (PARTITION BY shot_id ORDER BY position IS NULL, position, rowid)"
+_VERSION_7 = (
+    "ALTER TABLE takes ADD COLUMN number INTEGER NOT NULL DEFAULT 0",
+    f"""UPDATE takes SET number = place FROM
+        (SELECT rowid AS known, {_BY_SHOT} AS place FROM takes) WHERE takes.rowid = known""",  # noqa: S608 - our own names
+    "ALTER TABLE takes ADD COLUMN stem TEXT NOT NULL DEFAULT ''",
+    *(f"ALTER TABLE takes ADD COLUMN {name} TEXT" for name in ("checked", "probe")),
+    "ALTER TABLE takes ADD COLUMN flags TEXT NOT NULL DEFAULT '[]'",
+    "ALTER TABLE run ADD COLUMN name_template TEXT NOT NULL DEFAULT ''",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     *(_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5),
-    _VERSION_6,
+    *(_VERSION_6, _VERSION_7),
 )
 """Statements that lead from version n to n + 1, for n = 0, 1, …; a new file runs all of them."""
 
 
+_NEW_IN_7 = f"{_BY_SHOT} AS number, '' AS stem, NULL AS checked, NULL AS probe, '[]' AS flags"
 _BEFORE_3 = (
-    """CREATE TEMP VIEW takes AS SELECT rowid AS rowid, *, NULL AS wanted, NULL AS wanted_model,
-        NULL AS wanted_body, NULL AS kept_for, NULL AS estimate, '' AS price FROM main.takes""",
+    f"""CREATE TEMP VIEW takes AS SELECT rowid AS rowid, *, NULL AS wanted, NULL AS wanted_model,
+        NULL AS wanted_body, NULL AS kept_for, NULL AS estimate, '' AS price, {_NEW_IN_7} FROM main.takes""",  # noqa: S608 - our own names
     """CREATE TEMP VIEW attempts AS SELECT a.rowid AS rowid, a.*, NULL AS estimate,
         (SELECT t.cost FROM main.takes t WHERE t.take_id = a.take_id AND t.attempts = a.number) AS cost,
         NULL AS price, NULL AS schema FROM main.attempts a""",
@@ -196,16 +210,19 @@ _BEFORE_4 = (
 
 _BEFORE_6 = (
     """CREATE TEMP VIEW run AS SELECT *, '' AS completion, '{}' AS heard, NULL AS costs_asked_at,
-        NULL AS costs_untold_to FROM main.run""",
+        NULL AS costs_untold_to, '' AS name_template FROM main.run""",
 )
+_TAKES_BEFORE_7 = f"CREATE TEMP VIEW takes AS SELECT rowid AS rowid, *, {_NEW_IN_7} FROM main.takes"  # noqa: S608 - our own names
+_RUN_BEFORE_7 = "CREATE TEMP VIEW run AS SELECT *, '' AS name_template FROM main.run"
 
 OLDER: tuple[tuple[str, ...], ...] = (
     (),
     (*_BEFORE_3, *_BEFORE_6),
     (*_BEFORE_3, *_BEFORE_6),
-    (*_BEFORE_4, *_BEFORE_6),
-    _BEFORE_6,
-    _BEFORE_6,
+    (*_BEFORE_4, *_BEFORE_6, _TAKES_BEFORE_7),
+    (*_BEFORE_6, _TAKES_BEFORE_7),
+    (*_BEFORE_6, _TAKES_BEFORE_7),
+    (_RUN_BEFORE_7, _TAKES_BEFORE_7),
 )
 """Statements by which a reader, which may change nothing, sees a file of version n like one of the newest.
 

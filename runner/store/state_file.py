@@ -42,6 +42,7 @@ BATCHABLE = (
     | states.FetchStarted
     | states.Delivered
     | states.Undeliverable
+    | states.Checked
 )
 """Facts that may wait and share a commit: if one is lost, the API or the disk reports it again when asked.
 

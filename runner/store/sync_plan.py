@@ -58,6 +58,7 @@ def adopt(
     _rename(connection, renames, at=at)
     _forget_places(connection, {take.id for take in plan.takes})
     connection.executemany(_UPSERT, _rows(plan.takes))
+    _give_numbers(connection)
     by_id = {take.id: take for take in plan.takes}
     for take_id in renew:
         if take_id not in by_id:
@@ -117,6 +118,27 @@ def _forget_places(connection: sqlite3.Connection, planned: Collection[str]) -> 
     placed = connection.execute("SELECT take_id FROM takes WHERE position IS NOT NULL").fetchall()
     gone = [row for row in placed if row[0] not in planned]
     connection.executemany("UPDATE takes SET position = NULL WHERE take_id = ?", gone)
+
+
+def _give_numbers(connection: sqlite3.Connection) -> None:
+    """Give each new take the next number of its shot; a newer render of a take has that take's number."""
+    new = connection.execute(
+        "SELECT take_id, shot_id FROM takes WHERE number = 0 ORDER BY position IS NULL, position, rowid"
+    ).fetchall()
+    last = dict(connection.execute("SELECT shot_id, max(number) FROM takes GROUP BY shot_id")) if new else {}
+    before = {}
+    if new:
+        rows = connection.execute(
+            "SELECT take_id, number FROM takes WHERE instr(take_id, '~') AND number > 0"
+        )
+        before = {take_id.rpartition("~")[0]: number for take_id, number in rows}
+    given = []
+    for take_id, shot_id in new:
+        number = before.get(take_id)
+        if number is None:
+            number = last[shot_id] = last[shot_id] + 1
+        given.append((number, take_id))
+    connection.executemany("UPDATE takes SET number = ? WHERE take_id = ?", given)
 
 
 def _rows(takes: Iterable[Take]) -> Iterable[tuple[object, ...]]:

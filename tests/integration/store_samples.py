@@ -16,6 +16,7 @@ from runner.domain.states import (
     Adopted,
     AdoptionUndone,
     CancelRequested,
+    Checked,
     ClipMoved,
     CostSeen,
     DeclaredNotSent,
@@ -138,6 +139,7 @@ def every_fact(take: Take, *, attempt: str, epoch: int) -> list[Fact]:
         Renamed("s009", "the manifest uses this name now"),
         ClipMoved(f"clips/{take.id}.mp4"),
         KeptAsIs("ada", "f" * 64),
+        Checked("f" * 64, '{"width": 320}', (("size", "320 by 180 instead of 1280 by 720"),)),
     ]
 
 

@@ -94,6 +94,8 @@ def pending(
         wanted=None,
         kept_for=None,
         price_now="",
+        number=1,
+        flags=(),
     )
 
 

@@ -99,9 +99,12 @@ def test_result_columns_say_what_became_of_a_take() -> None:
     )[0]
     assert {name: row[name] for name in RESULT_COLUMNS} == {
         "take": "s010@seed=1000",
+        "label": "s010_t01",
         "point": "",
         "state": "delivered",
         "class": "",
+        "flags": "",
+        "pick": "",
         "stale_fields": "",
         "request_id": "req-s010@seed=1000",
         "seed": "1000",
@@ -109,6 +112,7 @@ def test_result_columns_say_what_became_of_a_take() -> None:
         "file": "clips/s010@seed=1000.mp4",
         "sha256": "cd" * 32,
         "bytes": "31200",
+        **dict.fromkeys(("clip_seconds", "clip_width", "clip_height", "clip_fps"), ""),
         "submitted_at": "2026-05-28T20:25:00Z",
         "finished_at": "2026-05-28T20:25:40Z",
         "seconds": "40.25",

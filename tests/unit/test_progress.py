@@ -23,6 +23,7 @@ from runner.domain.states import (
     Adopted,
     AdoptionUndone,
     CancelRequested,
+    Checked,
     ClipMoved,
     CostSeen,
     DeclaredNotSent,
@@ -101,6 +102,8 @@ FACTS: list[tuple[Fact, str]] = [
     (LateAnswer("a1", "late-1"), "late answer  req late-1; the take had been decided on"),
     (Renamed("s009", "renumbered"), "renamed  was s009: renumbered"),
     (ClipMoved("clips/s010.mp4"), "clip renamed  clips/s010.mp4"),
+    (Checked("f" * 64, "{}"), "looked into"),
+    (Checked("f" * 64, "{}", (("size", "320 by 180"),)), "flagged  320 by 180"),
     (KeptAsIs("ann", "f" * 64), "kept as it is by ann, though its row changed"),
 ]
 KINDS = cast("list[Kind]", list(get_args(Kind)))

@@ -1,0 +1,41 @@
+"""The names of the pictures that are made of a clip. They are named by its content, so no rename concerns them.
+
+previews/1a2b….small.jpg   a poster of 320 pixels' width      previews/1a2b….first.jpg   the first frame
+previews/1a2b….large.jpg   a poster of 960 pixels' width      previews/1a2b….last.jpg    the last frame
+previews/1a2b….mp4         a small moving preview without sound
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PREVIEWS = "previews"
+"""The folder of previews in a run directory."""
+
+SMALL_WIDTH, LARGE_WIDTH = 320, 960
+"""Widths of the two posters in pixels; a smaller clip's own width if that is less."""
+
+_LETTERS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewNames:
+    """Paths relative to the run directory."""
+
+    small: str
+    large: str
+    first: str
+    last: str
+    motion: str
+
+
+def preview_names(sha256: str) -> PreviewNames:
+    """Return where the previews of a clip with this hash are, or will be."""
+    stem = f"{PREVIEWS}/{sha256[:_LETTERS]}"
+    return PreviewNames(
+        small=f"{stem}.small.jpg",
+        large=f"{stem}.large.jpg",
+        first=f"{stem}.first.jpg",
+        last=f"{stem}.last.jpg",
+        motion=f"{stem}.mp4",
+    )
