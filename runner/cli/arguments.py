@@ -144,7 +144,7 @@ def _consent(**settings: object) -> tuple[Argument, ...]:
 
 def _choosing(acts: str) -> Group:
     """Return the flags that choose takes; `acts` is the verb for what is done with them."""
-    which = "these takes: an id, a pattern such as s01*, tag:NAME or status:STATE; may be repeated"
+    which = "these takes: an id, a pattern such as s01*, tag:NAME, status:STATE or flagged; may be repeated"
     return _group(
         f"which takes to {acts} (default: all)",
         _values("--only WHAT", str, f"{acts} only {which}"),
@@ -153,7 +153,7 @@ def _choosing(acts: str) -> Group:
         _values(
             "--status STATE",
             str,
-            "only takes in this state (as shown by status), or stale; may be repeated",
+            "only takes in this state (as shown by status), stale or flagged; may be repeated",
         ),
         _value("--limit N", whole(1, 100_000), f"{acts} only the first N of them"),
     )
@@ -267,12 +267,17 @@ _NO_LOOK = _switch(
     "do not look at the media links of what is about to be paid for; only links that show themselves that they have "
     "expired are refused",
 )
+_NO_INSPECT = _switch(
+    "--no-inspect",
+    "do not look into the clips; without it, odd ones are flagged and previews are made beside them",
+)
 _RUNNING: tuple[Argument | Group, ...] = (
     _choosing("submit"),
     *_EXTENT,
     _LIMITS,
     _CAUTION,
     _NO_LOOK,
+    _NO_INSPECT,
     _one_of("--progress", ("auto", "bar", "plain", "json", "none"), "how to show progress"),
     _API_BASE,
     *_consent(),
@@ -501,6 +506,7 @@ COMMANDS = (
         *_TARGET_OF_TWO,
         _TAKES,
         _choosing("fetch"),
+        _NO_INSPECT,
         _API_BASE,
         *_consent(),
     ),

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from runner.cli.from_flags import choice_of, opening_of
 from runner.cli.next_command import repeated
+from runner.cli.run import flagged_lines
 from runner.cli.run_flags import progress_of
 from runner.cli.terminal import show, warn
 from runner.commands.fetch import Fetched, fetch
@@ -28,7 +29,12 @@ def command(arguments: argparse.Namespace) -> int:
     run = find_recorded(arguments.target, simulated=arguments.simulate or None)
     opening, base = opening_of(arguments), arguments.api_base
     known = recorded_request(run.place, run.header, api_base=base, opening=opening)
-    request = replace(known, options=EngineOptions(outage_limit=PATIENCE), progress=progress_of("auto"))
+    request = replace(
+        known,
+        options=EngineOptions(outage_limit=PATIENCE),
+        progress=progress_of("auto"),
+        inspect=not arguments.no_inspect,
+    )
     fetched = fetch(run.place, arguments.takes, choice=choice_of(arguments), request=request)
     show(_results(fetched))
     warn(_advice(fetched, arguments) or _onward(fetched, run.words))
@@ -70,6 +76,7 @@ def _onward(fetched: Fetched, words: Sequence[str]) -> list[str]:
 def _advice(fetched: Fetched, arguments: argparse.Namespace) -> list[str]:
     summary = fetched.summary
     lines = [visible(remark) for remark in summary.remarks]
+    lines += flagged_lines(summary)
     lines += [f"not touched: {visible(find.file)}: {visible(find.says)}" for find in fetched.untouched]
     if summary.ending.reason:
         lines.append(f"stopped: {visible(summary.ending.reason)}")

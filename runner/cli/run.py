@@ -19,12 +19,13 @@ from runner.domain.display import PATH_LIMIT, counted, spent_words, tally, visib
 from runner.domain.limits import Limits
 from runner.domain.run_ending import EndingKind
 from runner.domain.states import UNFINISHED
-from runner.output.status_text import standings
+from runner.output.status_text import flag_words, standings
 from runner.system.clock import SystemClock
 from runner.system.escapes import command_line
 
 CLIPS_SHOWN = 12
 CAUSES_SHOWN = 5
+FLAGGED_NAMED = 3
 _RESUMABLE = frozenset({3, 69, 74, 77})
 _CUT = frozenset({EndingKind.LIMIT, EndingKind.INTERRUPTED})
 
@@ -129,7 +130,20 @@ def _advice(summary: RunSummary, words: Sequence[str], limits: Limits, *, now: f
         lines += [f"  {visible(take.take_id)}: {visible(take.reason)}" for take in held[:5]]
         lines.append(f"  → {command_line('show', summary.run_dir, held[0].take_id)}")
         lines.append(f"  → {command_line('reconcile', summary.run_dir)}")
+    lines += flagged_lines(summary)
     return lines + _next_steps(summary, raised(words, summary, limits, now=now), is_over=is_past(limits, now))
+
+
+def flagged_lines(summary: RunSummary) -> list[str]:
+    """Return a line that names the flagged clips, and the command that shows them all."""
+    if not (flagged := summary.flagged):
+        return []
+    named = "; ".join(map(flag_words, flagged[:FLAGGED_NAMED]))
+    more = f"; and {len(flagged) - FLAGGED_NAMED:,} more" if len(flagged) > FLAGGED_NAMED else ""
+    return [
+        f"{counted(len(flagged), 'clip')} flagged: {named}{more}",
+        f"  → {command_line('status', summary.run_dir)}",
+    ]
 
 
 def _next_steps(summary: RunSummary, words: Sequence[str], *, is_over: bool) -> list[str]:

@@ -6,6 +6,7 @@ import argparse
 
 from runner.cli.terminal import show_result
 from runner.commands.status import status
+from runner.domain.clip_checks import flags_as_json
 from runner.output.status_text import status_lines
 
 
@@ -19,12 +20,18 @@ def command(arguments: argparse.Namespace) -> int:
         "takes": dict(found.counts),
         "deliveries": dict(found.deliveries),
         "held": [take.take_id for take in found.held],
+        "flagged": {take.take_id: flags_as_json(take.flags) for take in found.flagged},
         "spent": found.spending.billed,
         "estimated": found.spending.estimated,
         "without_cost": found.spending.without_cost,
     }
     lines = status_lines(
-        found.header, found.counts, found.deliveries, held=found.held, spending=found.spending
+        found.header,
+        found.counts,
+        found.deliveries,
+        held=found.held,
+        spending=found.spending,
+        flagged=found.flagged,
     )
     show_result(arguments, value, lines)
     return 0

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from runner.commands.steps.inspect_clips import inspecting
 from runner.commands.steps.open_for_decision import fitting, named, open_for_decision
 from runner.commands.steps.recheck_failed import RecheckResult, recheck
 from runner.commands.steps.request import RunRequest
@@ -84,11 +85,13 @@ def fetch(
         restored = restore_sidecars(place.path, without_sidecar(takes, findings))
         wanted = [take for take in takes if wants_fetching(take)]
         about = {take.take_id: take.attempts for take in wanted}
-        ending, signal = run_engine(request, place, state, about)
+        with inspecting(request, place, state) as inspection:
+            ending, signal = run_engine(request, place, state, about, inspection=inspection)
         failpoints.hit("upkeep.fetched")
         notes = () if wanted else state.notes
     summary = sum_up(place, about, ending=ending, signal=signal, now=request.clock.wall())
-    remarks = (*notes, *again.remarks, *summary.remarks)
+    found = inspection.remarks if inspection is not None else ()
+    remarks = (*notes, *again.remarks, *summary.remarks, *found)
     # Dropped ones were given up, and what was never sent and left the manifest will not be.
     others: Counter[TakeState] = Counter(
         take.state

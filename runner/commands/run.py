@@ -13,6 +13,7 @@ from pathlib import Path
 from runner.commands.check import plan_of
 from runner.commands.steps import open_run
 from runner.commands.steps.complete_run import complete_run
+from runner.commands.steps.inspect_clips import ClipInspection, inspecting
 from runner.commands.steps.known_jobs import heard_now
 from runner.commands.steps.open_run import OpenOptions
 from runner.commands.steps.prepare import Prepared, prepare
@@ -42,6 +43,7 @@ def run_manifest(
     choice: Choice = ALL,
     stale: bool = False,
     look: bool = True,
+    inspect: bool = True,
     schema_dirs: Sequence[Path] = (),
     manifest_limits: ManifestLimits = LIMITS,
     api_base: str | None = None,
@@ -60,6 +62,7 @@ def run_manifest(
     With `simulate` it uses its own local simulator and nothing is paid. `confirm` is asked before the first submission,
     and False ends the run with nothing sent; without it no one is asked. `choice` limits what is submitted, never what
     is watched. With `look`, the media links of what is about to be paid for are looked at first.
+    With `inspect`, each clip is looked into in the background, which can only add remarks about it.
     `stale` renders chosen takes again whose rows changed after they were paid for, and keeps older clips.
     Signals are handled in the main thread; `on_interrupt` says what the first Ctrl-C does. `moved` agrees to go on with
     a run that was moved or copied, `allow_network_fs` to one on a network share, `new_run` to forget a run whose folder
@@ -89,6 +92,7 @@ def run_manifest(
             None if run_dir is None else Path(run_dir),
             warn or no_warnings,
             look=look,
+            inspect=inspect,
         )
     )
 
@@ -103,18 +107,24 @@ def run(request: RunRequest) -> RunSummary:
         todo = prepare(request, plan, place, state)
         # The record has it all now, and a hundred thousand takes need not stay in memory for a night.
         del plan
-        ending, signal = _run_session(request, place, state, todo) if todo.agreed else _DECLINED
+        with inspecting(
+            request if todo.agreed else replace(request, inspect=False), place, state
+        ) as inspection:
+            ending, signal = (
+                _run_session(request, place, state, todo, inspection) if todo.agreed else _DECLINED
+            )
         state.note_heard(heard_now(place, request.environ))
         if todo.agreed and not (todo.said or state.notes):
             state.note_completion(todo.completion)
         # The engine says them, where there is anything left to do.
         notes = () if todo.is_engaged else state.notes
     summary = sum_up(place, todo.about, ending=ending, signal=signal, now=request.clock.wall())
-    return replace(summary, remarks=(*notes, *todo.said, *summary.remarks))
+    found = inspection.remarks if inspection is not None else ()
+    return replace(summary, remarks=(*notes, *todo.said, *summary.remarks, *found))
 
 
 def _run_session(
-    request: RunRequest, place: RunDir, state: StateFile, todo: Prepared
+    request: RunRequest, place: RunDir, state: StateFile, todo: Prepared, inspection: ClipInspection | None
 ) -> tuple[Ending, int | None]:
     """Run the engine in the time that the run is given, with the session on record."""
     limits, clock = request.options.limits, request.clock
@@ -123,7 +133,13 @@ def _run_session(
     began = None if mine.seconds is None else mine.began_at
     state.begin_session(at=now, version=__version__, limit_s=mine.seconds, window_began_at=began)
     ending, signal = run_engine(
-        request, place, state, todo.about, finished=todo.finished, deadline=mine.deadline
+        request,
+        place,
+        state,
+        todo.about,
+        finished=todo.finished,
+        deadline=mine.deadline,
+        inspection=inspection,
     )
     state.end_session(at=clock.wall(), ending=ending.kind)
     return ending, signal

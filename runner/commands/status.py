@@ -14,7 +14,7 @@ from runner.commands.steps.find_run import find_run
 from runner.commands.steps.known_jobs import known_outside
 from runner.commands.steps.open_for_decision import named
 from runner.domain.money import Spending
-from runner.domain.records import AttemptRecord, EventRecord, RunHeader, TakeRecord, schema_of
+from runner.domain.records import AttemptRecord, EventRecord, RunHeader, Standing, TakeRecord, schema_of
 from runner.domain.states import DeliveryState, TakeState
 from runner.store.open_checks import beside, refuse_less_known
 from runner.store.reader import open_reader
@@ -22,7 +22,7 @@ from runner.store.reader import open_reader
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """Where a run stands: its takes by state, its rendered takes by delivery, the held ones, and its money."""
+    """Where a run stands: its takes by state, rendered ones by delivery, held and flagged ones, and its money."""
 
     run_dir: Path
     header: RunHeader
@@ -30,6 +30,7 @@ class RunStatus:
     deliveries: Mapping[DeliveryState, int]
     held: tuple[TakeRecord, ...]
     spending: Spending
+    flagged: tuple[Standing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ def status(target: str | Path, *, simulated: bool | None = None) -> RunStatus:
         counts = reader.counts()
         takes = reader.takes() if counts.get(TakeState.HELD) else ()
         held = tuple(take for take in takes if take.state is TakeState.HELD)
-        return RunStatus(place.path, reader.header, counts, reader.deliveries(), held, reader.sums())
+        flagged = tuple(reader.flagged())
+        return RunStatus(place.path, reader.header, counts, reader.deliveries(), held, reader.sums(), flagged)
 
 
 def take_history(target: str | Path, take_id: str, *, simulated: bool | None = None) -> TakeHistory:

@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 
 from runner.domain import display
 from runner.domain.api_answers import folded
+from runner.domain.clip_checks import Probe
 from runner.domain.money import NOTHING_SPENT, Spending
 from runner.domain.output_links import OutputLinks
-from runner.domain.records import AttemptRecord, EventRecord, RunHeader, TakeRecord
+from runner.domain.records import AttemptRecord, EventRecord, RunHeader, Standing, TakeRecord
 from runner.domain.states import DeliveryState, TakeState
 from runner.system.canonical_json import JsonValue
 
 HELD_SHOWN = 20
+FLAGGED_SHOWN = 40
 _INDENT = "  "
 _DETAIL_LIMIT = 200
 # Other fields show the result's content, which its text on one line would hide.
@@ -32,11 +34,12 @@ def status_lines(
     *,
     held: Sequence[TakeRecord],
     spending: Spending = NOTHING_SPENT,
+    flagged: Sequence[Standing] = (),
 ) -> list[str]:
-    """Return where the run stands: its name, its takes and money, and every held take with what to do.
+    """Return where the run stands: name, takes and money, each held take with what to do, and each flagged one.
 
     `counts` covers all takes, `deliveries` the succeeded ones. `held` are the takes that wait for a person, and
-    `spending` is what was or may have been paid.
+    `spending` is what was or may have been paid. `flagged` have something odd about their clips.
     """
     name, total = display.visible(header.name), sum(counts.values())
     lines = [
@@ -47,7 +50,8 @@ def status_lines(
     ]
     if spent := display.spent_words(spending, simulated=header.simulated):
         lines.append(spent)
-    return [*lines, "", *_held_lines(held)] if held else lines
+    lines += ["", *_held_lines(held)] if held else []
+    return [*lines, "", *_flagged_lines(flagged)] if flagged else lines
 
 
 @dataclass(slots=True)
@@ -113,6 +117,24 @@ def _held_lines(held: Sequence[TakeRecord]) -> list[str]:
     return lines
 
 
+def flag_words(take: Standing) -> str:
+    """Return a flagged take's label, and what is odd about its clip."""
+    said = "; ".join(display.visible(flag.text, display.REASON_LIMIT) for flag in take.flags)
+    return f"{display.visible(take.label)} {said}"
+
+
+def _flagged_lines(flagged: Sequence[Standing]) -> list[str]:
+    lines = [
+        f"{display.counted(len(flagged), 'clip')} flagged: not what was asked for, or odd. Nothing was sent again."
+    ]
+    for take in flagged[:FLAGGED_SHOWN]:
+        name = "" if take.label == take.take_id else f" ({display.visible(take.take_id)})"
+        lines.append(f"{_INDENT}{flag_words(take)}{name}")
+    if len(flagged) > FLAGGED_SHOWN:
+        lines.append(f"{_INDENT}and {len(flagged) - FLAGGED_SHOWN:,} more")
+    return lines
+
+
 def take_lines(
     record: TakeRecord,
     attempts: Sequence[AttemptRecord],
@@ -163,6 +185,8 @@ def _facts(record: TakeRecord, schema: str, found: OutputLinks) -> list[tuple[st
         ("estimate", "" if record.estimate is None else display.money(record.estimate)),
         ("cost", display.money(record.cost) if record.request_id or record.cost is not None else ""),
         ("clip", f"{record.file}{size}" if record.file else ""),
+        ("is", _probe_words(record.probe)),
+        ("flags", "; ".join(f"{flag.kind}: {flag.text}" for flag in record.flags)),
         ("sha256", record.sha256 or ""),
         ("cancel", record.cancel_requested or ""),
         # No clip could be found in this answer. A person may want to read it.
@@ -175,6 +199,21 @@ def _facts(record: TakeRecord, schema: str, found: OutputLinks) -> list[tuple[st
     links = [("output", f"{url}{places.get(url, '')}") for url in record.outputs or found.urls]
     links += (("not taken", str(left)) for left in found.left)
     return [(name, display.visible(text, 8192)) for name, text in [*said, *links] if text]
+
+
+def _probe_words(probe: Probe | None) -> str:
+    """Return what was measured of a clip, as `h264, 1280×720, 5 s, 24 frames/s, aac sound`."""
+    if probe is None:
+        return ""
+    said = [
+        probe.codec or probe.container,
+        f"{probe.width}×{probe.height}" if probe.width and probe.height else "",
+        f"{probe.seconds:.4g} s" if probe.seconds is not None else "",
+        f"{probe.fps:.4g} frames/s" if probe.fps is not None else "",
+        f"{probe.audio} sound" if probe.audio else "no sound" if probe.audio == "" and probe.seconds else "",
+        "" if probe.is_decoded else "by its header",
+    ]
+    return ", ".join(filter(None, said))
 
 
 def _table(pairs: Iterable[tuple[str, str]]) -> list[str]:

@@ -131,7 +131,9 @@ def _views(plan: Plan, records: Mapping[str, Standing], comparison: Comparison) 
         delivery = record.delivery if record else DeliveryState.NONE
         changed = record is not None and take.fingerprint not in {record.fingerprint, record.kept_for}
         stale, waits = changed and state in PAID, state is TakeState.PENDING or take.id in unasked
-        views.append(Candidate(take.id, take.shot_id, take.tags, state, delivery, stale, waits))
+        flags = record.flags if record else ()
+        views.append(Candidate(take.id, take.shot_id, take.tags, state, delivery, stale, waits, flags))
     elsewhere = {*came_from.values(), *comparison.renames, *(take.id for take in plan.takes)}
     gone = [record for record in records.values() if record.take_id not in elsewhere]
-    return [*views, *(Candidate(r.take_id, r.shot_id, r.tags, r.state, r.delivery) for r in gone)]
+    left = (Candidate(r.take_id, r.shot_id, r.tags, r.state, r.delivery, flags=r.flags) for r in gone)
+    return [*views, *left]

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TypeAlias, TypeVar
 
+from runner.domain.clip_checks import Flag
 from runner.domain.display import listed
 from runner.domain.errors import UsageError
 from runner.domain.records import Standing
 from runner.domain.states import DeliveryState, TakeState
 
-STALE = "stale"
-STATUSES = (*TakeState, DeliveryState.DELIVERED.value, DeliveryState.UNDELIVERABLE.value, STALE)
+STALE, FLAGGED = "stale", "flagged"
+STATUSES = (*TakeState, DeliveryState.DELIVERED.value, DeliveryState.UNDELIVERABLE.value, STALE, FLAGGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Candidate:
     delivery: DeliveryState
     is_stale: bool = False
     waits: bool = False
+    flags: tuple[Flag, ...] = ()
 
 
 Choosable: TypeAlias = Candidate | Standing
@@ -44,7 +46,8 @@ R = TypeVar("R", bound=Standing)
 class Choice:
     """What a person asked for: values of one kind add up, kinds narrow each other, and an empty choice means all.
 
-    `only` and `exclude` take ids, globs, `tag:NAME` and `status:STATE`; `limit` keeps the first N.
+    `only` and `exclude` take ids, globs, `tag:NAME` and `status:STATE`; `limit` keeps the first N. The word `flagged`
+    stands for `status:flagged`, unless a shot has that name.
     """
 
     only: tuple[str, ...] = ()
@@ -96,6 +99,9 @@ def _union(takes: Sequence[Choosable], patterns: Iterable[str]) -> frozenset[str
         if kind == "status" and value not in STATUSES:
             raise UsageError(f"{value!r} is not a state", advice="the states are " + ", ".join(STATUSES))
         found = {take.take_id for take in takes if _fits(take, pattern, kind, value)}
+        if pattern == FLAGGED and not any(pattern in {take.take_id, take.shot_id} for take in takes):
+            found = {take.take_id for take in takes if take.flags}
+            kind = "status"
         if not found and kind != "status":
             raise UsageError(f"no take matches {pattern!r}", advice=_nearest(takes, pattern))
         union |= found
@@ -106,7 +112,8 @@ def _fits(take: Choosable, pattern: str, kind: str, value: str) -> bool:
     if kind == "tag":
         return value in take.tags
     if kind == "status":
-        return take.is_stale if value == STALE else value in {take.state, take.delivery}
+        marks = {STALE: take.is_stale, FLAGGED: bool(take.flags)}
+        return marks.get(value, value in {take.state, take.delivery})
     return fnmatchcase(take.take_id, pattern) or fnmatchcase(take.shot_id, pattern)
 
 

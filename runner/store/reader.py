@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from runner.domain.clip_checks import Probe
 from runner.domain.job_settings import settings_of
 from runner.domain.money import Charge, Spending
 from runner.domain.records import (
@@ -271,6 +272,35 @@ class Reader:
     def clips(self) -> list[tuple[str, int]]:
         """Return the file and its size in bytes of each delivered clip, in manifest order."""
         return self._rows(f"SELECT file, bytes FROM takes WHERE delivery = 'delivered' {BY_PLACE}")  # noqa: S608 - our own names
+
+    def unchecked(self, *, decodes: bool) -> list[str]:
+        """Return the takes whose clips are here and were not looked into, in manifest order.
+
+        With `decodes` these are also those of which only the header was read.
+        """
+        again = (
+            " OR (json_extract(probe, '$.is_decoded') = 0 AND flags NOT LIKE '%\"unreadable\"%')"
+            if decodes
+            else ""
+        )
+        rows = self._rows(
+            "SELECT take_id FROM takes WHERE delivery = 'delivered' AND file IS NOT NULL"  # noqa: S608 - our own names
+            f" AND (checked IS NOT sha256{again}) {BY_PLACE}"
+        )
+        return [row[0] for row in rows]
+
+    def checked_clips(self) -> Iterator[tuple[str, str, Probe]]:
+        """Yield hash, file and properties of each clip that is here and was looked into, in manifest order."""
+        rows = self._rows(
+            "SELECT sha256, file, probe FROM takes WHERE delivery = 'delivered' AND file IS NOT NULL"  # noqa: S608 - our own names
+            f" AND checked = sha256 {BY_PLACE}"
+        )
+        return ((sha256, file, Probe.from_json(probe)) for sha256, file, probe in rows)
+
+    def flagged(self) -> list[Standing]:
+        """Return the takes with something odd about the clip that is here, in manifest order."""
+        odd = "WHERE delivery = 'delivered' AND checked = sha256 AND flags <> '[]'"
+        return self._select(Standing, f"FROM takes {odd} {BY_PLACE}")
 
     def mark(self) -> str:
         """Return a text that changes with anything that a report shows: a fact, an adopted plan, the run's header."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from runner.domain.clip_checks import Flag, FlagKind, Probe
@@ -71,6 +71,12 @@ class Look:
 def judge(look: Look, asked: Asked) -> tuple[Flag, ...]:
     """Return what is odd about a clip; what was not asked for, or is not known, is not judged."""
     return tuple(flag for flag in (*_pictures(look), *_properties(look, asked)) if flag is not None)
+
+
+def measured(look: Look) -> Probe:
+    """Return the properties to keep: the length of a clip that breaks off is what can be decoded of it."""
+    is_short = look.end is not None and _missing(look) is not None
+    return replace(look.probe, seconds=look.end) if is_short else look.probe
 
 
 def unreadable(reason: str) -> tuple[Flag, ...]:

@@ -129,4 +129,5 @@ def _summary(place: RunDir, reader: Reader) -> RunSummary | None:
         held=(),
         reports=reports_of(place.path),
         spending=reader.spending(),
+        flagged=tuple(reader.flagged()),
     )

@@ -13,6 +13,7 @@ from itertools import chain
 
 from runner.api.account import Account
 from runner.commands.steps.api_session import account_of, run_alone, with_api
+from runner.commands.steps.inspect_clips import CUT_SHORT_S, PATIENCE_S, ClipInspection
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.signals import SignalHandler, handle_signals
 from runner.domain.errors import AccountRefused, CannotCreate, DiskFailed
@@ -41,23 +42,34 @@ def run_engine(
     *,
     finished: int = 0,
     deadline: float | None = None,
+    inspection: ClipInspection | None = None,
 ) -> tuple[Ending, int | None]:
     """Let the engine do what is left for the takes `about`, of which `finished` ones need nothing.
 
     It submits until the wall time `deadline`, and asks for no token when nothing is left. Costs that came late are
-    asked for on the way.
+    asked for on the way. Clips that `inspection` has not looked into by then are waited for, within bounds.
     """
     if finished == len(about):
         _ask_costs(request, place, state)
+        _finish(inspection, Listeners(), signal=None)
         return Ending(EndingKind.FINISHED), None
     with ExitStack() as stack:
         account = stack.enter_context(account_of(request, place))
         log = stack.enter_context(run_log(place, request.clock))
         shown = stack.enter_context(request.progress(len(about), finished))
-        listener = Listeners((shown, log))
+        listener = Listeners((shown, log, *((inspection,) if inspection is not None else ())))
         for note in (*state.notes, *account.notes):
             listener.on_event(Message(note))
-        return run_alone(_engage(request, place, state, about, account, listener, deadline))
+        ending, signal = run_alone(_engage(request, place, state, about, account, listener, deadline))
+        _finish(inspection, listener, signal=signal)
+        return ending, signal
+
+
+def _finish(inspection: ClipInspection | None, listener: Listener, *, signal: int | None) -> None:
+    """Wait for the clips that are still to be looked into; a person who stopped the run does not wait long."""
+    if inspection is not None:
+        patience = PATIENCE_S if signal is None else CUT_SHORT_S
+        inspection.finish(patience=patience, say=lambda text: listener.on_event(Message(text)))
 
 
 def _ask_costs(request: RunRequest, place: RunDir, state: StateFile) -> None:

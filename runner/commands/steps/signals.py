@@ -82,24 +82,44 @@ class SignalHandler:
 
 
 @contextmanager
+def heed_skips() -> Iterator[Callable[[], bool]]:
+    """Yield a function that says whether a signal has come, which does nothing else in the block."""
+    asked = False
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+
+    with _handled(note):
+        yield lambda: asked
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Let `handler` get the signals of the block; only the main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # What the parent told us to ignore stays ignored: that is how nohup works.
+    heeded = [number for number in _ASKED if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in heeded}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, signal.SIG_DFL if earlier is None else earlier)
+
+
+@contextmanager
 def handle_signals(interruption: SignalHandler) -> Iterator[None]:
     """Send signals to `interruption` instead of killing the process; only the main thread can.
 
     They reach the event loop through its own thread-safe door, so a handler never runs between two steps of a record.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     loop = asyncio.get_running_loop()
 
     def hand_over(number: int, _frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(interruption.take, number)
 
-    # What the parent told us to ignore stays ignored: that is how nohup works.
-    heeded = [number for number in _ASKED if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, hand_over) for number in heeded}
-    try:
+    with _handled(hand_over):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)

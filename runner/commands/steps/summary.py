@@ -55,6 +55,7 @@ class RunSummary:
     `remarks` then say. `signal` is the number of the one that stopped it. `spending` is all that the run directory ever
     may have paid, `left` are the takes that were not submitted, and `cancelled` those that only a retry submits again.
     `stale` counts clips of rows that changed since; `causes` are sentences about what failed, one for each cause.
+    `flagged` are the takes the run was about with something odd about their clips, which is no failure.
     """
 
     run_dir: Path
@@ -74,6 +75,7 @@ class RunSummary:
     stale: int = 0
     dropped: int = 0
     causes: tuple[str, ...] = ()
+    flagged: tuple[Standing, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -161,6 +163,7 @@ def sum_up(
             if not (_is_delivered(take) or _is_rendered(take)) or take.is_stale or take.reason:
                 unusual.append(take)
         header, spending = reader.header, reader.spending()
+        flagged = tuple(take for take in reader.flagged() if take.take_id in about)
     mine = [take for take in unusual if take.take_id in about]
     return RunSummary(
         run_dir=place.path,
@@ -177,6 +180,7 @@ def sum_up(
         signal=signal,
         remarks=(*failed, *_odd_clips(take for take in mine if _is_delivered(take))),
         causes=causes(mine),
+        flagged=flagged,
         spending=spending,
         left=tuple(take for take in mine if take.state is TakeState.PENDING),
         # Those of removed rows, or of rows that changed since, are no retry's.

@@ -1,0 +1,237 @@
+"""Looks into each delivered clip while a run goes on, in a thread of its own, and records what it finds.
+
+It hears of clips from the engine, and finds earlier ones in the record. It can only add remarks: whatever goes wrong
+here fails no run, changes no exit code and holds no money. What is left when a run ends is done by the next one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from runner.commands.steps.request import RunRequest
+from runner.commands.steps.signals import heed_skips
+from runner.domain.clip_checks import Flag, Probe, flags_as_json
+from runner.domain.display import counted
+from runner.domain.preview_names import PREVIEWS, preview_names
+from runner.domain.records import TakeRecord
+from runner.domain.run_events import Event, FactRecorded
+from runner.domain.states import Checked, Delivered, DeliveryState
+from runner.store.reader import Reader, open_reader
+from runner.store.run_dir import RunDir
+from runner.store.state_file import StateFile
+from runner.system.clock import Clock
+from runner.video.asked import asked_of
+from runner.video.inspector import HeaderInspector, Inspector, NoDecoder, make_inspector
+from runner.video.judge import Look, judge, measured, unreadable
+from runner.video.kinds import NotReadable
+
+PATIENCE_S = 30.0
+"""How long the end of a run waits for clips that are still to be looked into."""
+CUT_SHORT_S = 2.0
+"""The same for a run that a person stopped."""
+
+_TICK_S = 0.1
+_SILENCE_S = 1.0
+_MOST_JOIN_S = 5.0
+_MOST_WAITING = 64
+_MOST_KNOWN = 256
+_MISSING_EXTRA = (
+    "clips were checked by their headers alone; pip install 'shotrunner[video]' also finds black, frozen and damaged"
+    " pictures, and makes previews"
+)
+
+
+class ClipInspection:
+    """Looks into the clips of one session; it listens to the engine, and `finish` ends it.
+
+    `stand_in` is the hash of a ready-made clip that is what nobody asked for, so it is not judged.
+    """
+
+    def __init__(
+        self, place: RunDir, state: StateFile, clock: Clock, inspector: Inspector, *, stand_in: str = ""
+    ) -> None:
+        self._place, self._state, self._clock = place, state, clock
+        self._inspector = inspector
+        self._stand_in = stand_in
+        self._takes: deque[str] = deque()
+        self._previews: dict[str, Path] = {}
+        self._known: dict[str, tuple[Probe, Look | None, str]] = {}
+        self._recorded: deque[Future[None]] = deque()
+        self._changed = threading.Condition()
+        self._is_ending = self._is_stopped = False
+        self._looked, self._trouble = 0, ""
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="inspect", daemon=True)
+        self._thread.start()
+
+    def on_event(self, event: Event) -> None:
+        """Note a clip that has just been delivered."""
+        if isinstance(event, FactRecorded) and isinstance(event.fact, Delivered):
+            with self._changed:
+                self._takes.append(event.take_id)
+                self._changed.notify()
+
+    def finish(self, *, patience: float, say: Callable[[str], None] = lambda _: None) -> None:
+        """Wait until all clips are looked into, but not longer than `patience` seconds or until a signal; then end."""
+        with self._changed:
+            self._is_ending = True
+            self._changed.notify()
+        began, is_said = time.monotonic(), False
+        with heed_skips() as asked:
+            while not self._over.wait(_TICK_S) and not asked():
+                waited = time.monotonic() - began
+                if waited > patience:
+                    break
+                if waited > _SILENCE_S and not is_said:
+                    say(
+                        f"looking into {counted(max(self.left, 1), 'clip')} (Ctrl-C leaves the rest to the next run)"
+                    )
+                    is_said = True
+        self.stop()
+
+    def stop(self) -> None:
+        """End at once; what was found is recorded."""
+        self._is_stopped = True
+        with self._changed:
+            self._changed.notify()
+        self._inspector.stop()
+        # The record must have no other reader when it is closed.
+        self._thread.join(_MOST_JOIN_S)
+
+    @property
+    def left(self) -> int:
+        """How many clips are not looked into yet."""
+        return len(self._takes)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know about the looks, one sentence each."""
+        said = [self._trouble] if self._trouble and self._looked else []
+        if self.left:
+            said.append(f"not looked into yet: {counted(self.left, 'clip')}; the next run or fetch goes on")
+        return tuple(said)
+
+    def _run(self) -> None:
+        # Nothing that happens to a remark about a clip may reach the run.
+        with suppress(Exception):
+            if not self._inspector.decodes:
+                self._trouble = _MISSING_EXTRA
+            with open_reader(self._place.state_file, checked=True) as reader:
+                self._find_earlier(reader)
+                while self._has_work():
+                    self._work(reader)
+            for recorded in self._recorded:
+                recorded.exception()
+        self._inspector.close()
+        self._over.set()
+
+    def _find_earlier(self, reader: Reader) -> None:
+        """Note earlier clips that were not looked into, and those whose previews are missing."""
+        with self._changed:
+            self._takes.extend(reader.unchecked(decodes=self._inspector.decodes))
+        if self._inspector.decodes:
+            here = _made(self._place.path)
+            for sha256, file, probe in reader.checked_clips():
+                if not _expected(sha256, probe) <= here:
+                    self._previews[sha256] = self._place.path / file
+
+    def _has_work(self) -> bool:
+        """Wait for something to do; False at the end."""
+        with self._changed:
+            while not (self._takes or self._previews or self._is_ending or self._is_stopped):
+                self._changed.wait()
+            return bool(self._takes or self._previews) and not self._is_stopped
+
+    def _work(self, reader: Reader) -> None:
+        """Look into one clip; previews come when all clips have been looked into."""
+        try:
+            if self._takes:
+                self._check(reader, self._takes[0])
+                with self._changed:
+                    self._takes.popleft()
+            else:
+                sha256, path = next(iter(self._previews.items()))
+                del self._previews[sha256]
+                with suppress(NotReadable):
+                    self._inspector.make_previews(path, self._place.path, sha256)
+        except NoDecoder as error:
+            if not self._is_stopped:
+                self._trouble = f"clips were checked by their headers alone: {error}"
+                self._previews.clear()
+                self._inspector.close()
+                self._inspector = HeaderInspector()
+
+    def _check(self, reader: Reader, take_id: str) -> None:
+        take = reader.take(take_id)
+        if take is None or take.delivery is not DeliveryState.DELIVERED or not (take.file and take.sha256):
+            return
+        path = self._place.path / take.file
+        probe, flags = self._found(take, path, take.sha256)
+        fact = Checked(take.sha256, probe.to_json(), tuple(flags_as_json(flags)))
+        self._recorded.append(self._state.record(take_id, fact, at=self._clock.wall()))
+        self._looked += 1
+        if len(self._recorded) > _MOST_WAITING:
+            self._recorded.popleft().exception()
+        expected = _expected(take.sha256, probe) if self._inspector.decodes else ()
+        if not all((self._place.path / name).is_file() for name in expected):
+            self._previews[take.sha256] = path
+
+    def _found(self, take: TakeRecord, path: Path, sha256: str) -> tuple[Probe, tuple[Flag, ...]]:
+        """Return what a clip is like, and its flags; clips of the same bytes are looked into once."""
+        if sha256 not in self._known:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            try:
+                look = self._inspector.look(path)
+                self._known[sha256] = measured(look), look, ""
+            except NotReadable as error:
+                self._known[sha256] = Probe(), None, str(error)
+        probe, found, reason = self._known[sha256]
+        if found is None:
+            return probe, unreadable(reason)
+        return probe, () if sha256 == self._stand_in else judge(found, asked_of(json.loads(take.body)))
+
+
+def _made(run_dir: Path) -> frozenset[str]:
+    """Return the previews that are there."""
+    with suppress(OSError):
+        return frozenset(f"{PREVIEWS}/{each.name}" for each in (run_dir / PREVIEWS).iterdir())
+    return frozenset()
+
+
+def _expected(sha256: str, probe: Probe) -> frozenset[str]:
+    """Return the previews that a clip has: of a picture the posters alone, of a sound none."""
+    names = preview_names(sha256)
+    if not (probe.is_decoded and probe.width):
+        return frozenset()
+    posters = {names.small, names.large}
+    return frozenset(posters if probe.seconds is None else {*posters, names.first, names.last, names.motion})
+
+
+@contextmanager
+def inspecting(request: RunRequest, place: RunDir, state: StateFile) -> Iterator[ClipInspection | None]:
+    """Look into the clips of a session as long as the block lasts; None if the request says that no one looks."""
+    if not request.inspect:
+        yield None
+        return
+    stand_in = _stand_in() if request.simulated else ""
+    inspection = ClipInspection(place, state, request.clock, make_inspector(), stand_in=stand_in)
+    try:
+        yield inspection
+    finally:
+        inspection.stop()
+
+
+def _stand_in() -> str:
+    """Return the hash of the clip that the simulator sends for all if it cannot draw."""
+    from runner.simulator.clip_cache import FALLBACK
+
+    return hashlib.sha256(FALLBACK.read_bytes()).hexdigest()
