@@ -33,3 +33,8 @@ def _announce(simulator: RunningSimulator) -> None:
     print(f"export RUNCOMFY_MODEL_API_BASE={simulator.base_url}")
     print(f"export RUNCOMFY_TOKEN={simulator.token}")
     print(f"# simulating; the ledger is at {simulator.origin}/__ledger; Ctrl-C ends it", flush=True)
+    if not simulator.previews:
+        print(
+            "# every clip is the same ready-made one; pip install 'shotrunner[video]' draws one a job",
+            flush=True,
+        )

@@ -29,7 +29,7 @@ from runner.simulator.fault_rules import FaultContext, FaultPlan, Route, Rule
 from runner.simulator.faults import in_memory
 from runner.simulator.jobs import Dispatcher, Job, JobOutcome, Phase
 from runner.simulator.ledger import Ledger
-from runner.simulator.scene import Scene, clip_seconds, scene_of
+from runner.simulator.scene import Scene, clip_seconds, flawed, scene_of
 from runner.simulator.settings import SimulatorSettings
 from runner.system.canonical_json import JsonValue
 
@@ -113,10 +113,11 @@ class Front:
             price=catalogue.price_of(name, model).of(body),
             seconds=clip_seconds(body),
             fate=rule.fault.fate if rule else None,
+            flaw=rule.fault.flaw if rule else None,
         )
         self.ledger.charge(job)
         if job.fate is JobOutcome.SUCCEEDS:
-            self.previews.order(self._scene(name, body))
+            self.previews.order(self._scene(job, body))
         return await self._spoiled(job_json.accepted(job, self.origin), rule, request)
 
     async def _status(self, request: Request) -> Response:
@@ -174,7 +175,7 @@ class Front:
         ended = job is not None and job.phase(self.clock()) is Phase.ENDED
         if job is None or not ended or self._expired(job, self.settings.file_ttl_s):
             return Response("no such file", 404, media_type="text/plain")
-        scene = self._scene(job.model, json.loads(job.body))
+        scene = self._scene(job, json.loads(job.body))
         clip = await asyncio.shield(asyncio.wrap_future(self.previews.order(scene)))
         answer = FileResponse(clip, media_type="video/mp4", headers={"etag": f'"{scene.key}"'})
         rule = self.faults.strike(Route.FILE, model=job.model, key=job.request_id)
@@ -267,8 +268,8 @@ class Front:
     def _micros_left(self) -> int:
         return round(self.settings.balance_usd * 1_000_000) - self.ledger.spent
 
-    def _scene(self, model: str, body: Mapping[str, JsonValue]) -> Scene:
-        return scene_of(model, body, slate=self.slates(model, body))
+    def _scene(self, job: Job, body: Mapping[str, JsonValue]) -> Scene:
+        return flawed(scene_of(job.model, body, slate=self.slates(job.model, body)), job.flaw)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from runner.simulator.jobs import JobOutcome, chance
+from runner.simulator.jobs import ClipFlaw, JobOutcome, chance
 
 if TYPE_CHECKING:
     # These are slow to import, and settings without a script need none of them.
@@ -61,9 +61,9 @@ class FaultContext:
 class Fault:
     """One misbehaviour: its name, a line for the documentation, and what a client sees in place of the right answer.
 
-    Without `answer` the client sees the right answer. `fate` is how the job of a faulty submit ends. `accepted` says
-    whether a faulty submit is accepted and charged before the fault shows, unless its rule changes that. A faulty
-    cancel is carried out if it is true.
+    Without `answer` the client sees the right answer. `fate` is how the job of a faulty submit ends, and `flaw` is what
+    is wrong with its clip. `accepted` says whether a faulty submit is accepted and charged before the fault shows,
+    unless its rule changes that. A faulty cancel is carried out if it is true.
     """
 
     name: str
@@ -73,6 +73,12 @@ class Fault:
     settings: Mapping[str, Setting] = field(default_factory=dict)
     accepted: bool = True
     fate: JobOutcome | None = None
+    flaw: ClipFlaw | None = None
+
+    @property
+    def decides_the_job(self) -> bool:
+        """Whether the fault is in the job itself, which is then always accepted."""
+        return self.fate is not None or self.flaw is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ class _Reader:
 
     def _values(self, fields: Fields, subject: str, fault: Fault, routes: frozenset[Route]) -> dict[str, Any]:
         readers = {**SETTINGS, **{name: read for name, (read, _) in fault.settings.items()}}
-        if fault.fate is not None or Route.SUBMIT not in routes:
+        if fault.decides_the_job or Route.SUBMIT not in routes:
             del readers["accepted"]
         values: dict[str, Any] = {"accepted": fault.accepted}
         values |= {name: usual for name, (_, usual) in fault.settings.items()}

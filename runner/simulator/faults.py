@@ -29,7 +29,7 @@ from runner.simulator.fault_rules import (
     some_text,
     whole,
 )
-from runner.simulator.jobs import JobOutcome
+from runner.simulator.jobs import ClipFlaw, JobOutcome
 
 _PAGE = "<!doctype html><html><head><title>{0}</title></head><body><h1>{0}</h1><p>simulated edge</p></body></html>"
 _INVERTED = bytes(255 - byte for byte in range(256))
@@ -176,6 +176,16 @@ _FAULTS = (
     Fault("fails", "the job fails", routes=_SUBMIT, fate=JobOutcome.FAILS),
     Fault("moderation", "the job fails in content moderation", routes=_SUBMIT, fate=JobOutcome.MODERATION),
     Fault("never-ends", "the job starts and never ends", routes=_SUBMIT, fate=JobOutcome.NEVER_ENDS),
+    *(
+        Fault(flaw.value, says, routes=_SUBMIT, flaw=flaw)
+        for flaw, says in {
+            ClipFlaw.SMALL: "the clip is half as wide and half as high as it should be",
+            ClipFlaw.SHORT: "the clip has two fifths of its length",
+            ClipFlaw.BLACK: "all pictures of the clip are black",
+            ClipFlaw.FROZEN: "all pictures of the clip are the same",
+            ClipFlaw.CUT: "the clip's index promises all pictures, but the second half of their data is missing",
+        }.items()
+    ),
     Fault("unknown-word", "`word`, an unknown status", _word, _STATUS, {"word": _WORD}),
     Fault(
         "word",

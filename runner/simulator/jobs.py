@@ -27,6 +27,16 @@ class JobOutcome(StrEnum):
     NEVER_ENDS = "never-ends"
 
 
+class ClipFlaw(StrEnum):
+    """What is wrong with the clip of a job that succeeds, under the name of the fault that causes it."""
+
+    SMALL = "clip-small"
+    SHORT = "clip-short"
+    BLACK = "clip-black"
+    FROZEN = "clip-frozen"
+    CUT = "clip-cut"
+
+
 class Phase(StrEnum):
     """The phase of a job, in the API's words; `ENDED` does not mean success."""
 
@@ -42,7 +52,7 @@ class Job:
 
     `body` is the request's text verbatim, and `body_sha256` is the hash of its bytes; `owner` identifies its token.
     Moments are unix seconds; `ends_at` is None for a job that never ends. `price` is in millionths of a dollar.
-    `file` is the name of its output.
+    `file` is the name of its output, and `flaw` is what is wrong with it.
     """
 
     request_id: str
@@ -57,6 +67,7 @@ class Job:
     fate: JobOutcome
     file: str
     cancelled_at: float | None = None
+    flaw: ClipFlaw | None = None
 
     def phase(self, now: float) -> Phase:
         """Return the phase of the job at `now`."""
@@ -106,11 +117,14 @@ class Dispatcher:
         price: int,
         seconds: float,
         fate: JobOutcome | None = None,
+        flaw: ClipFlaw | None = None,
     ) -> Job:
-        """Return the new job for a body that asks for `seconds` of clip; a given `fate` overrides luck."""
+        """Return the new job for a body that asks for `seconds` of clip; a given `fate` or `flaw` overrides luck."""
         now = self.clock()
         digest = hashlib.sha256(body).hexdigest()
         who = (model, digest, self._seen[model, digest])
+        if flaw is not None:
+            fate = JobOutcome.SUCCEEDS
         if fate is None:
             fails = chance(self.seed, "fails", *who) < self.fail_rate
             fate = JobOutcome.FAILS if fails else JobOutcome.SUCCEEDS
@@ -131,6 +145,7 @@ class Dispatcher:
             ends_at=None if fate is JobOutcome.NEVER_ENDS else start + length,
             fate=fate,
             file=f"{secrets.token_hex(16)}.mp4",
+            flaw=flaw,
         )
         self.admit(job)
         return job

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import UsageError
-from runner.simulator.jobs import Job, JobOutcome
+from runner.simulator.jobs import ClipFlaw, Job, JobOutcome
 from runner.system.private_files import make_folder, open_private
 
 # Every line of a ledger begins like one of these, as `_append` writes it.
@@ -166,4 +166,5 @@ def _job_of(line: dict[str, Any], jobs: Mapping[str, Job]) -> Job:
     # Version 0.1.0 also wrote the number of outputs, and knew more ways to fail.
     line.pop("outputs", None)
     fate = JobOutcome(line["fate"]) if line["fate"] in list(JobOutcome) else JobOutcome.FAILS
-    return Job(**{**line, "fate": fate})
+    flaw = ClipFlaw(line["flaw"]) if line.get("flaw") else None
+    return Job(**{**line, "fate": fate, "flaw": flaw})

@@ -1,4 +1,4 @@
-"""Reads from a model id and a request body what a preview shows: words, colour, length and shape.
+"""Reads from a model id and a request body what a preview shows: words, a landscape, length and size.
 
 It draws nothing and never fetches the URLs in the body, because only their file names are shown.
 """
@@ -9,26 +9,30 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from urllib.parse import unquote
 
-from runner.simulator.jobs import between, chance
+from runner.simulator.jobs import ClipFlaw, between, chance
 from runner.system.canonical_json import JsonValue
 
-LOOK = 3
+LOOK = 4
 """This number is raised whenever the drawing changes, so that no older clip is taken from the cache."""
 
 _WIDE = (320, 180)
 _ASPECT = re.compile(r"(\d{1,3})\s*[:xX/]\s*(\d{1,3})")
+_LINES = re.compile(r"(\d{3,4})[pPiI]?")
+_PIXELS = re.compile(r"(\d{3,4})\s*[xX*×]\s*(\d{3,4})")
+_LARGEST = 2160
+_ROOFS = 9
 _GOLDEN = 0.618034
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One clip to draw: words on a colour, given as hue and lightness from 0 to 1.
+    """One clip to draw: words on a colour, given as hue and lightness from 0 to 1, before a sun and a skyline.
 
     `width` and `height` are even, in pixels; `seconds` is the clip's length; `slate` names the take if it is known,
-    since a request body does not say.
+    since a request body does not say. `sun` is where it begins, `roofs` are heights; both are shares of the picture.
     """
 
     slate: str
@@ -39,6 +43,9 @@ class Scene:
     seconds: float
     width: int
     height: int
+    sun: tuple[float, float] = (0.5, 0.2)
+    roofs: tuple[float, ...] = ()
+    flaw: ClipFlaw | None = None
 
     @property
     def key(self) -> str:
@@ -55,6 +62,7 @@ def scene_of(model: str, body: Mapping[str, JsonValue], *, slate: str = "") -> S
     resolution = _first_text(body, "resolution")[:12]
     pictures = " > ".join(_file_name(link)[-24:] for link in _links(body))
     width, height = _size(body)
+    who = (prompt, repr(seed))
     return Scene(
         slate=slate,
         seed=str(seed)[:24] if isinstance(seed, int | str) else "",
@@ -66,7 +74,21 @@ def scene_of(model: str, body: Mapping[str, JsonValue], *, slate: str = "") -> S
         seconds=seconds,
         width=width,
         height=height,
+        sun=(
+            between(0.4, 0.6, chance(0, "across", *who)),
+            between(0.1, 0.4, chance(0, "up", *who)),
+        ),
+        roofs=tuple(between(0.08, 0.42, chance(0, "roof", *who, each)) for each in range(_ROOFS)),
     )
+
+
+def flawed(scene: Scene, flaw: ClipFlaw | None) -> Scene:
+    """Return the scene of a clip with a flaw: half as large, two fifths as long, or to be spoilt when it is drawn."""
+    if flaw is ClipFlaw.SMALL:
+        return replace(scene, flaw=flaw, width=scene.width // 4 * 2, height=scene.height // 4 * 2)
+    if flaw is ClipFlaw.SHORT:
+        return replace(scene, flaw=flaw, seconds=0.4 * scene.seconds)
+    return replace(scene, flaw=flaw)
 
 
 def clip_seconds(body: Mapping[str, JsonValue]) -> float:
@@ -108,10 +130,23 @@ def _first_text(body: Mapping[str, JsonValue], *names: str) -> str:
 
 
 def _size(body: Mapping[str, JsonValue]) -> tuple[int, int]:
-    """Return the preview's size in even numbers: the requested aspect, with about as many pixels as 320 by 180."""
+    """Return the clip's size in even numbers: what the body asks for, else about as many pixels as 320 by 180.
+
+    A resolution such as `720p` is the length of the shorter side, in the requested aspect.
+    """
+    resolution = _first_text(body, "resolution", "size").replace("4k", "2160p").replace("4K", "2160p")
+    if pixels := _PIXELS.fullmatch(resolution):
+        return _even(min(int(pixels[1]), 2 * _LARGEST)), _even(min(int(pixels[2]), 2 * _LARGEST))
     match = _ASPECT.fullmatch(_first_text(body, "aspectRatio", "aspect_ratio"))
     across, down = (int(match[1]), int(match[2])) if match else _WIDE
     if not (across and down and 1 / 3 <= across / down <= 3):
-        return _WIDE
-    width = round((_WIDE[0] * _WIDE[1] * across / down) ** 0.5 / 2) * 2
-    return width, round(width * down / across / 2) * 2
+        across, down = _WIDE
+    if lines := _LINES.fullmatch(resolution):
+        unit = min(int(lines[1]), _LARGEST) / min(across, down)
+        return _even(across * unit), _even(down * unit)
+    width = _even((_WIDE[0] * _WIDE[1] * across / down) ** 0.5)
+    return width, _even(width * down / across)
+
+
+def _even(pixels: float) -> int:
+    return max(round(pixels / 2) * 2, 2)

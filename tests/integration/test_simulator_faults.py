@@ -13,6 +13,7 @@ import pytest
 
 from runner.simulator.clip_cache import FALLBACK
 from runner.simulator.fault_rules import Route
+from runner.simulator.jobs import ClipFlaw, JobOutcome
 from runner.simulator.server import running
 from runner.simulator.settings import SimulatorSettings, load_script
 from tests.integration.simulator_stage import Scene, staged
@@ -118,6 +119,26 @@ def test_a_job_that_is_accepted_and_ends_badly(stage: Stage, fate: str) -> None:
     status = scene.get(f"/v1/requests/{request_id}/status")["status"]
     assert (status, record["status"], type(record.get("error"))) == FATES[fate]
     assert not record["output"]
+
+
+@pytest.mark.parametrize("flaw", ClipFlaw)
+def test_a_job_with_an_odd_clip_succeeds_and_its_file_is_another_one(stage: Stage, flaw: ClipFlaw) -> None:
+    odd, right = stage(f"route: submit, fault: {flaw}, count: 1"), stage("route: file, fault: html, count: 0")
+    tags = [scene.client.get(scene.link()).headers["etag"] for scene in (odd, odd, right)]
+    assert tags[0] != tags[1] == tags[2]
+    first, second = odd.simulator.ledger.charges()
+    assert (first.flaw, first.fate, second.flaw) == (flaw, JobOutcome.SUCCEEDS, None)
+
+
+def test_an_odd_clip_stays_odd_when_the_simulator_is_started_again(tmp_path: Path) -> None:
+    script = load_script("faults: [{route: submit, fault: clip-black, count: 1}]", "f.yaml")
+    settings = SimulatorSettings(script=script, render=False, ledger=tmp_path / "ledger.jsonl")
+    with running(settings) as simulator:
+        model = f"{simulator.base_url}/models/pika/pika-2-2/image-to-video"
+        headers = {"authorization": "Bearer simulated"}
+        httpx.post(model, json={"image": "https://example.com/a.jpg"}, headers=headers).raise_for_status()
+    with running(settings) as simulator:
+        assert [job.flaw for job in simulator.ledger.charges()] == [ClipFlaw.BLACK]
 
 
 WORDS = {
@@ -307,6 +328,6 @@ def test_a_simulator_with_hanging_answers_stops_when_their_clients_have_left() -
 def test_the_tables_here_cover_every_fault() -> None:
     odd = Path(__file__).with_name("test_simulator_odd_answers.py").read_text()
     written = " ".join((odd, *(rule for rule, _, _ in SUBMITS.values())))
-    covered = {name for name in ALL if f"fault: {name}" in written} | {*FATES, *WORDS, *LOOKS}
+    covered = {name for name in ALL if f"fault: {name}" in written} | {*FATES, *WORDS, *LOOKS, *ClipFlaw}
     assert set(ALL) - covered == {"lagging", "too-large"}
     assert all(ALL[name].routes == {Route.STATUS} for name in WORDS)

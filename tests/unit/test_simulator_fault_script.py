@@ -12,7 +12,7 @@ from runner.domain.errors import ManifestInvalid, UsageError
 from runner.simulator.fault_rules import FaultPlan, Route, Rule, Script
 from runner.simulator.fault_script import read_script
 from runner.simulator.faults import FAULTS
-from runner.simulator.jobs import JobOutcome
+from runner.simulator.jobs import ClipFlaw, JobOutcome
 from runner.simulator.settings import SimulatorSettings, load_script
 from tests.simulated_faults import ALL
 
@@ -87,6 +87,9 @@ def test_every_fault_is_described_and_every_fate_is_a_fault() -> None:
     assert all(fault.says and fault.routes for fault in FAULTS.values())
     assert {fault.fate: fault.name for fault in FAULTS.values() if fault.fate} == {
         fate: fate.value for fate in JobOutcome if fate is not JobOutcome.SUCCEEDS
+    }
+    assert {fault.flaw: fault.name for fault in FAULTS.values() if fault.flaw} == {
+        flaw: flaw.value for flaw in ClipFlaw
     }
 
 
