@@ -128,7 +128,7 @@ class Reader:
         rows = self._rows(
             f"SELECT take_id, shot_id, number, finished_at, position IS NULL FROM takes {BY_PLACE}"  # noqa: S608 - our own names
         )
-        return [NamedTake(*row[:-1], bool(row[-1])) for row in rows]
+        return [NamedTake(take, shot, number, ended, bool(gone)) for take, shot, number, ended, gone in rows]
 
     def each_take(self) -> Iterator[TakeRecord]:
         """Yield what `takes` returns, one after the other, so that memory does not grow with their number."""
