@@ -89,7 +89,7 @@ def _import(arguments: argparse.Namespace) -> None:
 
 def _remark(done: Decided, arguments: argparse.Namespace) -> None:
     """Say what a cut plays of a shot with several picks, and that nothing was written."""
-    touched = {row.shot for row in done.changed}
+    touched = {row.shot for row in done.changed if row.decision is Decision.PICK}
     for shot in done.choices.shots:
         if shot.shot in touched and len(shot.picked) > 1:
             first = visible(shot.picked[0].label)
@@ -102,7 +102,7 @@ def _remark(done: Decided, arguments: argparse.Namespace) -> None:
 def list_lines(found: Choices, arguments: argparse.Namespace) -> Iterator[str]:
     """Yield a table of all shots with what was decided, then conflicts, and rows that count no more."""
     shots = found.shots
-    rows = [("shot", "picked", "rejected", "maybe", "undecided", "notes")]
+    rows: list[tuple[str, ...]] = [("shot", "picked", "rejected", "maybe", "undecided", "notes")]
     for each in shots:
         takes = (*each.picked, *each.rejected, *each.maybe, *each.undecided)
         counts = (each.picked, each.rejected, each.maybe, each.undecided)

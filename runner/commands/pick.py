@@ -83,7 +83,7 @@ def choices_of(target: Path, *, simulated: bool | None = None) -> Choices:
         FileMissing, StateFileUnusable: as for `status`.
         PicksInvalid: a cell of `picks.csv` cannot be read.
     """
-    place, names, found = _opened(target, simulated)
+    place, names, found = _opened(target, simulated=simulated)
     return Choices(place, names, settled(found.table.rows, names))
 
 
@@ -108,7 +108,7 @@ def decide(
         UsageError: a word means no take, or a take has no clip to decide about.
         PicksInvalid, FileMissing, StateFileUnusable: as for `choices_of`.
     """
-    place, names, found = _opened(target, simulated)
+    place, names, found = _opened(target, simulated=simulated)
     takes = meant_takes(names, words)
     unfinished = [take.label for take in takes if take.finished_at is None]
     if unfinished and decision is not None:
@@ -116,18 +116,18 @@ def decide(
             f"there is no clip yet to decide about: {listed(unfinished)}; nothing was recorded",
             advice="see where they stand with shotrunner status",
         )
-    when = iso((clock or SystemClock()).wall())
-    # What a person says now counts, also if a row has a later time because a clock is wrong somewhere.
-    when = max([when, *(row.when for row in found.table.rows)], key=lambda text: text.removesuffix("Z"))
+    now = iso((clock or SystemClock()).wall())
     rows: list[Pick] = []
     for take in takes:
         said = [row for row in found.table.rows if row.take == take.take_id and not row.is_comment]
         mine = next((row for row in reversed(said) if row.who == who), None)
         kept = mine.note if mine and note is None else note or ""
+        # What they say now counts, even if a clock that was fast gave their earlier row a later time.
+        when = mine.when if mine and mine.moment > now.removesuffix("Z") else now
         rows += _row(take, decision, kept, who, when)
         others = {row.who: row for row in said if row.who != who and row.decision is not None}
         for other in others.values() if settle else ():
-            rows += _row(take, None, other.note, other.who, when)
+            rows += _row(take, None, other.note, other.who, max(now, other.when))
     return _merged(place, names, found, rows, dry_run=dry_run)
 
 
@@ -154,7 +154,7 @@ def import_picks(
         FileMissing: the file cannot be read.
         PicksInvalid, StateFileUnusable: as for `choices_of`, of either file.
     """
-    place, names, found = _opened(target, simulated)
+    place, names, found = _opened(target, simulated=simulated)
     when = "" if not source.exists() else iso(source.stat().st_mtime)
     table = read_others(source, who=who, when=when)
     rows = table.named(names).rows
@@ -165,7 +165,7 @@ def import_picks(
     return replace(done, rows=len(table.rows), read_as=table.read_as)
 
 
-def _opened(target: Path, simulated: bool | None) -> tuple[RunDir, TakeNames, OpenPicks]:
+def _opened(target: Path, *, simulated: bool | None) -> tuple[RunDir, TakeNames, OpenPicks]:
     place = find_run(target, simulated=simulated)
     names, found = take_names(place.path), open_picks(place.path)
     return place, names, replace(found, table=found.table.named(names))
