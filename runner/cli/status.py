@@ -7,7 +7,8 @@ import argparse
 from runner.cli.terminal import show_result
 from runner.commands.status import status
 from runner.domain.clip_checks import flags_as_json
-from runner.output.status_text import status_lines
+from runner.domain.display import visible
+from runner.output.status_text import choice_line, status_lines
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -33,5 +34,12 @@ def command(arguments: argparse.Namespace) -> int:
         spending=found.spending,
         flagged=found.flagged,
     )
+    if counts := found.choices:
+        said = (
+            visible(counts.fault)
+            if counts.fault
+            else choice_line(counts.picked, counts.shots, counts.rejected)
+        )
+        lines.insert(2, said)
     show_result(arguments, value, lines)
     return 0

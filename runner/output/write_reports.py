@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import BinaryIO, Protocol
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import DiskFailed
 from runner.domain.money import Spending
+from runner.domain.picks import NO_PICKS, Picks
 from runner.domain.records import RunHeader, TakeRecord
 from runner.output import csv_report, html_report
 from runner.system.private_files import open_private, whole_file
@@ -50,10 +52,11 @@ class Record(Protocol):
         ...
 
 
-def write_report(run_dir: Path, record: Record, *, now: float) -> Reports:
+def write_report(run_dir: Path, record: Record, *, now: float, picks: Picks = NO_PICKS) -> Reports:
     """Write `report.csv` and `report.html` into `run_dir`, replacing earlier ones; `now` is unix seconds.
 
-    Both files get `now` as their time, by which `reports_are_current` knows them again.
+    `picks` are what people decided. Both files get `now` as their time, by which `reports_are_current` knows them
+    again.
 
     Raises:
         CannotCreate: no file can be made in the folder.
@@ -62,9 +65,9 @@ def write_report(run_dir: Path, record: Record, *, now: float) -> Reports:
     reports, at = reports_of(run_dir), int(now * 1e9)
     try:
         with _replaced(reports.csv, at) as file:
-            csv_report.write_csv(file, record.header, record.each_take)
+            csv_report.write_csv(file, record.header, record.each_take, picks=picks)
         with _replaced(reports.html, at) as file:
-            mark = _mark(record.mark(), at)
+            mark = _mark(record.mark(), picks, at)
             html_report.write_page(
                 file, record.header, record.each_take(), record.spending(), made=now, mark=mark
             )
@@ -76,23 +79,26 @@ def write_report(run_dir: Path, record: Record, *, now: float) -> Reports:
     return reports
 
 
-def reports_are_current(run_dir: Path, record: Record) -> bool:
-    """Return whether both reports are on disk as this program wrote them from the record as it is now.
+def reports_are_current(run_dir: Path, record: Record, *, picks: Picks = NO_PICKS) -> bool:
+    """Return whether both reports are on disk as this program wrote them from the record and picks as they are now.
 
-    The page's first bytes name the program, the record, and the time that both files were given. A report that was
-    edited, copied or deleted is not current. Only the page's first kibibyte is read.
+    The page's first bytes name the program, the record, the picks, and the time that both files were given. A report
+    that was edited, copied or deleted is not current. Only the page's first kibibyte is read.
     """
     reports = reports_of(run_dir)
     try:
         with os.fdopen(open_private(reports.html), "rb") as file:
             head, at = file.read(_HEAD), os.fstat(file.fileno()).st_mtime_ns
-        return at == reports.csv.lstat().st_mtime_ns and f'"{_mark(record.mark(), at)}"'.encode() in head
+        return (
+            at == reports.csv.lstat().st_mtime_ns and f'"{_mark(record.mark(), picks, at)}"'.encode() in head
+        )
     except OSError:
         return False
 
 
-def _mark(record: str, at: int) -> str:
-    return f"{__version__} {record} {at}"
+def _mark(record: str, picks: Picks, at: int) -> str:
+    decided = f"-{zlib.crc32(repr(picks).encode('utf-8', 'replace'))}" if picks != NO_PICKS else ""
+    return f"{__version__} {record}{decided} {at}"
 
 
 def reports_of(run_dir: Path) -> Reports:
