@@ -343,6 +343,41 @@ _LOCK = _command(
     _MANIFEST_SIZE,
 )
 
+
+def _timeline(form: str, says: str) -> Command:
+    """Return a form of the cut: one clip a shot in board order, the picked take or else the newest whole one."""
+    return _command(
+        form,
+        says,
+        _place(
+            "target", "a manifest, which need not have been run, or a run directory", type=Path, metavar="RUN"
+        ),
+        _SIMULATED,
+        _value(
+            "-o FILE",
+            Path,
+            "file to write, - is standard output (default: in the folder exports of the run)",
+            dest="out",
+        ),
+        _switch("--force", "replace an existing file"),
+        _value("--fps N", number(1.0, 1000.0), "frames per second (default: most clips' own, or 24)"),
+        _switch("--relative", "name the clips relative to the file, so that both can be moved together"),
+        _choosing("cut"),
+        _MORE_SCHEMAS,
+    )
+
+
+_TIMELINES = (
+    _timeline("otio", "the cut for editors as OpenTimelineIO; it carries everything"),
+    _timeline("otioz", "the same with all clips in one file"),
+    _timeline("edl", "the cut as CMX 3600, which every editor reads; needs the extra [timeline]"),
+    _timeline("fcpxml", "the cut for Final Cut Pro and DaVinci Resolve"),
+    _timeline("fcp7", "the cut as XML for Premiere; needs the extra [timeline]"),
+    _timeline("csv", "the cut as a table: files, in and out, prompts, reasons for gaps"),
+    _timeline("ffconcat", "the clips in order, as a list for FFmpeg"),
+)
+"""The cut of a board in the forms of `runner.timeline.carried`."""
+
 COMMANDS = (
     _command(
         "init",
@@ -514,7 +549,13 @@ COMMANDS = (
         _OUTPUT,
     ),
     _command("report", "write report.csv and report.html again from the run's record", *_TARGET_OF_TWO),
-    _command("export", "write a storyboard in another form", title="forms", parts=(_LOCK,), required=True),
+    _command(
+        "export",
+        "write a storyboard in another form: for an editor, or to repeat it",
+        title="forms",
+        parts=(_LOCK, *_TIMELINES),
+        required=True,
+    ),
     _command(
         "models",
         "list the available models, or the inputs of one; compare or add models. "

@@ -1,36 +1,19 @@
-"""`export`: writes a storyboard in another form; `lock` is a manifest in which every take is written out."""
+"""`export`: writes a storyboard in another form; one table says which module has which form."""
 
 from __future__ import annotations
 
 import argparse
-import sys
+from importlib import import_module
 
-from runner.cli.from_flags import from_stdin, manifest_limits
-from runner.cli.terminal import show
-from runner.commands.export import Lock, lock, lock_recorded, write_lock
-from runner.domain.display import PATH_LIMIT, counted, visible
-from runner.domain.errors import UsageError
+_TIMELINE = "export_timeline"
+
+MODULES = {
+    "lock": "export_lock",
+    **dict.fromkeys(("otio", "otioz", "edl", "fcpxml", "fcp7", "csv", "ffconcat"), _TIMELINE),
+}
+"""The module of `runner.cli` that has the command of each form; it is loaded when it is asked for."""
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Make the lock, and print it or write it."""
-    made = _made(arguments)
-    if arguments.out is None:
-        sys.stdout.write(made.text)
-        return 0
-    write_lock(made, arguments.out, force=arguments.force)
-    show([f"wrote {visible(str(arguments.out), PATH_LIMIT)}: {counted(made.takes, 'take')}"])
-    return 0
-
-
-def _made(arguments: argparse.Namespace) -> Lock:
-    if arguments.recorded:
-        from runner.commands.steps.find_run import find_run
-
-        place = find_run(arguments.target, simulated=arguments.simulate or None)
-        return lock_recorded(place, schema_dirs=arguments.schema_dir)
-    if arguments.simulate:
-        raise UsageError("--simulate says which run's record is meant", advice="add --recorded")
-    limits = manifest_limits(arguments)
-    given = from_stdin(arguments.target, limits)
-    return lock(arguments.target, schema_dirs=arguments.schema_dir, limits=limits, given=given)
+    """Carry out the command of the form that was asked for."""
+    return int(import_module(f"runner.cli.{MODULES[arguments.form]}").command(arguments))

@@ -93,7 +93,7 @@ def estimate(price: Price | None, body: str) -> float | None:
         return None
     if price.per is PriceUnit.OUTPUT:
         return price.usd
-    seconds = _seconds(json.loads(body).get("duration"))
+    seconds = seconds_of(json.loads(body).get("duration"))
     return None if seconds is None else usd(micros(price.usd * seconds))
 
 
@@ -119,7 +119,8 @@ def total(amounts: Iterable[float]) -> float:
     return usd(sum(map(micros, amounts)))
 
 
-def _seconds(duration: object) -> float | None:
+def seconds_of(duration: object) -> float | None:
+    """Return the seconds that an input such as 8, "8" or "8s" means, None if it means none."""
     if isinstance(duration, str) and (found := _SECONDS.fullmatch(duration)):
         duration = float(found[1])
     if isinstance(duration, bool) or not isinstance(duration, int | float):

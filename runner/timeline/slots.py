@@ -37,7 +37,8 @@ class Clip:
 class Slot:
     """One shot: the clip that plays, None for a gap, and the others of the shot, which could play instead.
 
-    `planned` is the length that was asked for, in seconds. `why` says why there is no clip; empty if there is one.
+    `planned` is the length that was asked for, in seconds; `is_assumed` says that the request names none. `why` says
+    why there is no clip; empty if there is one.
     """
 
     shot_id: str
@@ -46,6 +47,7 @@ class Slot:
     others: tuple[Clip, ...] = ()
     why: str = ""
     prompt: str = ""
+    is_assumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

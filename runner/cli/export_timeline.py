@@ -1,0 +1,50 @@
+"""`export otio` and its like: writes the cut for an editor, and says what the form cannot carry."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from runner.cli.from_flags import choice_of
+from runner.cli.terminal import show, warn
+from runner.commands.export_timeline import STDOUT, Cut, CutOptions, default_file, make_cut, write_cut
+from runner.domain.display import PATH_LIMIT, visible
+from runner.domain.errors import UsageError
+from runner.system.escapes import command_line
+from runner.timeline.carried import Form
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Make the cut and write it, or print it for `-o -`."""
+    form = Form(arguments.form)
+    simulated = arguments.simulate or None
+    out = arguments.out or default_file(arguments.target, form, simulated=simulated)
+    if out == STDOUT and form is Form.OTIOZ:
+        raise UsageError("otioz is a bundle, and is not printed", advice="give a file: -o FILE")
+    options = CutOptions(
+        simulated, arguments.schema_dir, choice_of(arguments), arguments.fps, arguments.relative
+    )
+    cut = make_cut(arguments.target, form, out=out, options=options)
+    if out == STDOUT:
+        if len(cut.texts) > 1:
+            raise UsageError(f"this cut needs {len(cut.texts)} files", advice="give a file: -o FILE")
+        sys.stdout.write(cut.texts[0])
+    else:
+        paths = write_cut(cut, out, force=arguments.force)
+        show(f"wrote {visible(str(path), PATH_LIMIT)}" for path in paths)
+    warn(_notes(cut, arguments))
+    return 0
+
+
+def _notes(cut: Cut, arguments: argparse.Namespace) -> list[str]:
+    """Return what a person should know of the cut, with the next command where one helps."""
+    lines = [cut.summary, *cut.remarks]
+    if any("not fetched" in slot.why for slot in cut.timeline.slots):
+        lines.append(f"→ {command_line('fetch', arguments.target)}")
+    if len(cut.texts) > 1:
+        lines.append(f"an edl holds 999 events, so there are {len(cut.texts)} files; import them in order")
+    if cut.form is Form.FFCONCAT:
+        lines.append("FFmpeg reads it with: -f concat -safe 0 -i FILE")
+    if cut.lost:
+        lines.append(f"{cut.form} cannot carry: {', '.join(cut.lost)}")
+    return lines

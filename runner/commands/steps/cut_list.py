@@ -1,0 +1,233 @@
+"""The board as a cut: which clip of each shot plays, which others could, and why a shot has none.
+
+In: a run, or a manifest that has not been run. Out: a `Timeline`. It reads the state file and the file of picks, and
+opens no clip: lengths are those that a run has measured, or else those that were asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from runner.commands.steps.find_run import find_run, read_header, read_takes
+from runner.domain.clip_checks import FlagKind, Probe
+from runner.domain.display import standing, sweep
+from runner.domain.errors import FileMissing
+from runner.domain.money import seconds_of
+from runner.domain.picks import Decision, Picks
+from runner.domain.records import TakeRecord
+from runner.domain.shots import Take
+from runner.domain.states import DeliveryState, TakeState
+from runner.plan.selection import ALL, Candidate, Choice, choose
+from runner.store.picks_file import read_picks
+from runner.store.run_dir import RunDir
+from runner.system.canonical_json import JsonValue
+from runner.timeline.lengths import USUAL_RATE, exact_rate
+from runner.timeline.slots import Clip, Slot, Timeline
+
+ASSUMED_SECONDS = 5.0
+"""The length of a shot whose request names none."""
+
+_NOT_WHOLE = frozenset({FlagKind.UNREADABLE, FlagKind.TRUNCATED})
+_NO_PROBE = Probe()
+
+
+def cut_list(
+    target: Path,
+    *,
+    simulated: bool | None = None,
+    schema_dirs: Sequence[Path] = (),
+    choice: Choice = ALL,
+    fps: float | None = None,
+) -> Timeline:
+    """Return the cut of a run, or of a manifest that has not been run: all gaps, of the planned lengths.
+
+    Only shots that are in the manifest have a slot, in its order. The picked take plays, of several the first by
+    number. Without a pick it is the newest whole clip that is not rejected. `choice` leaves takes out, and so shots
+    without any. The rate is `fps`, or the most common measured one, or 24.
+
+    Raises:
+        FileMissing: there is neither a run nor a manifest.
+        ManifestInvalid: a manifest that has not been run has problems.
+        UsageError: `choice` matches nothing.
+        StateFileUnusable: the state file cannot be read.
+    """
+    try:
+        place = find_run(target, simulated=simulated)
+    except FileMissing:
+        if not target.is_file():
+            raise
+        return _planned(target, schema_dirs=schema_dirs, choice=choice, fps=fps)
+    return recorded_cut(place, choice=choice, fps=fps)
+
+
+def recorded_cut(place: RunDir, *, choice: Choice = ALL, fps: float | None = None) -> Timeline:
+    """Return the cut of a run; the parameters and errors are those of `cut_list`."""
+    takes, picks = read_takes(place), read_picks(place.path)
+    wanted = [take for take in takes if take.position is not None or take.delivery is DeliveryState.DELIVERED]
+    if not choice.is_all:
+        chosen = frozenset(choose(wanted, choice)[: choice.limit])
+        wanted = [take for take in wanted if take.take_id in chosen]
+    by_shot: dict[str, list[TakeRecord]] = {}
+    for take in wanted:
+        by_shot.setdefault(take.shot_id, []).append(take)
+    slots = tuple(
+        _slot(shot, found, picks, place.path)
+        for shot, found in by_shot.items()
+        if any(take.position is not None for take in found)
+    )
+    return Timeline(read_header(place).name, _rate(slots, fps), slots)
+
+
+def _planned(manifest: Path, *, schema_dirs: Sequence[Path], choice: Choice, fps: float | None) -> Timeline:
+    from runner.commands.check import check
+
+    plan = check(manifest, schema_dirs=schema_dirs, allow_private_media=True)
+    takes: Iterable[Take] = plan.takes
+    if not choice.is_all:
+        known = [
+            Candidate(take.id, take.shot_id, take.tags, TakeState.PENDING, DeliveryState.NONE)
+            for take in plan.takes
+        ]
+        chosen = frozenset(choose(known, choice)[: choice.limit])
+        takes = (take for take in plan.takes if take.id in chosen)
+    first: dict[str, Take] = {}
+    for take in takes:
+        first.setdefault(take.shot_id, take)
+    return Timeline(plan.manifest.name, _rate((), fps), tuple(map(_waiting, first.values())))
+
+
+def _waiting(take: Take) -> Slot:
+    planned, is_assumed = _asked(take.body)
+    prompt = prompt_of(take.body)
+    return Slot(take.shot_id, planned, why="not rendered yet", prompt=prompt, is_assumed=is_assumed)
+
+
+def _slot(shot: str, takes: Sequence[TakeRecord], picks: Picks, folder: Path) -> Slot:
+    here = [take for take in takes if _is_here(take, folder)]
+    playing = _playing(takes, here, picks)
+    first = playing or next(take for take in takes if take.position is not None)
+    planned, is_assumed = _asked(first.body)
+    clips = {take.take_id: _clip(take, picks, folder) for take in here}
+    return Slot(
+        shot,
+        planned,
+        active=clips.pop(playing.take_id) if playing else None,
+        others=tuple(clips.values()),
+        why="" if playing else _why(takes, here, picks),
+        prompt=prompt_of(first.body),
+        is_assumed=is_assumed,
+    )
+
+
+def _is_here(take: TakeRecord, folder: Path) -> bool:
+    return (
+        take.delivery is DeliveryState.DELIVERED and take.file is not None and (folder / take.file).is_file()
+    )
+
+
+def _playing(takes: Sequence[TakeRecord], here: Sequence[TakeRecord], picks: Picks) -> TakeRecord | None:
+    """Return the take whose clip plays: the first picked one, else the newest that is whole and not rejected."""
+    decided = picks.decisions
+    if any(decided.get(take.take_id) is Decision.PICK for take in takes):
+        # If a picked clip is not here, no other one takes its place: the choice is the user's.
+        picked = (take for take in here if decided.get(take.take_id) is Decision.PICK)
+        return min(picked, key=lambda take: (take.number, take.take_id), default=None)
+    free = [
+        take
+        for take in here
+        if decided.get(take.take_id) is not Decision.REJECT
+        and not any(flag.kind in _NOT_WHOLE for flag in take.flags)
+    ]
+    # A clip that left the manifest plays only if no other one can.
+    return max(
+        free,
+        key=lambda take: (take.position is not None, take.finished_at or 0.0, take.number),
+        default=None,
+    )
+
+
+def _why(takes: Sequence[TakeRecord], here: Sequence[TakeRecord], picks: Picks) -> str:
+    """Return why a shot has no clip, such as `failed: moderation; 2 takes pending`."""
+    decided = picks.decisions
+    present = {take.take_id for take in here}
+    wanted = [take for take in takes if take.position is not None] or takes
+    if picked := [take for take in takes if decided.get(take.take_id) is Decision.PICK]:
+        return f"the picked take {picked[0].label} is not here: {_reason(picked[0], present, decided)}"
+    reasons = Counter(_reason(take, present, decided) for take in wanted)
+    if len(reasons) == 1:
+        return next(iter(reasons))
+    return "; ".join(f"{reason} ({number})" if number > 1 else reason for reason, number in reasons.items())
+
+
+def _reason(take: TakeRecord, present: set[str], decided: Mapping[str, Decision]) -> str:
+    if take.take_id in present:
+        is_rejected = decided.get(take.take_id) is Decision.REJECT
+        return "rejected" if is_rejected else "the clip is not whole"
+    if take.delivery is DeliveryState.DELIVERED:
+        return "the clip is gone from the disk"
+    if take.state is TakeState.SUCCEEDED:
+        return "rendered, not fetched yet"
+    failure = f": {take.failure}" if take.failure and take.state is TakeState.FAILED else ""
+    return standing(take.state, take.delivery) + failure
+
+
+def _clip(take: TakeRecord, picks: Picks, folder: Path) -> Clip:
+    probe = take.probe or _NO_PROBE
+    assert take.file is not None
+    about: dict[str, JsonValue] = {
+        "prompt": prompt_of(take.body),
+        "seed": take.seed,
+        "model": take.model,
+        "request_id": take.request_id,
+        "fingerprint": take.fingerprint,
+        "sha256": take.sha256,
+        "sweep": [*sweep(take.point)],
+        "tags": [*take.tags],
+        "notes": take.notes,
+        "flags": [f"{flag.kind}: {flag.text}" for flag in take.flags],
+    }
+    return Clip(
+        take.take_id,
+        take.label,
+        folder / take.file,
+        seconds=probe.seconds,
+        fps=probe.fps,
+        width=probe.width,
+        height=probe.height,
+        has_audio=None if probe.audio is None else bool(probe.audio),
+        decision=picks.decisions.get(take.take_id),
+        comments=picks.comments(take.take_id),
+        about=about,
+    )
+
+
+def _rate(slots: Sequence[Slot], fps: float | None) -> float:
+    if fps is not None:
+        return float(exact_rate(fps))
+    rates = Counter(
+        exact_rate(slot.active.fps) for slot in slots if slot.active is not None and slot.active.fps
+    )
+    # Of two that are as common, the faster one loses no frame.
+    return float(max(rates, key=lambda rate: (rates[rate], rate))) if rates else USUAL_RATE
+
+
+def _asked(body: str) -> tuple[float, bool]:
+    """Return the length that a request asks for, in seconds, and whether it is only assumed."""
+    seconds = seconds_of(json.loads(body).get("duration"))
+    return (ASSUMED_SECONDS, True) if seconds is None else (seconds, False)
+
+
+def prompt_of(body: str) -> str:
+    """Return the prompt in a request body, empty if there is none."""
+    inputs: Mapping[str, JsonValue] = json.loads(body)
+    return next(
+        (
+            given
+            for name, given in inputs.items()
+            if isinstance(given, str) and "prompt" in name.casefold() and "negative" not in name.casefold()
+        ),
+        "",
+    )
