@@ -149,6 +149,12 @@ class FileMissing(ShotrunnerError):
     exit_code = 66
 
 
+class ClipUnreadable(ShotrunnerError):
+    """A clip cannot be decoded: choose another take, or fetch it again."""
+
+    exit_code = 65
+
+
 class ServiceUnavailable(ShotrunnerError):
     """The API did not answer for longer than the run may wait: run the same command again later."""
 

@@ -154,6 +154,23 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     flush_folder(path.parent)
 
 
+@contextmanager
+def whole_path(path: Path) -> Iterator[Path]:
+    """Yield the path of a hidden file, for a library that opens files by itself; otherwise like `whole_file`."""
+    part = path.with_name(f".{path.name[:_STEM]}.{secrets.token_hex(4)}.part")
+    os.close(open_private(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    try:
+        yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
+    flush_folder(path.parent)
+
+
 def try_writing(path: Path) -> None:
     """Do what `write_whole` does under another name, and undo it; raises the same errors."""
     if path.is_dir() and not path.is_symlink():
