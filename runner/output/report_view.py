@@ -244,9 +244,6 @@ def _is_link(header: RunHeader, url: str) -> bool:
 
 
 def _note(take: TakeRecord) -> str:
-    if take.state is TakeState.HELD:
-        reason = display.trouble(None, take.reason)
-        return f"{reason}; {display.HELD_ADVICE}" if reason else display.HELD_ADVICE
     lost = "the clip could not be downloaded; its link is kept"
     otherwise = lost if take.delivery is DeliveryState.UNDELIVERABLE and take.state not in OVER else ""
     return display.trouble(take.failure if take.state in OVER else None, take.reason) or otherwise
