@@ -13,13 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from runner.domain import display
 from runner.domain.money import NOTHING_SPENT, Charge, Spending
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import DeliveryState, FailureClass, TakeState
 from runner.output.html_report import BLOCK, write_page
 from runner.output.report_head import Summary
-from runner.output.report_view import Beside, card, file_link, sidecar, web_link
+from runner.output.report_view import card, file_link, sidecar, web_link
 from runner.output.status_text import status_lines
 from tests.report_page import takes_in
 from tests.unit.output_records import BODY, NOW, delivered, header, pending, queued, succeeded
