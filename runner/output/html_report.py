@@ -25,8 +25,8 @@ from runner.output.report_view import Card, Head, Summary, card
 
 BLOCK = 1000
 """Takes in one block of data: as many as are in memory at once."""
-STYLES = ("page.css",)
-SCRIPTS = ("page.js", "play.js", "lightbox.js")
+STYLES = ("page.css", "play.css", "lightbox.css")
+SCRIPTS = ("page.js", "in_step.js", "transport.js", "play.js", "lightbox.js")
 """The files of the page's one style and one script, in the order in which they are joined."""
 _FASTEST = 1
 

@@ -314,10 +314,6 @@ function sheet(/** @type {Take[]} */ all) {
       filter();
     }
   });
-  // Only one clip plays at a time, so that takes are compared and not mixed.
-  document.addEventListener("play", (event) => {
-    for (const video of document.querySelectorAll("video")) if (video !== event.target) video.pause();
-  }, true);
   window.addEventListener("beforeprint", () => {
     list.fillFirst(MOST_PRINTED);
     at(".unprinted").hidden = fitting.length - start <= MOST_PRINTED;
