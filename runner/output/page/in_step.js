@@ -256,7 +256,7 @@ function happened(/** @type {HTMLVideoElement} */ video, /** @type {() => boolea
 /** Return a player without controls and without sound; it loads its clip at once. */
 function newPlayer(/** @type {Take} */ take) {
   const video = make("video", { className: "player", muted: true, playsInline: true, preload: "auto", src: take.clip });
-  video.setAttribute("aria-label", `clip of ${take.label ?? take.id}`);
+  video.setAttribute("aria-label", `clip of ${take.label}`);
   return video;
 }
 

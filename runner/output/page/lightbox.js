@@ -4,7 +4,7 @@
 const MODES = /** @type {[Mode, string, string][]} */ ([
   ["one", "One", "o"], ["side", "Side by side", "s"], ["wipe", "Wipe", "w"], ["difference", "Difference", "d"],
 ]);
-const DECISIONS = /** @type {[string, string, string][]} */ ([["pick", "Pick", "p"], ["reject", "Reject", "x"], ["maybe", "Maybe", "m"], ["", "Undecided", "u"]]);
+const VERDICTS = /** @type {[string, string, string][]} */ ([["pick", "Pick", "p"], ["reject", "Reject", "x"], ["maybe", "Maybe", "m"], ["", "Undecided", "u"]]);
 const MOST_KEPT = 6;
 const LIGHTBOX_KEYS = [
   ["space", "play or pause"], [", .", "one frame back or on"], ["← →", "other take"], ["1 … 9", "that take"], ["Shift 1 … 9", "that take as the second"],
@@ -37,29 +37,29 @@ class Lightbox {
 
   build() {
     this.title = make("h2", { id: "lightbox-title" });
-    const close = button("✕", "close", () => this.dialog.close());
+    const close = control("✕", "close", () => this.dialog.close());
     this.sides = [0, 1].map((side) => make("figure", { className: `side ${"ab"[side]}` }, make("div", { className: "screen" }), make("figcaption")));
     this.divider = make("input", { type: "range", className: "divider", min: "0", max: "100", value: "50", step: "any", hidden: true });
     this.divider.setAttribute("aria-label", "place of the wipe, in per cent from the left");
     this.divider.addEventListener("input", () => this.wipe());
     this.stage = make("div", { className: "stage" }, ...this.sides, this.divider);
     this.transport = new Transport("the lightbox");
-    this.sound = button("sound", "", () => this.mute(!this.isMuted));
+    this.sound = control("sound", "", () => this.mute(!this.isMuted));
     this.transport.bar.append(this.sound);
-    this.modes = MODES.map(([mode, text]) => button(text, "", () => this.turn(mode)));
-    this.amplify = button("×4", "amplify the difference", () => this.brighten());
+    this.modes = MODES.map(([mode, text]) => control(text, "", () => this.turn(mode)));
+    this.amplify = control("×4", "amplify the difference", () => this.brighten());
     this.amplify.ariaPressed = "false";
     const modes = make("div", { className: "modes", role: "group" }, ...this.modes, this.amplify);
     modes.setAttribute("aria-label", "how takes are compared");
-    this.strip = make("div", { className: "strip", role: "group" }, ...this.takes.map((take, index) => this.thumb(take, index)));
-    this.strip.setAttribute("aria-label", "takes");
-    this.decisions = DECISIONS.map(([decision, text]) => button(text, "", () => this.decide(decision)));
-    const decisions = make("div", { className: "decisions", role: "group" }, ...this.decisions);
-    decisions.setAttribute("aria-label", "decision on the first take");
-    this.facts = make("div", { className: "about" });
+    this.thumbs = make("div", { className: "thumbs", role: "group" }, ...this.takes.map((take, index) => this.thumb(take, index)));
+    this.thumbs.setAttribute("aria-label", "takes");
+    this.verdicts = VERDICTS.map(([decision, text]) => control(text, "", () => this.decide(decision)));
+    const verdicts = make("div", { className: "verdicts", role: "group" }, ...this.verdicts);
+    verdicts.setAttribute("aria-label", "decision on the first take");
+    this.facts = make("div", { className: "known" });
     const keys = make("details", { className: "keys" }, make("summary", {}, "Keys"), list(LIGHTBOX_KEYS.map(([key, does]) => [key, does])));
     this.dialog = make("dialog", { className: "lightbox" },
-      make("header", {}, this.title, close), this.stage, this.transport.bar, make("div", { className: "choices" }, modes, decisions), this.strip, this.facts, keys);
+      make("header", {}, this.title, close), this.stage, this.transport.bar, make("div", { className: "ways" }, modes, verdicts), this.thumbs, this.facts, keys);
     this.dialog.setAttribute("aria-labelledby", this.title.id);
     this.dialog.addEventListener("close", () => this.leave());
     this.dialog.addEventListener("keydown", (event) => this.key(event));
@@ -73,7 +73,7 @@ class Lightbox {
   /** Return a button with which a take is chosen: the first one alone, beside another one the second. */
   thumb(/** @type {Take} */ take, /** @type {number} */ index) {
     const still = take.poster?.small ? make("img", { src: take.poster.small, alt: "", decoding: "async" }) : make("span", { className: "blank" }, take.clip ? "" : take.standing);
-    const name = make("span", { className: "thumb-name" }, nameOf(take));
+    const name = make("span", { className: "thumb-name" }, this.nameOf(take));
     const made = make("button", { type: "button", className: "thumb" }, still, name, make("span", { className: "mark" }));
     made.addEventListener("click", (event) => this.choose(index, this.mode === "one" && !event.shiftKey ? 0 : 1));
     return made;
@@ -104,7 +104,7 @@ class Lightbox {
 
   decide(/** @type {string} */ decision) {
     const take = this.takes[this.chosen[0]];
-    if (typeof decide === "function") decide(take, decision);
+    decide(take, decision);
     this.describe();
   }
 
@@ -134,7 +134,7 @@ class Lightbox {
     clips?.release();
     const videos = this.sides.map((side, number) => this.fill(side, number, this.takes[seen[number]])).filter(Boolean);
     this.forget(videos);
-    this.clips = new InStep(videos, seen.map((index) => this.takes[index].fps ?? null), () => this.tell());
+    this.clips = new InStep(videos, seen.map((index) => this.takes[index].fps), () => this.tell());
     this.transport.take(this.clips);
     this.mute(this.isMuted);
     this.stage.dataset.mode = this.mode;
@@ -151,7 +151,7 @@ class Lightbox {
     screen.replaceChildren();
     side.hidden = !take;
     if (!take) return null;
-    side.lastElementChild.textContent = nameOf(take);
+    side.lastElementChild.textContent = this.nameOf(take);
     if (take.poster?.large) screen.append(make("img", { className: "poster", src: take.poster.large, alt: "" }));
     if (!take.clip) {
       if (!take.poster?.large) screen.append(make("p", { className: "blank" }, take.standing));
@@ -184,16 +184,16 @@ class Lightbox {
   /** Say in words which takes are seen, and what is known of them. */
   describe() {
     const takes = this.seen.map((index) => this.takes[index]);
-    this.title.textContent = `${takes[0].shot} · ${takes.map(nameOf).join(" and ")}`;
+    this.title.textContent = `${takes[0].shot} · ${takes.map((take) => this.nameOf(take)).join(" and ")}`;
     this.modes.forEach((each, number) => { each.ariaPressed = String(MODES[number][0] === this.mode); });
     this.amplify.hidden = this.mode !== "difference";
-    this.decisions.forEach((each, number) => { each.ariaPressed = String(DECISIONS[number][0] === (takes[0].decision ?? "")); });
-    [...this.strip.children].forEach((thumb, index) => {
+    this.verdicts.forEach((each, number) => { each.ariaPressed = String(VERDICTS[number][0] === saidOf(takes[0]).decision); });
+    [...this.thumbs.children].forEach((thumb, index) => {
       thumb.ariaPressed = String(this.seen.includes(index));
       thumb.lastElementChild.textContent = this.seen.map((seen, side) => (seen === index ? "AB"[side] : "")).join("");
-      thumb.dataset.decision = this.takes[index].decision ?? "";
+      thumb.dataset.decision = saidOf(this.takes[index]).decision;
     });
-    this.facts.replaceChildren(...takes.map(factsOf));
+    this.facts.replaceChildren(...takes.map((take) => factsOf(take, this.nameOf(take))));
     this.tell();
   }
 
@@ -208,7 +208,7 @@ class Lightbox {
       const video = this.sides[side].querySelector("video");
       if (!video) return;
       this.sides[side].classList.toggle("has-picture", video.readyState >= 2);
-      if (clips.failed.has(video)) failed.push(`${nameOf(this.takes[index])} cannot play here`);
+      if (clips.failed.has(video)) failed.push(`${this.nameOf(this.takes[index])} cannot play here`);
       else if (video.videoWidth) this.facts.children[side].querySelector(".measured").textContent = measured(video, this.takes[index]);
     });
     this.transport.say([clips.note, ...failed].filter(Boolean).join(" · "));
@@ -232,7 +232,7 @@ class Lightbox {
   act(/** @type {string} */ key) {
     const mode = MODES.find((each) => each[2] === key);
     if (mode) return () => this.turn(mode[0]);
-    const decision = DECISIONS.find((each) => each[2] === key);
+    const decision = VERDICTS.find((each) => each[2] === key);
     if (decision) return () => this.decide(decision[0]);
     const { clips } = this;
     const speeds = (/** @type {number} */ by) => clips.setSpeed(SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, SPEEDS.indexOf(clips.speed) + by))]);
@@ -244,16 +244,18 @@ class Lightbox {
     }[key];
   }
 
+  /** Return what a take is called beside the others: its number, and the values in which they differ. */
+  nameOf(/** @type {Take} */ take) {
+    const short = take.label.startsWith(`${take.shot}_`) ? take.label.slice(take.shot.length + 1) : take.label;
+    const differs = (/** @type {string} */ value) => !this.takes.every((other) => valuesOf(other).includes(value));
+    return [short, ...valuesOf(take).filter(differs)].join(" ");
+  }
+
   leave() {
     this.clips.release();
     for (const player of this.players.values()) dropPlayer(player);
     this.dialog.remove();
   }
-}
-
-/** Return what a take is called beside the others of its shot. */
-function nameOf(/** @type {Take} */ take) {
-  return [take.label || take.id, ...take.point, take.seed && `seed ${take.seed}`].filter(Boolean).join(" ");
 }
 
 /** Return the size, the length and the rate of a loaded clip in words. */
@@ -263,15 +265,14 @@ function measured(/** @type {HTMLVideoElement} */ video, /** @type {Take} */ tak
 }
 
 /** Return what is known of a take, with the first and the last picture of its clip and links to its inputs. */
-function factsOf(/** @type {Take} */ take) {
-  const [, prompt] = take.inputs[take.prompt] ?? [];
+function factsOf(/** @type {Take} */ take, /** @type {string} */ name) {
   const rows = [["clip", make("span", { className: "measured" }, take.clip ? "not loaded" : take.standing)], ["model", take.model]];
   if (take.facts.length) rows.push(["take", take.facts.join(", ")]);
-  for (const [, text] of take.flags ?? []) rows.push(["flag", make("strong", { className: "flag" }, text)]);
+  for (const [, text] of take.flags) rows.push(["flag", make("strong", { className: "flag" }, text)]);
   if (take.note) rows.push(["note", take.note]);
-  if (prompt) rows.push(["prompt", make("span", { dir: "auto" }, prompt)]);
-  for (const [name, text, isLink] of take.inputs) if (isLink) rows.push([name, anchor(text, text)]);
+  if (promptOf(take)) rows.push(["prompt", make("span", { dir: "auto" }, promptOf(take))]);
+  if (take.frames.length) rows.push(["input", make("span", { className: "links" }, ...take.frames.map(named))]);
   const ends = [["first", "first frame"], ["last", "last frame"]].filter(([which]) => take.poster?.[which]);
   const pictures = ends.map(([which, words]) => make("figure", {}, make("img", { src: take.poster[which], alt: "", loading: "lazy" }), make("figcaption", {}, words)));
-  return make("section", {}, make("h3", {}, nameOf(take)), make("div", { className: "ends" }, ...pictures), list(rows));
+  return make("section", {}, make("h3", {}, name), make("div", { className: "ends" }, ...pictures), list(rows));
 }

@@ -60,6 +60,7 @@ class RowPlayer {
       this.stills[index].classList.remove("plays", "unplayable");
     }
     this.transport?.bar.remove();
+    this.row.classList.remove("playing");
     this.clips = this.transport = null;
     this.players.clear();
     if (rowInHand === this) rowInHand = null;
@@ -67,7 +68,7 @@ class RowPlayer {
 
   /** Return the number of the take that a person stands on. */
   chosen() {
-    return Math.max(0, this.stills.findIndex((still) => still.contains(document.activeElement) || still.parentElement?.contains(document.activeElement)));
+    return Math.max(0, this.stills.findIndex((still) => still.closest(".take")?.matches(".current, :focus-within")));
   }
 
   /** Return the row's clips with a player each, or null if it has none. */
@@ -77,6 +78,7 @@ class RowPlayer {
     if (!indexes.length) return null;
     rowInHand?.stop();
     rowInHand = this;
+    this.row.classList.add("playing");
     for (const index of indexes) {
       const video = newPlayer(this.takes[index]);
       this.players.set(index, video);
@@ -84,7 +86,7 @@ class RowPlayer {
       this.stills[index].classList.add("plays");
     }
     this.transport = new Transport(this.takes[0].shot);
-    this.clips = new InStep([...this.players.values()], indexes.map((index) => this.takes[index].fps ?? null), () => this.show());
+    this.clips = new InStep([...this.players.values()], indexes.map((index) => this.takes[index].fps), () => this.show());
     this.transport.take(this.clips);
     this.row.append(this.transport.bar);
     this.show();
@@ -101,7 +103,7 @@ class RowPlayer {
     const clipped = this.takes.filter((take) => take.clip).length;
     const said = [clips.note];
     if (clipped > players.size) said.push(`${players.size} of ${clipped} takes play, those nearest the chosen one`);
-    const failed = [...players.keys()].filter((index) => clips.failed.has(players.get(index))).map((index) => this.takes[index].label ?? this.takes[index].id);
+    const failed = [...players.keys()].filter((index) => clips.failed.has(players.get(index))).map((index) => this.takes[index].label);
     if (failed.length) said.push(`${failed.join(", ")} cannot play here`);
     transport.say(said.filter(Boolean).join(" · "));
   }

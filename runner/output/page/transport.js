@@ -16,13 +16,13 @@ class Transport {
   /** @param {string} name  what is played */
   constructor(name) {
     this.clips = /** @type {InStep | null} */ (null);
-    this.toggle = button("▶", "play", () => this.clips.toggle());
-    this.back = button("◂|", "one frame back", () => this.clips.step(-1));
-    this.on = button("|▸", "one frame on", () => this.clips.step(1));
+    this.toggle = control("▶", "play", () => this.clips.toggle());
+    this.back = control("◂|", "one frame back", () => this.clips.step(-1));
+    this.on = control("|▸", "one frame on", () => this.clips.step(1));
     this.scrub = make("input", { type: "range", className: "scrub", min: "0", max: String(SCRUB_PARTS), value: "0", step: "1" });
     this.scrub.setAttribute("aria-label", "position");
     this.clock = make("output", { className: "clock" });
-    this.loop = button("loop", "", () => this.clips.setLoop(!this.clips.isLooping));
+    this.loop = control("loop", "", () => this.clips.setLoop(!this.clips.isLooping));
     this.speed = make("select", { className: "speed" }, ...SPEEDS.map((speed) => make("option", { value: String(speed) }, `${speed}×`)));
     this.speed.setAttribute("aria-label", "speed");
     this.note = make("output", { className: "transport-note" });
@@ -70,7 +70,7 @@ class Transport {
 }
 
 /** Return a button; its `label` says in words what a sign as its text does not. */
-function button(/** @type {string} */ text, /** @type {string} */ label, /** @type {() => void} */ act) {
+function control(/** @type {string} */ text, /** @type {string} */ label, /** @type {() => void} */ act) {
   const made = make("button", { type: "button" }, text);
   if (label) {
     made.ariaLabel = label;
