@@ -21,12 +21,26 @@ from runner.domain import display
 from runner.domain.money import NOTHING_SPENT, Spending
 from runner.domain.records import RunHeader, TakeRecord
 from runner.output.csv_report import is_listed
-from runner.output.report_view import Card, Head, Summary, card
+from runner.output.report_head import Head, Summary
+from runner.output.report_view import NOTHING_BESIDE, Beside, Card, card
 
 BLOCK = 1000
 """Takes in one block of data: as many as are in memory at once."""
-STYLES = ("page.css",)
-SCRIPTS = ("page.js", "play.js", "lightbox.js")
+STYLES = ("page.css", "rows.css", "print.css")
+SCRIPTS = (
+    "data.js",
+    "long_list.js",
+    "picks.js",
+    "play.js",
+    "lightbox.js",
+    "takes.js",
+    "rows.js",
+    "filters.js",
+    "head.js",
+    "keys.js",
+    "print.js",
+    "page.js",
+)
 """The files of the page's one style and one script, in the order in which they are joined."""
 _FASTEST = 1
 
@@ -39,6 +53,7 @@ def write_page(
     *,
     made: float,
     mark: str = "",
+    beside: Beside = NOTHING_BESIDE,
 ) -> None:
     """Write the page; `made` in unix seconds is shown as the time it was made, `mark` is kept near its beginning.
 
@@ -49,7 +64,7 @@ def write_page(
     sealed = {"policy": policy(style=style, script=script), "style": style, "script": script}
     file.write(Template(before).substitute(sealed, mark=escape(mark)).encode())
     summary = Summary()
-    cards = _cards(header, takes, spending, summary)
+    cards = _cards(header, takes, spending, summary, beside)
     while block := list(islice(cards, BLOCK)):
         file.write(_data("takes", block))
     head = summary.head(header, spending, made=made)
@@ -58,12 +73,12 @@ def write_page(
 
 
 def _cards(
-    header: RunHeader, takes: Iterable[TakeRecord], spending: Spending, summary: Summary
+    header: RunHeader, takes: Iterable[TakeRecord], spending: Spending, summary: Summary, beside: Beside
 ) -> Iterator[Card]:
     earlier = spending.earlier
     for take in filter(is_listed, takes):
         summary.note(take)
-        yield card(header, take, earlier.get(take.take_id, NOTHING_SPENT))
+        yield card(header, take, earlier.get(take.take_id, NOTHING_SPENT), beside=beside)
 
 
 def _data(kind: str, value: Sequence[Card] | Head) -> bytes:
@@ -75,7 +90,7 @@ def _data(kind: str, value: Sequence[Card] | Head) -> bytes:
 def _plain(head: Head) -> str:
     """Return what a browser without scripts shows, as HTML."""
     simulated = ["SIMULATED – nothing was paid"] if head["simulated"] else []
-    said = [*simulated, head["name"], *head["facts"], display.tally(dict(head["totals"]))]
+    said = [*simulated, head["name"], head["made"], *head["facts"], display.tally(dict(head["totals"]))]
     return "".join(f"<p>{escape(each)}</p>" for each in said if each)
 
 

@@ -1,4 +1,4 @@
-"""What the page shows of each take and of the whole run, as plain values that become JSON.
+"""What the page shows of each take, as plain values that become JSON.
 
 All words are made here, and none of them holds a hidden character; the page's script only puts them in their places. It
 knows no HTML. Only safe addresses are links.
@@ -7,47 +7,79 @@ knows no HTML. Only safe addresses are links.
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypedDict
 from urllib.parse import quote, urlsplit
 
 from runner.domain import display
 from runner.domain.body_diff import Difference
+from runner.domain.clip_checks import flags_as_json
 from runner.domain.display import visible, visible_lines
 from runner.domain.money import NOTHING_SPENT, Spending
+from runner.domain.picks import NO_PICKS, Pick, Picks, newest
+from runner.domain.preview_names import preview_names
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import ACTIVE, IN_DOUBT, OVER, DeliveryState, TakeState
-from runner.output.status_text import Causes
+from runner.output.take_advice import advice
 from runner.system.canonical_json import JsonValue
 from runner.system.hosts import is_loopback
+from runner.system.web_links import kind_of
 
 _CHANGE_SHOWN = 60
-_STALE = "stale"
 LONGEST_URL = 8192
 TEXT_LIMIT = 8192
 _encoded = json.JSONEncoder(ensure_ascii=False).encode
+_PICTURE = re.compile("image|picture|photo|frame|still", re.IGNORECASE)
 _PLAIN_URL = re.compile(r"[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+")
 
 
+class Poster(TypedDict):
+    """Checked links to the pictures that were made of a clip; None for each that is not there."""
+
+    small: str | None
+    large: str | None
+    first: str | None
+    last: str | None
+    motion: str | None
+
+
 class Card(TypedDict):
-    """One take on the page; `page.js` declares the same.
+    """One take on the page; `data.js` declares the same.
 
     `clip` and `sidecar` are checked links to its files. `seed` is empty if the model has none or `point` already shows
-    it. `stale` holds each changed field of its row with the old and the new value. With each text of `outputs` and
-    `inputs` comes whether it may be a link. `prompt` is the number of the input that is the prompt, -1 without one.
+    it. `stale` holds each changed field of its row with the old and the new value. With each text of `outputs`,
+    `inputs` and `frames`, the input pictures, comes whether it may be a link. `prompt` is the number of the input that
+    is the prompt, -1 without one.
+
+    `flags` are pairs of kind and phrase, `advice` is a sentence and a command, empty if there is nothing to do.
+    `decision` (empty without one), `remark` and `when` are the newest word in the file of picks, and each of
+    `comments` is who said what at which place of the clip. `clipSeconds` and `fps` are measured, None if unknown.
+    `began` and `ended` are unix seconds, `took` is in seconds and `cost` in US dollars.
     """
 
     id: str
     shot: str
+    label: str
+    number: int
     point: list[str]
     model: str
     standing: str
     stale: list[tuple[str, str, str]]
     note: str
+    notes: str
+    failure: str
+    flags: list[tuple[str, str]]
+    advice: tuple[str, str]
+    decision: str
+    remark: str
+    when: str
+    comments: list[tuple[str, str, str]]
     seed: str
+    poster: Poster | None
     clip: str | None
     sidecar: str | None
     facts: list[str]
@@ -55,81 +87,131 @@ class Card(TypedDict):
     outputs: list[tuple[str, bool]]
     inputs: list[tuple[str, str, bool]]
     prompt: int
+    frames: list[tuple[str, str, bool]]
     details: list[tuple[str, str]]
+    clipSeconds: float | None
+    fps: float | None
+    began: int | None
+    ended: int | None
+    took: float | None
+    cost: float | None
 
 
-class Head(TypedDict):
-    """What the page says of the whole run; `facts` begin with the number of takes, `totals` are counts by state."""
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What lies beside a run's record: the names of previews, and what people decided, by the take's id."""
 
-    name: str
-    simulated: bool
-    version: str
-    facts: list[str]
-    totals: list[tuple[str, int]]
-    causes: list[str]
+    previews: AbstractSet[str] = frozenset()
+    decided: Mapping[str, Pick] = field(default_factory=dict)
+    comments: Mapping[str, Sequence[Pick]] = field(default_factory=dict)
 
-
-@dataclass(slots=True)
-class Summary:
-    """What the page says of the whole run, from all its takes, each noted once."""
-
-    takes: int = 0
-    standings: Counter[str] = field(default_factory=Counter)
-    causes: Causes = field(default_factory=Causes)
-
-    def note(self, take: TakeRecord) -> None:
-        """Count one take."""
-        self.takes += 1
-        self.standings[display.standing(take.state, take.delivery)] += 1
-        self.standings[_STALE] += take.is_stale
-        self.causes.note(take)
-
-    @property
-    def totals(self) -> list[tuple[str, int]]:
-        """Counts by state in the order of `display.STANDINGS`, then of stale takes."""
-        words = (*display.STANDINGS, _STALE)
-        return [(word, self.standings[word]) for word in words if self.standings[word]]
-
-    def head(self, header: RunHeader, spending: Spending, *, made: float) -> Head:
-        """Return the head of the page; `made` is in unix seconds."""
-        return Head(
-            name=_line(header.name),
-            simulated=header.simulated,
-            version=_line(header.version),
-            facts=[
-                display.counted(self.takes, "take"),
-                display.spent_words(spending, simulated=header.simulated) or "nothing spent",
-                _line(Path(header.manifest).name),
-                f"made {display.when(made)}",
-            ],
-            totals=self.totals,
-            causes=list(self.causes.sentences(least=2)),
-        )
+    @classmethod
+    def of(cls, previews: AbstractSet[str] = frozenset(), picks: Picks = NO_PICKS) -> Beside:
+        """Return it of the `previews` that are there, relative to the run directory, and of a file of picks."""
+        comments: dict[str, list[Pick]] = {}
+        for row in picks.rows:
+            if row.note and row.decision is None:
+                comments.setdefault(row.take, []).append(row)
+        return cls(previews, newest(picks.rows), comments)
 
 
-def card(header: RunHeader, take: TakeRecord, before: Spending = NOTHING_SPENT) -> Card:
+NOTHING_BESIDE = Beside()
+
+
+def card(
+    header: RunHeader,
+    take: TakeRecord,
+    before: Spending = NOTHING_SPENT,
+    *,
+    beside: Beside = NOTHING_BESIDE,
+) -> Card:
     """Return what the page shows of a take; `before` is what its earlier attempts cost."""
     body: dict[str, JsonValue] = json.loads(take.body)
     clip = file_link(take.file) if take.delivery is DeliveryState.DELIVERED else None
     facts = _facts(take, before)
+    said = beside.decided.get(take.take_id)
+    inputs = [_input(header, name, given) for name, given in body.items()]
     return Card(
         id=_line(take.take_id),
         shot=_line(take.shot_id),
+        label=_line(take.label),
+        number=take.number,
         point=list(display.sweep(take.point)),
         model=_line(take.model),
         standing=display.standing(take.state, take.delivery),
         stale=[_short(each) for each in take.stale_fields()] if take.is_stale else [],
         note=_note(take),
+        notes=_lines(take.notes),
+        failure=take.failure.value if take.failure else "",
+        flags=[(kind, _line(text)) for kind, text in flags_as_json(take.flags)],
+        advice=advice(header, take),
+        decision=said.decision.value if said and said.decision else "",
+        remark=_line(said.note) if said else "",
+        when=_line(said.when) if said else "",
+        comments=[_comment(each) for each in beside.comments.get(take.take_id, ())],
+        poster=_poster(take, beside.previews) if clip else None,
         seed="" if "seed" in take.point or take.seed is None else str(take.seed),
         clip=clip,
         sidecar=clip and sidecar(clip),
         facts=facts if take.position is not None else [*facts, "no longer in the manifest"],
         tags=[_line(tag) for tag in take.tags],
         outputs=[(_line(url), _is_link(header, url)) for url in take.outputs],
-        inputs=[_input(header, name, given) for name, given in body.items()],
+        inputs=inputs,
         prompt=next((at for at, item in enumerate(body.items()) if _is_prompt(*item)), -1),
+        frames=[_input(header, name, given) for name, given in _pictures(body)],
         details=[(name, _lines(text)) for name, text in _details(header, take)],
+        clipSeconds=take.probe.seconds if take.probe else None,
+        fps=take.probe.fps if take.probe else None,
+        began=_whole(take.submitted_at),
+        ended=_whole(take.finished_at),
+        took=take.seconds,
+        cost=take.cost,
     )
+
+
+def _whole(unix: float | None) -> int | None:
+    return None if unix is None or not math.isfinite(unix) else round(unix)
+
+
+def _comment(said: Pick) -> tuple[str, str, str]:
+    at = "" if said.at is None else f"{int(said.at // 60)}:{said.at % 60:05.2f}"
+    return _line(said.who), at, _lines(said.note)
+
+
+def _poster(take: TakeRecord, previews: AbstractSet[str]) -> Poster | None:
+    """Return which previews of a clip are there; None if no picture is."""
+    if not previews or not take.sha256:
+        return None
+    names = preview_names(take.sha256)
+    there = Poster(
+        small=_preview(names.small, previews),
+        large=_preview(names.large, previews),
+        first=_preview(names.first, previews),
+        last=_preview(names.last, previews),
+        motion=_preview(names.motion, previews),
+    )
+    return there if any(there.values()) else None
+
+
+def _preview(name: str, previews: AbstractSet[str]) -> str | None:
+    return file_link(name) if name in previews else None
+
+
+def _pictures(body: Mapping[str, JsonValue]) -> Iterator[tuple[str, str]]:
+    """Yield the links among the inputs that are pictures, by their ends or by the names of their inputs."""
+    for name, given in body.items():
+        links = given if isinstance(given, list) else [given]
+        for number, link in enumerate(links, 1):
+            if isinstance(link, str) and "://" in link and _is_picture(name, link):
+                yield f"{name} {number}" if len(links) > 1 else name, link
+
+
+def _is_picture(name: str, link: str) -> bool:
+    try:
+        kind = kind_of(link)
+    except ValueError:
+        return False
+    return kind == "image" or (not kind and _PICTURE.search(name) is not None)
 
 
 def _line(text: str) -> str:
@@ -194,7 +276,6 @@ def _details(header: RunHeader, take: TakeRecord) -> tuple[tuple[str, str], ...]
         "submitted": None if take.submitted_at is None else display.when(take.submitted_at),
         "finished": None if take.finished_at is None else display.when(take.finished_at),
         "attempts": str(take.attempts) if take.attempts else None,
-        "notes": take.notes or None,
         "file": take.file,
         "sha256": take.sha256,
         "fingerprint": take.fingerprint,

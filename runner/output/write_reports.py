@@ -8,12 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
+from zlib import crc32
 
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import DiskFailed
 from runner.domain.money import Spending
+from runner.domain.picks import NO_PICKS, Picks
+from runner.domain.preview_names import PREVIEWS
 from runner.domain.records import RunHeader, TakeRecord
 from runner.output import csv_report, html_report
+from runner.output.report_view import Beside
 from runner.system.private_files import open_private, whole_file
 from runner.system.version import __version__
 
@@ -50,10 +54,11 @@ class Record(Protocol):
         ...
 
 
-def write_report(run_dir: Path, record: Record, *, now: float) -> Reports:
+def write_report(run_dir: Path, record: Record, *, now: float, picks: Picks = NO_PICKS) -> Reports:
     """Write `report.csv` and `report.html` into `run_dir`, replacing earlier ones; `now` is unix seconds.
 
-    Both files get `now` as their time, by which `reports_are_current` knows them again.
+    The page shows the previews that lie in the run directory, and what people decided in `picks`. Both files get `now`
+    as their time, by which `reports_are_current` knows them again.
 
     Raises:
         CannotCreate: no file can be made in the folder.
@@ -64,9 +69,14 @@ def write_report(run_dir: Path, record: Record, *, now: float) -> Reports:
         with _replaced(reports.csv, at) as file:
             csv_report.write_csv(file, record.header, record.each_take)
         with _replaced(reports.html, at) as file:
-            mark = _mark(record.mark(), at)
             html_report.write_page(
-                file, record.header, record.each_take(), record.spending(), made=now, mark=mark
+                file,
+                record.header,
+                record.each_take(),
+                record.spending(),
+                made=now,
+                mark=_mark(run_dir, record, picks, at),
+                beside=Beside.of(_previews(run_dir), picks),
             )
     except MemoryError as error:
         raise DiskFailed(
@@ -76,8 +86,8 @@ def write_report(run_dir: Path, record: Record, *, now: float) -> Reports:
     return reports
 
 
-def reports_are_current(run_dir: Path, record: Record) -> bool:
-    """Return whether both reports are on disk as this program wrote them from the record as it is now.
+def reports_are_current(run_dir: Path, record: Record, *, picks: Picks = NO_PICKS) -> bool:
+    """Return whether both reports are on disk as this program wrote them from the record and picks as they are now.
 
     The page's first bytes name the program, the record, and the time that both files were given. A report that was
     edited, copied or deleted is not current. Only the page's first kibibyte is read.
@@ -86,13 +96,28 @@ def reports_are_current(run_dir: Path, record: Record) -> bool:
     try:
         with os.fdopen(open_private(reports.html), "rb") as file:
             head, at = file.read(_HEAD), os.fstat(file.fileno()).st_mtime_ns
-        return at == reports.csv.lstat().st_mtime_ns and f'"{_mark(record.mark(), at)}"'.encode() in head
+        mark = _mark(run_dir, record, picks, at)
+        return at == reports.csv.lstat().st_mtime_ns and f'"{mark}"'.encode() in head
     except OSError:
         return False
 
 
-def _mark(record: str, at: int) -> str:
-    return f"{__version__} {record} {at}"
+def _mark(run_dir: Path, record: Record, picks: Picks, at: int) -> str:
+    try:
+        # A folder gets another time as soon as a preview is added or leaves.
+        previews = (run_dir / PREVIEWS).stat().st_mtime_ns
+    except OSError:
+        previews = 0
+    said = crc32(repr(picks.rows).encode("utf-8", "replace")) if picks.rows else 0
+    return f"{__version__} {record.mark()} {at} {previews} {said}"
+
+
+def _previews(run_dir: Path) -> frozenset[str]:
+    """Return the previews in a run directory, relative to it; a folder that cannot be read holds none."""
+    try:
+        return frozenset(f"{PREVIEWS}/{path.name}" for path in (run_dir / PREVIEWS).iterdir())
+    except OSError:
+        return frozenset()
 
 
 def reports_of(run_dir: Path) -> Reports:

@@ -1,338 +1,228 @@
-"use strict";
-// The page of one run. Its takes are data: only those near the screen become elements, so that any number can be shown.
-// All words were made by `report_view.py`; text goes into the page as text, never as HTML.
-
-/**
- * @typedef {object} Take  a `Card` of `report_view.py`
- * @property {string} id
- * @property {string} shot
- * @property {string[]} point  swept values, `axis=value` each
- * @property {string} model
- * @property {string} standing
- * @property {[field: string, before: string, after: string][]} stale  what has changed in its row since
- * @property {string} note
- * @property {string} seed
- * @property {string | null} clip  a checked link, as is `sidecar`
- * @property {string | null} sidecar
- * @property {string[]} facts
- * @property {string[]} tags
- * @property {[url: string, isLink: boolean][]} outputs
- * @property {[name: string, text: string, isLink: boolean][]} inputs
- * @property {number} prompt  which of the inputs is the prompt, -1 for none
- * @property {[name: string, text: string][]} details
- *
- * @typedef {object} Head  what is said of the whole run
- * @property {string} name
- * @property {boolean} simulated
- * @property {string} version
- * @property {string[]} facts
- * @property {[state: string, count: number][]} totals
- * @property {string[]} causes
- */
-
-const GROUP_ROWS = 3;
-// No browser lays out a page of any height, and Chromium makes a thousand players at most.
-const MOST_AT_ONCE = 10000;
-const MOST_PRINTED = 900;
-
-/** Return the JSON value of a block of data, which leaves the page. */
-async function taken(/** @type {Element} */ block) {
-  const packed = atob(block.textContent);
-  block.remove();
-  const bytes = new Uint8Array(packed.length);
-  for (let at = 0; at < bytes.length; at++) bytes[at] = packed.charCodeAt(at);
-  const text = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Response(text).json();
-}
-
-/** Return a new element with these properties and children; an empty text is left out. */
-function make(/** @type {string} */ tag, properties = {}, .../** @type {(Node | string)[]} */ children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children.filter((child) => child !== ""));
-  return element;
-}
-
-/** Remove all that is in an element. A player that is only removed may go on loading its clip. */
-function clear(/** @type {Element} */ element) {
-  for (const video of element.querySelectorAll("video")) {
-    video.removeAttribute("src");
-    video.load();
-  }
-  element.replaceChildren();
-}
-
-const spans = (/** @type {string[]} */ texts) => texts.map((text) => make("span", {}, text));
-
-const anchor = (/** @type {string} */ text, /** @type {string} */ href) => make("a", { href, rel: "noopener noreferrer" }, text);
-
-// --- One take ---
-
-/** Return the card of a take, which is the `number`-th of `count`. */
-function card(/** @type {Take} */ take, /** @type {number} */ number, /** @type {number} */ count) {
-  const article = make("article", { className: `take ${take.standing}`, ariaPosInSet: String(number), ariaSetSize: String(count) });
-  article.dataset.state = statesOf(take).join(" ");
-  const title = make("h2", { id: `t${number}` }, make("span", { className: "shot" }, take.shot));
-  for (const axis of take.point) title.append(" ", make("span", { className: "axis" }, axis));
-  article.setAttribute("aria-labelledby", title.id);
-  article.append(film(take, number), make("div", { className: "body" }, title, line(take), ...remarks(take), details(take)));
-  return article;
-}
-
-const statesOf = (/** @type {Take} */ take) => (take.stale.length ? [take.standing, "stale"] : [take.standing]);
-
-function film(/** @type {Take} */ take, /** @type {number} */ number) {
-  const edge = make("div", { className: "edge" }, make("span", {}, String(number).padStart(2, "0")), make("span", { className: "gate" }, take.model));
-  const still = take.clip ? player(take) : make("div", { className: "blank" }, make("span", {}, take.standing));
-  return make("div", { className: "film" }, edge, still);
-}
-
-function player(/** @type {Take} */ take) {
-  const video = make("video", { controls: !hovers, playsInline: true, preload: "metadata", src: `${take.clip}#t=0.1` });
-  video.setAttribute("aria-label", `clip of ${take.id}`);
-  // Controls darken a still frame. With a mouse they appear on hover or focus, and hide again while the clip is paused.
-  if (hovers) {
-    video.tabIndex = 0;
-    const show = () => { video.controls = true; };
-    const rest = () => { video.controls = !video.paused || video.matches(":hover, :focus"); };
-    for (const name of ["pointerenter", "focus"]) video.addEventListener(name, show);
-    for (const name of ["pointerleave", "blur"]) video.addEventListener(name, rest);
-  }
-  return video;
-}
-
-function line(/** @type {Take} */ take) {
-  const states = statesOf(take).map((state) => make("span", { className: `state ${state}` }, state));
-  return make("p", { className: "line" }, ...states, ...spans([take.seed && `seed ${take.seed}`, ...take.facts].filter(Boolean)));
-}
-
-/** Return what a card says below its first line, as far as there is something to say. */
-function remarks(/** @type {Take} */ take) {
-  const said = [];
-  if (take.note) said.push(make("p", { className: "note" }, take.note));
-  if (take.stale.length) {
-    said.push(make("p", { className: "note" }, "The row of this take has changed since. This clip was made from the values that are struck out."));
-    said.push(list(take.stale.map(([field, before, after]) => [field, make("del", {}, before), " → ", make("ins", {}, after)]), "changed"));
-  }
-  const [, prompt] = take.inputs[take.prompt] ?? [];
-  if (prompt) said.push(make("p", { className: "prompt", dir: "auto" }, prompt));
-  if (take.tags.length) said.push(make("p", { className: "tags" }, ...spans(take.tags)));
-  const links = take.clip ? [anchor("clip", take.clip), anchor("data", take.sidecar)] : [];
-  take.outputs.forEach(([url, isLink], index) => {
-    const text = take.outputs.length > 1 ? `output ${index + 1}` : "output link";
-    links.push(isLink ? anchor(text, url) : make("span", { className: "dead" }, text));
-  });
-  if (links.length) said.push(make("p", { className: "links" }, ...links));
-  return said;
-}
-
-/** Return a list of names, each with what belongs to it. */
-function list(/** @type {[string, ...(Node | string)[]][]} */ rows, className = "") {
-  return make("dl", { className }, ...rows.flatMap(([name, ...parts]) => [make("dt", {}, name), make("dd", {}, ...parts)]));
-}
-
-/** Return the part of a card that is folded in, and filled when it is first opened. */
-function details(/** @type {Take} */ take) {
-  const folded = make("details", {}, make("summary", {}, "Details"));
-  folded.addEventListener("toggle", () => {
-    if (folded.childElementCount > 1) return;
-    const outputs = take.outputs.map(([url]) => ["output", url]);
-    const inputs = take.inputs.map(([name, text, isLink]) => [name, isLink ? anchor(text, text) : text]);
-    folded.append(list([["take", take.id], ["model", take.model], ...take.details, ...outputs]), make("h3", {}, "Inputs as sent"), list(inputs));
-  });
-  return folded;
-}
-
-// --- A list of any length ---
-
-/** Shows items in groups of whole rows: a group near the screen is built, one far from it is an empty box of its size. */
-class LongList {
-  /** @param {HTMLElement} root @param {(item: any) => HTMLElement} build */
-  constructor(root, build) {
-    this.root = root;
-    this.build = build;
-    this.columns = 0;
-    this.items = /** @type {any[]} */ ([]);
-    this.groups = /** @type {Map<Element, any[]>} */ (new Map());
-    this.near = new IntersectionObserver((seen) => this.move(seen), { rootMargin: "100% 0px" });
-    new ResizeObserver(() => this.regroup()).observe(root);
-  }
-
-  /** Show these items instead of those before. */
-  show(/** @type {any[]} */ items) {
-    this.near.disconnect();
-    this.groups.clear();
-    clear(this.root);
-    this.items = items;
-    this.columns = this.columnsThatFit();
-    const size = this.columns * GROUP_ROWS;
-    for (let at = 0; at < items.length; at += size) {
-      this.groups.set(this.root.appendChild(make("div", { className: "group" })), items.slice(at, at + size));
-    }
-    let row = 0;
-    for (const [group, part] of this.groups) {
-      const rows = Math.ceil(part.length / this.columns);
-      if (row) group.style.height = `${row * rows}px`;
-      else {
-        this.fill(group);
-        row = group.offsetHeight / rows;
-      }
-      this.near.observe(group);
-    }
-  }
-
-  /** Show the same items at the same place when another number of columns fits. */
-  regroup() {
-    if (this.columns === this.columnsThatFit()) return;
-    const first = [...this.groups].find(([group]) => group.getBoundingClientRect().bottom > 0)?.[1][0];
-    const hasScrolled = window.scrollY > 0;
-    this.show(this.items);
-    if (hasScrolled) [...this.groups].find(([, part]) => part.includes(first))?.[0].scrollIntoView();
-  }
-
-  columnsThatFit() {
-    const probe = this.root.appendChild(make("div", { className: "group" }));
-    const columns = getComputedStyle(probe).gridTemplateColumns.split(" ").length;
-    probe.remove();
-    return columns;
-  }
-
-  move(/** @type {IntersectionObserverEntry[]} */ seen) {
-    for (const { isIntersecting, target } of seen) {
-      if (isIntersecting) this.fill(target);
-      else this.empty(target);
-    }
-  }
-
-  fill(/** @type {Element} */ group) {
-    if (group.firstChild) return;
-    group.append(...this.groups.get(group).map(this.build));
-    group.style.height = "";
-  }
-
-  empty(/** @type {Element} */ group) {
-    // What a person has opened or stands in stays as it is.
-    if (!group.firstChild || group.contains(document.activeElement) || group.querySelector("details[open]")) return;
-    group.style.height = `${group.offsetHeight}px`;
-    clear(group);
-  }
-
-  /** Build at least the first `count` items, for paper. */
-  fillFirst(/** @type {number} */ count) {
-    for (const [group, part] of this.groups) {
-      if (count > 0) this.fill(group);
-      count -= part.length;
-    }
-  }
-
-  /** Empty again what is far from the screen. */
-  settle() {
-    for (const group of this.groups.keys()) {
-      this.near.unobserve(group);
-      this.near.observe(group);
-    }
-  }
-}
-
 // --- The page ---
 
-const hovers = matchMedia("(hover: hover)").matches;
-const at = (/** @type {string} */ selector) => document.querySelector(selector);
+// No browser lays out a page of any height.
+const MOST_AT_ONCE = 10000;
 
-/** Write the head, as far as it is about the whole run. */
-function head(/** @type {Head} */ run) {
-  document.title = `${run.name} · contact sheet`;
-  at(".banner").hidden = !run.simulated;
-  at("h1").append(run.name);
-  at(".meta").append(...spans(run.facts));
-  at(".causes").append(...run.causes.map((cause) => make("li", {}, cause)));
-  at(".causes").hidden = !run.causes.length;
-  for (const [word, count] of run.totals) {
-    const chip = make("button", { type: "button", className: `chip ${word}`, ariaPressed: "false" }, make("b", {}, count.toLocaleString("en")), ` ${word}`);
-    chip.dataset.state = word;
-    at(".chips").append(make("li", {}, chip));
+/** The rows on the page, the take that the keys mean, and what can be done with it. */
+class Board {
+  /** @param {Head} run @param {Take[]} all */
+  constructor(run, all) {
+    this.run = run;
+    this.all = all;
+    this.rows = rowsOf(all);
+    this.shown = this.rows;
+    /** The rows of the part that is on the page. */
+    this.part = /** @type {Row[]} */ ([]);
+    this.start = 0;
+    this.row = /** @type {Row | undefined} */ (undefined);
+    this.take = /** @type {Take | undefined} */ (undefined);
+    this.list = new LongList(at(".list"), (item) => (item.title ? headingOf(item) : rowElement(item)), leaveRow);
   }
-  at("footer").append(`Made by shotrunner ${run.version} from the run's state file. The clips play from the folder beside this page; links to the service expire.`);
+
+  // --- Showing ---
+
+  /** Show what the choice says, from its first part. */
+  change() {
+    writeChoice();
+    showChoice();
+    this.shown = chosenRows(this.rows);
+    const count = this.shown.reduce((sum, row) => sum + row.takes.length, 0);
+    at(".shown").value = isFiltered() ? `${count.toLocaleString("en")} of ${this.all.length.toLocaleString("en")}` : "";
+    at(".empty").textContent = this.all.length ? "No take fits." : "No takes yet.";
+    this.show(0);
+  }
+
+  show(/** @type {number} */ start) {
+    this.start = start;
+    this.part = [];
+    let takes = 0;
+    for (let place = start; place < this.shown.length && takes < MOST_AT_ONCE; place++) {
+      this.part.push(this.shown[place]);
+      takes += this.shown[place].takes.length;
+    }
+    this.list.show(this.withHeadings());
+    const end = start + this.part.length;
+    at(".empty").hidden = this.part.length > 0;
+    at(".parts").hidden = this.part.length === this.shown.length;
+    at(".parts output").value = `shots ${start + 1}–${end} of ${this.shown.length}`;
+    at(".before").disabled = start === 0;
+    at(".after").disabled = end >= this.shown.length;
+    at(".unprinted").hidden = takes <= MOST_PRINTED && end >= this.shown.length;
+  }
+
+  /** Return the rows with headings before them: what waits for a person comes first, if that is the order. */
+  withHeadings() {
+    const isWaiting = (/** @type {Row} */ row) => choice.sort === "needs" && row.takes.some(needOf);
+    const waiting = this.part.filter(isWaiting);
+    const others = this.part.filter((row) => !isWaiting(row));
+    const part = (/** @type {string} */ title, /** @type {Row[]} */ rows, needs = []) => (rows.length ? [{ title, needs }, ...rows] : []);
+    return [...part("Needs you", waiting, this.run.needs), ...part("The board", others)];
+  }
+
+  turn(/** @type {number} */ step) {
+    if (step > 0) this.show(this.start + this.part.length);
+    else {
+      let start = this.start;
+      for (let takes = 0; start > 0 && takes < MOST_AT_ONCE; start--) takes += this.shown[start - 1].takes.length;
+      this.show(start);
+    }
+    at(".bar").scrollIntoView();
+  }
+
+  // --- Standing ---
+
+  /** Remember that the focus is in a card. */
+  stand(/** @type {HTMLElement} */ card) {
+    this.take = this.all[Number(card.dataset.order)];
+    this.row = this.part.find((row) => row.takes.includes(this.take));
+    setStop(card);
+    for (const other of document.querySelectorAll(".take.current")) other.classList.remove("current");
+    card.classList.add("current");
+    choice.take = this.take.label;
+    writeChoice();
+  }
+
+  /** Go to a take of a row, and build it if it is not on the page yet. */
+  goTo(/** @type {Row | undefined} */ row, /** @type {number} */ place) {
+    const take = row?.takes[place];
+    if (!take) return true;
+    this.list.reveal(row);
+    showTakes(row, place + 1);
+    const card = built.get(take);
+    card.focus({ preventScroll: true });
+    card.scrollIntoView({ block: "nearest", inline: "nearest" });
+    return true;
+  }
+
+  move(/** @type {number} */ down, /** @type {number} */ right) {
+    if (!this.row || !this.part.includes(this.row)) return this.goTo(this.firstInSight(), 0);
+    const place = this.row.takes.indexOf(this.take);
+    const row = this.part[this.part.indexOf(this.row) + down];
+    return this.goTo(row, down ? Math.min(place, (row?.takes.length ?? 1) - 1) : place + right);
+  }
+
+  firstInSight() {
+    const bottom = at(".bar").getBoundingClientRect().bottom;
+    return this.part.find((row) => mounted.get(row)?.element.getBoundingClientRect().bottom > bottom) ?? this.part[0];
+  }
+
+  nextUndecided(/** @type {number} */ step) {
+    const from = this.row ? this.part.indexOf(this.row) : (step > 0 ? -1 : this.part.length);
+    for (let place = from + step; place >= 0 && place < this.part.length; place += step) {
+      const row = this.part[place];
+      if (isUndecided(row)) return this.goTo(row, Math.max(0, row.takes.findIndex((take) => take.clip && !saidOf(take).decision)));
+    }
+    at(".said").value = step > 0 ? "No later shot is undecided." : "No earlier shot is undecided.";
+    return true;
+  }
+
+  // --- Acting on the take of the keys ---
+
+  decideHere(/** @type {string} */ decision) {
+    if (!this.take?.clip) return false;
+    decide(this.take, decision);
+    return true;
+  }
+
+  play() {
+    if (!this.row) return false;
+    togglePlay(this.row);
+    return true;
+  }
+
+  step(/** @type {number} */ frames) {
+    if (!this.row) return false;
+    playerOf(this.row)?.step?.(frames);
+    return true;
+  }
+
+  open() {
+    const takes = this.row?.takes.filter((take) => take.clip) ?? [];
+    if (!this.take?.clip) return false;
+    openLightbox(takes, takes.indexOf(this.take));
+    return true;
+  }
+
+  unfold() {
+    const folded = this.take && built.get(this.take)?.querySelector("details");
+    if (!folded) return false;
+    folded.open = !folded.open;
+    return true;
+  }
+
+  write() {
+    const field = this.take && built.get(this.take)?.querySelector(".remark");
+    field?.focus();
+    return Boolean(field);
+  }
+
+  search() {
+    at(".search input").focus();
+  }
+
+  forget() {
+    if (!isFiltered()) return false;
+    forgetChoice();
+    this.change();
+    return true;
+  }
 }
 
-/** Show the takes, and let them be filtered by state and by words. */
-function sheet(/** @type {Take[]} */ all) {
-  const numbers = new Map(all.map((take, index) => [take, index + 1]));
-  const list = new LongList(at(".list"), (take) => card(take, numbers.get(take), all.length));
-  const field = at(".search input");
-  const texts = /** @type {Map<Take, string>} */ (new Map());
-  // A held take waits for a person, so it comes first.
-  const ordered = [...all.filter((take) => take.standing === "held"), ...all.filter((take) => take.standing !== "held")];
-  let fitting = ordered;
-  let start = 0;
+/** Show in the bar what is decided in all, and whether it is in a file. */
+function showDecisions(/** @type {Board} */ board) {
+  const { words, unsaved } = decisionWords(board.rows);
+  at(".decided").value = unsaved ? `${words} · ${unsaved} not saved yet` : words;
+  at(".decisions").classList.toggle("waiting", unsaved > 0);
+  at(".unkept").hidden = picks.isKept;
+}
 
-  function textOf(/** @type {Take} */ take) {
-    if (!texts.has(take)) texts.set(take, Object.values(take).flat(Infinity).join("\n").toLowerCase());
-    return texts.get(take);
-  }
-
-  function filter() {
-    const states = new Set([...document.querySelectorAll('.chip[aria-pressed="true"]')].map((chip) => chip.dataset.state));
-    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const fits = (/** @type {Take} */ take) => (!states.size || statesOf(take).some((state) => states.has(state))) && words.every((word) => textOf(take).includes(word));
-    fitting = states.size || words.length ? ordered.filter(fits) : ordered;
-    at(".shown").value = fitting === ordered ? "" : `${fitting.length} of ${all.length}`;
-    show(0);
-  }
-
-  function show(/** @type {number} */ from) {
-    start = from;
-    const part = fitting.slice(start, start + MOST_AT_ONCE);
-    list.show(part);
-    at(".empty").textContent = all.length ? "No take fits." : "No takes yet.";
-    at(".empty").hidden = part.length > 0;
-    at(".parts").hidden = fitting.length <= MOST_AT_ONCE;
-    at(".parts output").value = `${start + 1}–${start + part.length} of ${fitting.length}`;
-    at(".before").disabled = start === 0;
-    at(".after").disabled = start + part.length >= fitting.length;
-  }
-
-  function turn(/** @type {number} */ step) {
-    show(start + step * MOST_AT_ONCE);
-    at(".tools").scrollIntoView();
-  }
-
-  at(".chips").addEventListener("click", ({ target }) => {
-    const chip = target.closest(".chip");
-    if (!chip) return;
-    chip.ariaPressed = String(chip.ariaPressed !== "true");
-    filter();
+/** Let decisions be seen and saved. */
+function withDecisions(/** @type {Board} */ board) {
+  at(".save").addEventListener("click", () => {
+    if (picks.who) return save();
+    at("dialog.name").showModal();
   });
-  field.addEventListener("input", filter);
-  at(".before").addEventListener("click", () => turn(-1));
-  at(".after").addEventListener("click", () => turn(1));
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "/" && !event.target.closest("input")) {
-      event.preventDefault();
-      field.focus();
-    } else if (event.key === "Escape" && event.target === field) {
-      field.value = "";
-      filter();
-    }
+  at("dialog.name form").addEventListener("submit", () => {
+    picks.who = at("dialog.name input").value.trim();
+    save();
   });
-  // Only one clip plays at a time, so that takes are compared and not mixed.
-  document.addEventListener("play", (event) => {
-    for (const video of document.querySelectorAll("video")) if (video !== event.target) video.pause();
-  }, true);
-  window.addEventListener("beforeprint", () => {
-    list.fillFirst(MOST_PRINTED);
-    at(".unprinted").hidden = fitting.length - start <= MOST_PRINTED;
+  function save() {
+    savePicks(board.all);
+    at(".said").value = `picks.csv is in your downloads. Take it over with: ${board.run.importCommand}`;
+  }
+  document.addEventListener("decided", ({ detail }) => {
+    for (const take of detail ? [detail] : built.keys()) showDecision(take);
+    if (board.take) built.get(board.take)?.classList.add("current");
+    showDecisions(board);
   });
-  window.addEventListener("afterprint", () => list.settle());
+  showDecisions(board);
+}
+
+/** Search fields and posters are the page's own; one clip with sound plays at a time. */
+async function main() {
+  const run = await taken(at("script.run"));
+  const all = await takesOf();
+  head(run, all);
+  recall(run.key, all);
+  findFilters(all);
+  const board = new Board(run, all);
+  makeFilters(run, () => board.change());
+  readChoice();
+  const sought = choice.take;
   at(".unprinted").textContent = `At most ${MOST_PRINTED} takes are printed; filter for the others.`;
   at(".tools").hidden = false;
-  show(0);
-}
-
-async function main() {
-  head(await taken(at("script.run")));
-  const takes = [];
-  for (const block of document.querySelectorAll("script.takes")) takes.push(...await taken(block));
-  sheet(takes);
+  board.change();
+  withDecisions(board);
+  listen(board);
+  printable(board.list);
+  at(".before").addEventListener("click", () => board.turn(-1));
+  at(".after").addEventListener("click", () => board.turn(1));
+  window.addEventListener("hashchange", () => {
+    readChoice();
+    board.change();
+  });
+  const row = sought && board.part.find((each) => each.takes.some((take) => take.label === sought));
+  if (row) board.goTo(row, row.takes.findIndex((take) => take.label === sought));
 }
 
 main().catch((error) => {

@@ -1,0 +1,170 @@
+"use strict";
+// The page of one run. Its takes are data: only those near the screen become elements, so that any number can be shown.
+// All words were made by `report_view.py`; text goes into the page as text, never as HTML.
+
+/**
+ * @typedef {object} Poster  checked links, null for each picture that is not there
+ * @property {string | null} small
+ * @property {string | null} large
+ * @property {string | null} first  the first frame of the clip, as `last` is the last one
+ * @property {string | null} last
+ * @property {string | null} motion  a small clip without sound
+ *
+ * @typedef {object} Take  a `Card` of `report_view.py`
+ * @property {string} id
+ * @property {string} shot
+ * @property {string} label  the short name, such as s010_t02
+ * @property {number} number  within its shot, from 1
+ * @property {string[]} point  swept values, `axis=value` each
+ * @property {string} model
+ * @property {string} standing
+ * @property {[field: string, before: string, after: string][]} stale  what has changed in its row since
+ * @property {string} note  why it failed or waits
+ * @property {string} notes  the manifest's own
+ * @property {string} failure  its class
+ * @property {[kind: string, text: string][]} flags  what is odd about its clip
+ * @property {[sentence: string, command: string]} advice
+ * @property {string} decision  pick, reject, maybe or nothing, as the file of picks has it; so are `remark` and `when`
+ * @property {string} remark
+ * @property {string} when  ISO 8601 in UTC
+ * @property {[who: string, at: string, text: string][]} comments
+ * @property {string} seed
+ * @property {Poster | null} poster
+ * @property {string | null} clip  a checked link, as is `sidecar`
+ * @property {string | null} sidecar
+ * @property {string[]} facts
+ * @property {string[]} tags
+ * @property {[url: string, isLink: boolean][]} outputs
+ * @property {[name: string, text: string, isLink: boolean][]} inputs
+ * @property {number} prompt  which of the inputs is the prompt, -1 for none
+ * @property {[name: string, text: string, isLink: boolean][]} frames  the input pictures
+ * @property {[name: string, text: string][]} details
+ * @property {number | null} clipSeconds  measured, as is `fps`
+ * @property {number | null} fps
+ * @property {number | null} began  unix seconds, as is `ended`
+ * @property {number | null} ended
+ * @property {number | null} took  seconds
+ * @property {number | null} cost  US dollars
+ * @property {number} order  its place in the data, which `takesOf` adds
+ *
+ * @typedef {object} Row  a shot; `takes` are those that are shown, `every` are all
+ * @property {string} shot
+ * @property {number} place  in board order, from 0
+ * @property {Take[]} takes
+ * @property {Take[]} every
+ *
+ * @typedef {object} Head  what is said of the whole run, a `Head` of `report_head.py`
+ * @property {string} mode  run, or share
+ * @property {string} key  names the run in the browser's store
+ * @property {string} name
+ * @property {boolean} simulated
+ * @property {string} version
+ * @property {string} made
+ * @property {string[]} facts
+ * @property {[state: string, count: number][]} totals
+ * @property {string[]} causes
+ * @property {string[][]} models  a table, the first row its heads, as is `classes`
+ * @property {string[][]} classes
+ * @property {[kind: string, sentence: string, command: string][]} needs
+ * @property {string} importCommand
+ */
+
+const at = (/** @type {string} */ selector) => document.querySelector(selector);
+
+/** Return the JSON value of a block of data, which leaves the page. */
+async function taken(/** @type {Element} */ block) {
+  const packed = atob(block.textContent);
+  block.remove();
+  const bytes = new Uint8Array(packed.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = packed.charCodeAt(at);
+  const text = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(text).json();
+}
+
+/** Return all takes of the page in their order. */
+async function takesOf() {
+  const takes = /** @type {Take[]} */ ([]);
+  for (const block of document.querySelectorAll("script.takes")) {
+    for (const take of await taken(block)) takes.push(Object.assign(take, { order: takes.length }));
+  }
+  return takes;
+}
+
+/** Return the shots in the order in which their first takes come. */
+function rowsOf(/** @type {Take[]} */ takes) {
+  const rows = /** @type {Map<string, Row>} */ (new Map());
+  for (const take of takes) {
+    if (!rows.has(take.shot)) rows.set(take.shot, { shot: take.shot, place: rows.size, takes: [], every: [] });
+    rows.get(take.shot).every.push(take);
+  }
+  for (const row of rows.values()) row.takes = row.every;
+  return [...rows.values()];
+}
+
+/** Return the states of a take, among them stale and flagged. */
+function statesOf(/** @type {Take} */ take) {
+  return [take.standing, ...(take.stale.length ? ["stale"] : []), ...(take.flags.length ? ["flagged"] : [])];
+}
+
+const promptOf = (/** @type {Take} */ take) => take.inputs[take.prompt]?.[1] ?? "";
+
+/** What the takes of a shot have in common, by all its takes. */
+const commons = new WeakMap();
+
+/** Return what all takes of a shot share, empty where they differ, and how many of them have each swept value. */
+function commonOf(/** @type {Row} */ row) {
+  if (commons.has(row.every)) return commons.get(row.every);
+  const [first] = row.every;
+  const shared = (/** @type {(take: Take) => any} */ of) => {
+    const text = JSON.stringify(of(first));
+    return row.every.every((take) => JSON.stringify(of(take)) === text) ? of(first) : "";
+  };
+  const values = /** @type {Map<string, number>} */ (new Map());
+  for (const value of row.every.flatMap(valuesOf)) values.set(value, (values.get(value) ?? 0) + 1);
+  const [prompt, notes, tags, frames] = [promptOf, (take) => take.notes, (take) => take.tags, (take) => take.frames].map(shared);
+  const common = { prompt, notes, tags, frames, values };
+  commons.set(row.every, common);
+  return common;
+}
+
+const valuesOf = (/** @type {Take} */ take) => (take.seed ? [...take.point, `seed=${take.seed}`] : take.point);
+
+/** Return the values in which a take differs from the others of its shot; for a single take, its swept ones. */
+function differing(/** @type {Row} */ row, /** @type {Take} */ take) {
+  const { values } = commonOf(row);
+  return row.every.length === 1 ? take.point : valuesOf(take).filter((value) => values.get(value) < row.every.length);
+}
+
+/** Return a new element with these properties and children; an empty text is left out. */
+function make(/** @type {string} */ tag, properties = {}, .../** @type {(Node | string)[]} */ children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children.filter((child) => child !== ""));
+  return element;
+}
+
+/** Return a button; without `isStop` the key of the same meaning is its way for the keyboard. */
+function button(/** @type {string} */ text, /** @type {string} */ className, label = "", isStop = false) {
+  const made = make("button", { type: "button", className, tabIndex: isStop ? 0 : -1 }, text);
+  if (label) made.setAttribute("aria-label", label);
+  return made;
+}
+
+/** Remove all that is in an element. A player that is only removed may go on loading its clip. */
+function clear(/** @type {Element} */ element) {
+  for (const video of element.querySelectorAll("video")) release(video);
+  element.replaceChildren();
+}
+
+function release(/** @type {HTMLVideoElement} */ video) {
+  video.removeAttribute("src");
+  video.load();
+}
+
+const spans = (/** @type {string[]} */ texts) => texts.map((text) => make("span", {}, text));
+
+const anchor = (/** @type {string} */ text, /** @type {string} */ href) => make("a", { href, rel: "noopener noreferrer" }, text);
+
+/** Return a list of names, each with what belongs to it. */
+function list(/** @type {[string, ...(Node | string)[]][]} */ rows, className = "") {
+  return make("dl", { className }, ...rows.flatMap(([name, ...parts]) => [make("dt", {}, name), make("dd", {}, ...parts)]));
+}

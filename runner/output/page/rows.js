@@ -1,0 +1,89 @@
+// --- One shot: a row of its takes ---
+
+const MOST_IN_ROW = 60;
+
+/** The rows that are built now, each with its element, its player once it has one, and how many takes it shows. */
+const mounted = /** @type {Map<Row, { element: HTMLElement, player: any, shown: number }>} */ (new Map());
+const rowOfElement = /** @type {WeakMap<Element, Row>} */ (new WeakMap());
+
+/** Return a shot's row: its words on the left, its takes in a strip that scrolls sideways. */
+function rowElement(/** @type {Row} */ row) {
+  const strip = make("div", { className: "strip" });
+  const element = make("section", { className: "row" }, rowHead(row), strip);
+  element.setAttribute("aria-label", `shot ${row.shot}`);
+  mounted.set(row, { element, player: null, shown: 0 });
+  rowOfElement.set(element, row);
+  showTakes(row, MOST_IN_ROW);
+  return element;
+}
+
+/** Show at least `count` takes of a row; a row may hold thousands. */
+function showTakes(/** @type {Row} */ row, /** @type {number} */ count) {
+  const place = mounted.get(row);
+  const strip = place.element.querySelector(".strip");
+  strip.querySelector(".further")?.remove();
+  for (; place.shown < Math.min(count, row.takes.length); place.shown++) strip.append(takeCard(row, row.takes[place.shown]));
+  if (!strip.querySelector('[tabindex="0"]')) setStop(strip.firstElementChild);
+  const left = row.takes.length - place.shown;
+  if (left <= 0) return;
+  const further = button(`${left.toLocaleString("en")} further takes`, "further plain");
+  further.addEventListener("click", () => showTakes(row, place.shown + MOST_IN_ROW));
+  strip.append(further);
+}
+
+/** Make a take the one of its row that the Tab key reaches. */
+function setStop(/** @type {HTMLElement | null} */ card) {
+  if (!card) return;
+  for (const other of card.parentElement.querySelectorAll('.take[tabindex="0"]')) other.tabIndex = -1;
+  card.tabIndex = 0;
+}
+
+function rowHead(/** @type {Row} */ row) {
+  const head = make("div", { className: "about" }, make("h3", {}, row.shot));
+  const { prompt, tags, notes, frames } = commonOf(row);
+  if (prompt) {
+    const text = make("p", { className: "prompt", dir: "auto", title: prompt }, prompt);
+    text.addEventListener("click", () => text.classList.toggle("whole"));
+    head.append(text);
+  }
+  if (tags.length) head.append(make("p", { className: "tags" }, ...spans(tags)));
+  if (notes) head.append(make("p", { className: "notes", dir: "auto" }, notes));
+  if (frames.length) head.append(make("p", { className: "links" }, ...frames.map(named)));
+  if (row.takes.some((take) => take.clip)) head.append(rowTools(row));
+  return head;
+}
+
+function rowTools(/** @type {Row} */ row) {
+  const play = button("▶ Play in step", "plain play", `Play all takes of ${row.shot} in step`);
+  play.addEventListener("click", () => togglePlay(row));
+  const compare = button("Compare", "plain compare", `Compare takes of ${row.shot}`);
+  compare.addEventListener("click", () => openLightbox(row.takes.filter((take) => take.clip), 0));
+  return make("div", { className: "rowtools" }, play, compare);
+}
+
+/** Play all takes of a row in step, or pause them. Another row that plays is stopped. */
+function togglePlay(/** @type {Row} */ row) {
+  for (const [other, { player }] of mounted) if (other !== row) player?.stop?.();
+  playerOf(row)?.toggle?.();
+}
+
+/** Return what plays a row, made when it is first asked for; null for a row without clips. */
+function playerOf(/** @type {Row} */ row) {
+  const place = mounted.get(row);
+  if (!place) return null;
+  const takes = row.takes.slice(0, place.shown).filter((take) => take.clip);
+  if (!takes.length) return null;
+  const stills = takes.map((take) => built.get(take).querySelector(".still"));
+  for (const still of stills) hideMotion(still);
+  place.player ??= mountRow(place.element, takes, stills);
+  return place.player;
+}
+
+/** Forget a row whose element leaves the page. */
+function leaveRow(/** @type {Element} */ element) {
+  const row = rowOfElement.get(element);
+  if (!row) return;
+  mounted.get(row)?.player?.stop?.();
+  mounted.delete(row);
+  for (const take of row.takes) built.delete(take);
+}
