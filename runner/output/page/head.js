@@ -13,7 +13,7 @@ function head(/** @type {Head} */ run, /** @type {Take[]} */ takes) {
   for (const table of [run.models, run.classes]) if (table.length) figures.append(tableOf(table));
   at(".night").hidden = !drawNight(at(".night"), takes);
   at(".overview").hidden = !figures.childElementCount && at(".night").hidden;
-  at("footer").append(`Made by shotrunner ${run.version} from the run's state file. The clips play from the folder beside this page; links to the service expire.`);
+  if (run.mode === "run") at("footer").append(`Made by shotrunner ${run.version} from the run's state file. The clips play from the folder beside this page; links to the service expire.`);
 }
 
 /** Return a table of which the first row holds the heads, and the first cell of each other row its name. */
