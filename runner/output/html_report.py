@@ -26,11 +26,13 @@ from runner.output.report_view import NOTHING_BESIDE, Beside, Card, card
 
 BLOCK = 1000
 """Takes in one block of data: as many as are in memory at once."""
-STYLES = ("page.css", "rows.css", "print.css")
+STYLES = ("page.css", "rows.css", "play.css", "lightbox.css", "print.css")
 SCRIPTS = (
     "data.js",
     "long_list.js",
     "picks.js",
+    "in_step.js",
+    "transport.js",
     "play.js",
     "lightbox.js",
     "takes.js",

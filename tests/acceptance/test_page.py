@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
-import itertools
 import json
-import os
 import re
-import shutil
-import signal
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,25 +13,9 @@ from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import FailureClass, TakeState
 from runner.output.write_reports import write_report
 from runner.system.canonical_json import JsonValue
+from tests.browser import NOT_OUTSIDE, Tab
 from tests.unit.output_records import BODY, NOW, FakeRecord, delivered, header, pending, queued, succeeded
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--mute-audio",
-    "--autoplay-policy=no-user-gesture-required",
-    "--remote-debugging-pipe",
-    # A headless browser has no mouse of its own: say that it has one.
-    "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4",
-)
-# The browser draws its own player controls with data: pictures.
-NOT_OUTSIDE = {"file", "about", "data"}
 STEAL = "document.title='stolen'"
 PAYLOADS = (
     f"<script>{STEAL}</script>",
@@ -65,128 +40,7 @@ PAYLOADS = (
     f'&lt;script&gt;{STEAL}&lt;/script&gt;<noscript><p title="</noscript><img src=x onerror={STEAL}>">',
 )
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
-]
-
-
-class Tab:
-    """One page of a headless browser, steered over a pair of pipes by the DevTools protocol."""
-
-    def __init__(self, read: int, write: int) -> None:
-        self._read, self._write = read, write
-        self._pending = b""
-        self._numbers = itertools.count(1)
-        self._session: str | None = None
-        self.events: list[dict[str, Any]] = []
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Log", "Network", "Runtime"):
-            self.call(f"{domain}.enable")
-
-    def call(self, method: str, **params: object) -> dict[str, Any]:
-        """Send one command and return its result; what else arrives is kept in `events`."""
-        number = next(self._numbers)
-        message: dict[str, Any] = {"id": number, "method": method, "params": params}
-        if self._session:
-            message["sessionId"] = self._session
-        os.write(self._write, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self._next()
-            if answer.get("id") == number:
-                assert "error" not in answer, answer
-                result: dict[str, Any] = answer["result"]
-                return result
-            self.events.append(answer)
-
-    def _next(self) -> dict[str, Any]:
-        while b"\0" not in self._pending:
-            chunk = os.read(self._read, 65536)
-            assert chunk, "the browser went away"
-            self._pending += chunk
-        head, self._pending = self._pending.split(b"\0", 1)
-        message: dict[str, Any] = json.loads(head)
-        return message
-
-    def open(self, page: Path) -> None:
-        """Load a page from the disk and wait until it shows its takes."""
-        self.events.clear()
-        self.call("Page.navigate", url=page.as_uri())
-        self.until("document.readyState === 'complete' && location.protocol === 'file:'")
-        self.until("document.querySelector('.tools')?.hidden === false")
-
-    def js(self, expression: str) -> Any:  # noqa: ANN401  whatever the page says
-        """Return the value of an expression in the page."""
-        answer = self.call(
-            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True, userGesture=True
-        )
-        assert "exceptionDetails" not in answer, answer
-        return answer["result"].get("value")
-
-    def until(self, expression: str, *, seconds: float = 20.0) -> None:
-        """Wait until an expression is true in the page."""
-        end = time.monotonic() + seconds
-        while not self.js(expression):
-            assert time.monotonic() < end, f"never true: {expression}"
-            time.sleep(0.05)
-
-    def complaints(self) -> list[str]:
-        """Return what the browser logged: refused loads, broken policies, uncaught errors."""
-        self.js("0")
-        logged = [e["params"]["entry"]["text"] for e in self.events if e.get("method") == "Log.entryAdded"]
-        thrown = [
-            json.dumps(e["params"]) for e in self.events if e.get("method") == "Runtime.exceptionThrown"
-        ]
-        return logged + thrown
-
-    def requested(self) -> set[str]:
-        """Return the schemes of everything the page asked for."""
-        self.js("0")
-        sent = [
-            e["params"]["request"]["url"]
-            for e in self.events
-            if e.get("method") == "Network.requestWillBeSent"
-        ]
-        return {url.partition(":")[0] for url in sent}
-
-
-@contextmanager
-def _browser(profile: Path) -> Iterator[Tab]:
-    with ExitStack() as closing:
-        to_browser, write = _pipe(closing)
-        read, from_browser = _pipe(closing)
-        # The protocol is spoken on descriptors 3 and 4, and only a spawn gives a child descriptors by number.
-        process = os.posix_spawn(
-            str(CHROMIUM),
-            [str(CHROMIUM), *FLAGS, f"--user-data-dir={profile}", "about:blank"],
-            os.environ,
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
-                (os.POSIX_SPAWN_DUP2, to_browser, 3),
-                (os.POSIX_SPAWN_DUP2, from_browser, 4),
-            ],
-        )
-        closing.callback(os.waitpid, process, 0)
-        closing.callback(os.kill, process, signal.SIGKILL)
-        yield Tab(read, write)
-
-
-def _pipe(closing: ExitStack) -> tuple[int, int]:
-    """Return both ends of a pipe, above the descriptors the browser speaks on."""
-    ends = []
-    for low in os.pipe():
-        ends.append(fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, 10))
-        os.close(low)
-        closing.callback(os.close, ends[-1])
-    return ends[0], ends[1]
-
-
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    with _browser(tmp_path_factory.mktemp("profile")) as tab:
-        yield tab
+pytestmark = pytest.mark.browser
 
 
 def _clip(path: Path, *, width: int = 160, height: int = 90) -> None:
