@@ -19,7 +19,7 @@ const comments = {
 const commentsOn = (/** @type {Take} */ take) => comments.said.get(take.id) ?? [];
 
 /** Return a place in a clip as `0:02.50`. */
-const timecode = (/** @type {number} */ seconds) => `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(2).padStart(5, "0")}`;
+const placeText = (/** @type {number} */ seconds) => `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(2).padStart(5, "0")}`;
 
 /** Return what a file of comments holds: each comment, and each decision that was made on this page. */
 function commentRows(/** @type {Take[]} */ takes) {
@@ -47,6 +47,7 @@ function addComments(/** @type {Head} */ run, /** @type {Take[]} */ takes) {
   if (!picks.isOpen) KEYS.splice(0, KEYS.length, ...KEYS.filter(([, says]) => !/pick|note|decision/.test(says)));
   KEYS.splice(0, KEYS.length, ...KEYS.filter(([key]) => key !== "d" && key !== "e"));
   document.body.classList.add("shared");
+  at(".search input").placeholder = "Search";
   at(".banner").replaceChildren(make("strong", {}, "SIMULATED"), " ", make("span", {}, "A simulator drew these clips."));
   at("footer").append("Your comments stay in this browser until you save them as a file. Send the file to whom you have this page from.");
   comments.key = `shotrunner comments ${run.key}`;
@@ -103,7 +104,7 @@ function commentBox(/** @type {Take} */ take) {
     const video = playerIn(take);
     video?.pause();
     moment = video ? video.currentTime : null;
-    place.value = moment === null ? "" : `at ${timecode(moment)}`;
+    place.value = moment === null ? "" : `at ${placeText(moment)}`;
   });
   add.addEventListener("click", () => {
     if (!text.value.trim()) return text.focus();
@@ -131,7 +132,7 @@ function listComments(/** @type {Take} */ take, /** @type {HTMLElement} */ writt
     });
     const line = make("li", {}, make("span", { dir: "auto" }, comment.text), " ", remove);
     if (comment.at === null) return line;
-    const jump = button(timecode(comment.at), "plain jump", `Show ${take.label} at ${timecode(comment.at)}`);
+    const jump = button(placeText(comment.at), "plain jump", `Show ${take.label} at ${placeText(comment.at)}`);
     jump.addEventListener("click", () => { watch(take).currentTime = comment.at; });
     line.prepend(jump, " ");
     return line;
