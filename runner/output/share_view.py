@@ -62,6 +62,7 @@ def shared_card(shared: SharedTake, *, prompts: bool = False) -> Card:
         advice=("", ""),
         decision=Decision.PICK.value if shared.decision is Decision.PICK else "",
         remark="",
+        who="",
         when="",
         comments=[],
         seed="" if "seed" in take.point or take.seed is None else str(take.seed),
