@@ -334,6 +334,20 @@ _DROP = _command(
     _choosing("decide on"),
     _switch("-y, --yes", "do not ask, even if a job may still be billed or a rendered clip is lost"),
 )
+_SHARING = _group(
+    "a page for somebody else",
+    _value(
+        "--share DIR",
+        Path,
+        "write a page with clips and posters into this folder, or a zip if the name ends in .zip. It has no money,"
+        " ids, errors or prompts. Comments on it come back as a file that `pick --import` reads",
+    ),
+    _switch("--picks", "only picked takes (usual as soon as a take is picked)"),
+    _switch("--all", "every take with a clip"),
+    _switch("--prompts", "show the prompts too"),
+    _switch("--decide", "let the other person pick and reject"),
+    _switch("--force", "write into a folder, or over a zip, that has something else in it"),
+)
 _LOCK = _command(
     "lock",
     "a manifest with every take written out, to repeat a storyboard exactly",
@@ -610,7 +624,12 @@ COMMANDS = (
         _MORE_SCHEMAS,
         _MANIFEST_SIZE,
     ),
-    _command("report", "write report.csv and report.html again from the run's record", *_TARGET_OF_TWO),
+    _command(
+        "report",
+        "write report.csv and report.html again from the run's record, or a page for somebody else",
+        *_TARGET_OF_TWO,
+        _SHARING,
+    ),
     _command(
         "export",
         "write a storyboard in another form: for an editor, or to repeat it",

@@ -1,16 +1,50 @@
-"""`report`: writes the CSV and the page of a run, even if the run is active or was killed."""
+"""`report`: writes the CSV and the page of a run, or a page for somebody else; also of a run that was killed."""
 
 from __future__ import annotations
 
 import argparse
 
 from runner.commands.report import report
-from runner.domain.display import PATH_LIMIT, visible
+from runner.domain.display import PATH_LIMIT, counted, listed, size, visible
+from runner.domain.errors import UsageError
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Write both and print where they are."""
+    """Write both and print where they are, or write a page for somebody else."""
+    if arguments.share is not None:
+        return _share(arguments)
+    _refuse_lone_flags(arguments)
     reports = report(arguments.target, simulated=arguments.simulate or None)
     print(visible(str(reports.html), PATH_LIMIT))
     print(visible(str(reports.csv), PATH_LIMIT))
+    return 0
+
+
+def _refuse_lone_flags(arguments: argparse.Namespace) -> None:
+    for name in ("picks", "all", "prompts", "decide", "force"):
+        if getattr(arguments, name):
+            raise UsageError(
+                f"--{name} is about a page for somebody else", advice="add --share DIR or FILE.zip"
+            )
+
+
+def _share(arguments: argparse.Namespace) -> int:
+    from runner.commands.share import share
+
+    if arguments.picks and arguments.all:
+        raise UsageError("--picks and --all exclude each other", advice="leave one of them out")
+    made = share(
+        arguments.target,
+        arguments.share,
+        simulated=arguments.simulate or None,
+        picks_only=True if arguments.picks else False if arguments.all else None,
+        prompts=arguments.prompts,
+        decide=arguments.decide,
+        force=arguments.force,
+    )
+    path = visible(str(made.path), PATH_LIMIT)
+    print(f"{path}: {counted(made.takes, 'take')} of {counted(made.shots, 'shot')}, {size(made.bytes)}")
+    if made.missing:
+        labels = listed([visible(label) for label in made.missing])
+        print(f"not in it, since their clips are not here: {labels}; shotrunner fetch gets them")
     return 0

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from importlib import resources
 from itertools import islice
@@ -44,6 +44,11 @@ SCRIPTS = (
     "page.js",
 )
 """The files of the page's one style and one script, in the order in which they are joined."""
+SHARED_STYLES = (*STYLES, "comments.css")
+SHARED_SCRIPTS = (*SCRIPTS[:-1], "comments.js", SCRIPTS[-1])
+"""The files of a page for somebody else."""
+_IN_TABLE = "The same takes are in report.csv, beside this page."
+_IN_FOLDER = "The clips are in the folder clips, beside this page."
 _FASTEST = 1
 
 
@@ -61,15 +66,48 @@ def write_page(
 
     The page shows the same words and sums of money as `status`: every submission counts, not only each take's latest.
     """
-    style, script = (_joined(names) for names in (STYLES, SCRIPTS))
-    before, _, after = _part("page.html").partition("<!-- data -->\n")
-    sealed = {"policy": policy(style=style, script=script), "style": style, "script": script}
-    file.write(Template(before).substitute(sealed, mark=escape(mark)).encode())
     summary = Summary()
     cards = _cards(header, takes, spending, summary, beside)
+    sealed = {"mark": escape(mark), "otherwise": _IN_TABLE}
+    _write(
+        file,
+        cards,
+        lambda: summary.head(header, spending, made=made),
+        sealed,
+        style=_joined(STYLES),
+        script=_joined(SCRIPTS),
+    )
+
+
+def write_shared_page(file: BinaryIO, cards: Iterable[Card], head: Head) -> None:
+    """Write a page for somebody else, which takes comments; the cards and the head hold all that it shows."""
+    sealed = {"mark": "", "otherwise": _IN_FOLDER}
+    _write(
+        file,
+        iter(cards),
+        lambda: head,
+        sealed,
+        style=_joined(SHARED_STYLES),
+        script=_joined(SHARED_SCRIPTS),
+    )
+
+
+def _write(
+    file: BinaryIO,
+    cards: Iterator[Card],
+    head_of_all: Callable[[], Head],
+    words: Mapping[str, str],
+    *,
+    style: str,
+    script: str,
+) -> None:
+    """Write a page take by take; its head is asked for when every take was seen."""
+    before, _, after = _part("page.html").partition("<!-- data -->\n")
+    sealed = {**words, "policy": policy(style=style, script=script), "style": style, "script": script}
+    file.write(Template(before).substitute(sealed).encode())
     while block := list(islice(cards, BLOCK)):
         file.write(_data("takes", block))
-    head = summary.head(header, spending, made=made)
+    head = head_of_all()
     file.write(_data("run", head))
     file.write(Template(after).substitute(sealed, plain=_plain(head)).encode())
 

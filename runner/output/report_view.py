@@ -159,7 +159,7 @@ def card(
         tags=[_line(tag) for tag in take.tags],
         outputs=[(_line(url), _is_link(header, url)) for url in take.outputs],
         inputs=inputs,
-        prompt=next((at for at, item in enumerate(body.items()) if _is_prompt(*item)), -1),
+        prompt=next((at for at, item in enumerate(body.items()) if is_prompt(*item)), -1),
         frames=[_input(header, name, given) for name, given in _pictures(body)],
         details=[(name, _lines(text)) for name, text in _details(header, take)],
         clipSeconds=take.probe.seconds if take.probe else None,
@@ -230,7 +230,8 @@ def _short(changed: Difference) -> tuple[str, str, str]:
     return _line(name), visible(old, 2 * _CHANGE_SHOWN), visible(new, 2 * _CHANGE_SHOWN)
 
 
-def _is_prompt(name: str, given: JsonValue) -> bool:
+def is_prompt(name: str, given: JsonValue) -> bool:
+    """Return whether an input of this name is a prompt that says something."""
     name = name.lower()
     return isinstance(given, str) and bool(given) and "prompt" in name and "negative" not in name
 

@@ -14,7 +14,7 @@ function head(/** @type {Head} */ run, /** @type {Take[]} */ takes) {
   at(".night").hidden = !drawNight(at(".night"), takes);
   at(".overview").hidden = !figures.childElementCount && at(".night").hidden;
   at(".overview").open = matchMedia("(min-width: 60rem)").matches;
-  at("footer").append(`Made by shotrunner ${run.version} from the run's state file. The clips play from the folder beside this page; links to the service expire.`);
+  if (run.mode === "run") at("footer").append(`Made by shotrunner ${run.version} from the run's state file. The clips play from the folder beside this page; links to the service expire.`);
 }
 
 /** Return a table of which the first row holds the heads, and the first cell of each other row its name. */

@@ -56,6 +56,7 @@ class Lightbox {
     this.verdicts = VERDICTS.map(([decision, text]) => control(text, "", () => this.decide(decision)));
     const verdicts = make("div", { className: "verdicts", role: "group" }, ...this.verdicts);
     verdicts.setAttribute("aria-label", "decision on the first take");
+    verdicts.hidden = !picks.isOpen;
     this.facts = make("div", { className: "known" });
     const keys = make("details", { className: "keys" }, make("summary", {}, "Keys"), list(LIGHTBOX_KEYS.map(([key, does]) => [key, does])));
     this.dialog = make("dialog", { className: "lightbox" },

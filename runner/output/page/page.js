@@ -203,6 +203,7 @@ async function main() {
   const run = await taken(at("script.run"));
   const all = await takesOf();
   head(run, all);
+  for (const add of additions.page) add(run, all);
   recall(run.key, all);
   findFilters(all);
   const board = new Board(run, all);

@@ -13,6 +13,8 @@ const WHO = "shotrunner who";
 const COLUMNS = ["shot", "take", "decision", "note", "who", "when"];
 
 const picks = {
+  /** False on a page that is only for looking and for comments. */
+  isOpen: true,
   key: "",
   who: "",
   /** False if the browser keeps nothing for this page. */
@@ -36,6 +38,7 @@ const isSaved = (/** @type {Take} */ take) => {
 
 /** Decide about a take; an empty decision takes the earlier one back. All who show the take hear `decided`. */
 function decide(/** @type {Take} */ take, /** @type {string} */ decision) {
+  if (!picks.isOpen) return;
   say(take, { ...saidOf(take), decision });
 }
 

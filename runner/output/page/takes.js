@@ -17,7 +17,7 @@ function takeCard(/** @type {Row} */ row, /** @type {Take} */ take) {
   const title = make("h4", { id: `t${take.order}` }, make("span", { className: "hidden" }, `${take.shot} `), short);
   for (const axis of differing(row, take)) title.append(" ", make("span", { className: "axis" }, axis));
   article.setAttribute("aria-labelledby", title.id);
-  article.append(film(take, short), make("div", { className: "body" }, title, factLine(take), ...remarks(row, take), deciding(take), details(take)));
+  article.append(film(take, short), make("div", { className: "body" }, title, factLine(take), ...remarks(row, take), deciding(take), ...additions.card.map((add) => add(take)), details(take)));
   built.set(take, article);
   showDecision(take);
   return article;
@@ -98,7 +98,7 @@ function named(/** @type {[string, string, boolean]} */ [name, text, isLink]) {
 // --- What a person decides about it ---
 
 function deciding(/** @type {Take} */ take) {
-  if (!take.clip) return "";
+  if (!take.clip || !picks.isOpen) return "";
   const buttons = DECISIONS.map(([word, sign, text]) => {
     const made = button("", `decide ${word}`, `${text} ${take.label}`);
     made.append(make("span", { ariaHidden: "true" }, sign), ` ${text}`);
@@ -127,6 +127,7 @@ function showDecision(/** @type {Take} */ take) {
 
 /** Return the part of a card that is folded in, and filled when it is first opened. */
 function details(/** @type {Take} */ take) {
+  if (!take.details.length) return "";
   const folded = make("details", {}, make("summary", { tabIndex: -1 }, "Details"));
   folded.addEventListener("toggle", () => {
     if (folded.childElementCount > 1) return;
