@@ -144,7 +144,10 @@ def _consent(**settings: object) -> tuple[Argument, ...]:
 
 def _choosing(acts: str) -> Group:
     """Return the flags that choose takes; `acts` is the verb for what is done with them."""
-    which = "these takes: an id, a pattern such as s01*, tag:NAME or status:STATE; may be repeated"
+    which = (
+        "these takes: an id, a pattern such as s01*, tag:NAME, status:STATE, or picked, unpicked, rejected, maybe; may"
+        " be repeated"
+    )
     return _group(
         f"which takes to {acts} (default: all)",
         _values("--only WHAT", str, f"{acts} only {which}"),
@@ -343,6 +346,15 @@ _LOCK = _command(
     _MANIFEST_SIZE,
 )
 
+_CHOSEN = _several("takes", "TAKE", "a shot and numbers of its takes, such as s010 2 3; or labels or ids")
+_CHOOSING_TAKES = (
+    _value("--note TEXT", str, "a note about the takes; without it an earlier note stays"),
+    _value("--who NAME", str, "whose decision it is (default: your login name)"),
+    _switch("--settle", "where people differ, take back the decisions of all others on these takes"),
+    _switch("-n, --dry-run", "only show what would be written"),
+    _OUTPUT,
+)
+
 COMMANDS = (
     _command(
         "init",
@@ -512,6 +524,31 @@ COMMANDS = (
         _switch("--mark", "let the next run download again what is missing, cut or changed"),
         *_consent(),
         _OUTPUT,
+    ),
+    _command(
+        "pick",
+        "choose takes, list what was chosen, or merge the choices of several people. "
+        "Choices are yours: they are in picks.csv in the run directory, which you may edit. Of several picked takes of"
+        " a shot the first by number plays in a cut.",
+        *_TARGET_OF_TWO,
+        _CHOSEN,
+        _switch("--maybe", "note the takes as maybe"),
+        _switch("--clear", "take back what you decided about the takes"),
+        _switch("--list", "show what was decided about every shot, and where people differ"),
+        _value(
+            "--import FILE",
+            Path,
+            "merge a picks.csv of another person or of the page, or a report.csv with a filled column pick",
+            dest="import_file",
+        ),
+        *_CHOOSING_TAKES,
+    ),
+    _command(
+        "reject",
+        "note takes as not wanted; nothing is deleted, and reroll proposes further takes of a shot",
+        *_TARGET_OF_TWO,
+        _CHOSEN,
+        *_CHOOSING_TAKES,
     ),
     _command("report", "write report.csv and report.html again from the run's record", *_TARGET_OF_TWO),
     _command("export", "write a storyboard in another form", title="forms", parts=(_LOCK,), required=True),

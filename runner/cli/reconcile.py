@@ -11,6 +11,7 @@ from runner.cli.terminal import agreed, note, show, show_json, typed, warn
 from runner.commands import reconcile
 from runner.commands.reconcile import HeldCase
 from runner.commands.steps.find_run import RecordedRun, find_recorded, read_takes
+from runner.commands.steps.known_picks import decisions_for
 from runner.commands.steps.open_for_decision import Decided, fitting
 from runner.commands.steps.sync_record import follow_names
 from runner.domain.display import MILESTONES, counted, value, visible, window
@@ -69,8 +70,9 @@ def _not_sent(run: RecordedRun, arguments: argparse.Namespace) -> Decided | None
 
 
 def _chosen(run: RecordedRun, arguments: argparse.Namespace, fits: Callable[[TakeRecord], bool]) -> list[str]:
-    takes = read_takes(run.place)
-    return fitting(takes, arguments.takes, choice_of(arguments), fits, none="waits for this")
+    takes, choice = read_takes(run.place), choice_of(arguments)
+    decisions = decisions_for(run.place, choice)
+    return fitting(takes, arguments.takes, choice, fits, none="waits for this", decisions=decisions)
 
 
 def _means_all(number: int) -> bool:

@@ -6,7 +6,8 @@ import argparse
 
 from runner.cli.terminal import show_result
 from runner.commands.status import status
-from runner.output.status_text import status_lines
+from runner.domain.display import visible
+from runner.output.status_text import choice_line, status_lines
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -26,5 +27,12 @@ def command(arguments: argparse.Namespace) -> int:
     lines = status_lines(
         found.header, found.counts, found.deliveries, held=found.held, spending=found.spending
     )
+    if counts := found.choices:
+        said = (
+            visible(counts.fault)
+            if counts.fault
+            else choice_line(counts.picked, counts.shots, counts.rejected)
+        )
+        lines.insert(2, said)
     show_result(arguments, value, lines)
     return 0

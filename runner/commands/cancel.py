@@ -19,6 +19,7 @@ from runner.commands.steps.api_session import (
     with_api,
 )
 from runner.commands.steps.find_run import read_header, read_takes
+from runner.commands.steps.known_picks import decisions_for
 from runner.commands.steps.open_for_decision import named, refuse_unclear
 from runner.commands.steps.open_run import open_recorded
 from runner.commands.steps.request import RunRequest
@@ -89,7 +90,10 @@ def cancel(
     follow_names(place, read_header(place), names, opening=request.opening)
     takes = read_takes(place)
     take_ids = [take.take_id for take in named(takes, names)] or pick(
-        takes, choice, lambda take: take.state in UNFINISHED | IN_DOUBT
+        takes,
+        choice,
+        lambda take: take.state in UNFINISHED | IN_DOUBT,
+        decisions=decisions_for(place, choice),
     )
     with ExitStack() as stack:
         state = _state_file(place, request, stack)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from runner.commands.steps.known_picks import decisions_for
 from runner.commands.steps.open_for_decision import fitting, named, open_for_decision
 from runner.commands.steps.recheck_failed import RecheckResult, recheck
 from runner.commands.steps.request import RunRequest
@@ -70,7 +71,12 @@ def fetch(
     with open_reader(place.state_file) as reader:
         origin = reader.header.api_base
         take_ids = fitting(
-            reader.takes(), take_ids, choice, lambda take: _may_have_a_clip(take, origin), none="has a clip"
+            reader.takes(),
+            take_ids,
+            choice,
+            lambda take: _may_have_a_clip(take, origin),
+            none="has a clip",
+            decisions=decisions_for(place, choice),
         )
     with open_for_decision(place, request.opening, request.clock) as record:
         state, reader = record.state, record.reader

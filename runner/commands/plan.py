@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from runner.api.account import Account, find_account
 from runner.commands.check import gc_paused, plan_of, warnings_of
 from runner.commands.steps.known_jobs import known_outside, refuse_lost_record
+from runner.commands.steps.known_picks import decisions_for
 from runner.commands.steps.open_run import new_header, refuse_other_run
 from runner.commands.steps.prices import known_prices
 from runner.commands.steps.request import RunRequest
@@ -109,7 +110,8 @@ def preview(
     said = _ask(request, account, plan) if account else None
     plan = known_prices(request, plan, record.takes)
     plan = pricing.priced(plan, said.prices) if said else plan
-    scope = scope_of(plan, record.takes, request.choice, stale=request.stale)
+    decisions = decisions_for(place, request.choice)
+    scope = scope_of(plan, record.takes, request.choice, stale=request.stale, decisions=decisions)
     gone = missing(record.takes, place)
     decision = decide(plan, record, scope, files_missing=gone, download=request.options.download)
     doubles = () if request.simulated or allow_duplicates else decision.duplicates

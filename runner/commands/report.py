@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.commands.steps.find_run import find_run
+from runner.store.picks_file import read_picks
 from runner.store.reader import open_reader
 from runner.system.clock import Clock, SystemClock
 
@@ -27,12 +28,14 @@ def report(target: str | Path, *, simulated: bool | None = None, clock: Clock | 
     Raises:
         FileMissing: nothing has been run there.
         StateFileUnusable: the state file cannot be read.
+        PicksInvalid: a cell of `picks.csv` cannot be read.
     """
     from runner.output.write_reports import write_report
 
     place = find_run(target, simulated=simulated)
     with open_reader(place.state_file) as reader, reader.at_one_moment():
-        return write_report(place.path, reader, now=(clock or SystemClock()).wall())
+        now = (clock or SystemClock()).wall()
+        return write_report(place.path, reader, now=now, picks=read_picks(place.path))
 
 
 def to_frame(target: str | Path, *, simulated: bool | None = None) -> pd.DataFrame:
@@ -43,8 +46,10 @@ def to_frame(target: str | Path, *, simulated: bool | None = None) -> pd.DataFra
     Raises:
         FileMissing: nothing has been run there.
         StateFileUnusable: the state file cannot be read.
+        PicksInvalid: a cell of `picks.csv` cannot be read.
     """
     from runner.output.csv_report import frame
 
-    with open_reader(find_run(target, simulated=simulated).state_file) as reader:
-        return frame(reader.header, reader.each_take())
+    place = find_run(target, simulated=simulated)
+    with open_reader(place.state_file) as reader:
+        return frame(reader.header, reader.each_take(), picks=read_picks(place.path))

@@ -12,6 +12,7 @@ from runner.commands.check import check, drift
 from runner.commands.run import run
 from runner.commands.steps.api_session import recorded_request
 from runner.commands.steps.find_run import find_run, manifest_of, read_takes
+from runner.commands.steps.known_picks import decisions_for
 from runner.commands.steps.open_for_decision import Decided, named, open_for_decision
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.commands.steps.recheck_failed import RecheckResult, recheck
@@ -24,7 +25,7 @@ from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import ACTIVE, IN_DOUBT, RETRYABLE, FailureClass, RetryRequested, TakeState
 from runner.plan.scope import scope_of
-from runner.plan.selection import Choice, choose
+from runner.plan.selection import UNDECIDED, Choice, Decisions, choose
 from runner.store.lock import RunLock
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir, is_run
@@ -97,6 +98,7 @@ def retries(
     choice: Choice | None = None,
     even_moderated: bool = False,
     origin: str = "",
+    decisions: Decisions = UNDECIDED,
 ) -> Retries:
     """Return which takes a retry is about: those named, all of which must do, and those of `choice` that do.
 
@@ -114,7 +116,7 @@ def retries(
     if refused:
         told = "; ".join(f"{take.take_id} {reason}" for take, (reason, _) in refused)
         raise UsageError(f"nothing was asked for: {told}", advice=refused[0][1][1])
-    fitting = choose(takes, choice) if choice else ()
+    fitting = choose(takes, choice, decisions=decisions) if choice else ()
     others = [(take, why_not(take)) for take in takes if take.take_id in fitting and take not in asked]
     good = [take for take, why in others if why is None][: choice.limit if choice else None]
     left_out = tuple(f"{take.take_id} {why[0]}" for take, why in others if why)
@@ -178,6 +180,7 @@ def propose(
     if not names and choice is None:
         raise UsageError("which takes?", advice="name them, or say --only status:failed")
     called = as_called_now(takes, plan)
+    pairs, decided = tuple(zip(takes, called, strict=True)), decisions_for(place, request.choice)
     chosen = retries(
         called,
         planned={take.id: take.fingerprint for take in plan.takes},
@@ -185,8 +188,9 @@ def propose(
         choice=choice,
         even_moderated=even_moderated,
         origin=header.api_base,
+        decisions={now.take_id: said for then, now in pairs if (said := decided.get(then.take_id))},
     )
-    sent_now = {now.take_id for then, now in zip(takes, called, strict=True) if then.take_id in sent}
+    sent_now = {now.take_id for then, now in pairs if then.take_id in sent}
     going = [take.take_id for take in chosen.takes]
     again = _duplicates(plan, called, going, sent_now)
     # A link that fails is found before a retry is recorded, or the next run would still send the take.

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from runner.commands.steps.find_run import find_run
 from runner.commands.steps.known_jobs import known_outside
+from runner.commands.steps.known_picks import ChoiceCounts, choice_counts
 from runner.commands.steps.open_for_decision import named
 from runner.domain.money import Spending
 from runner.domain.records import AttemptRecord, EventRecord, RunHeader, TakeRecord, schema_of
@@ -22,7 +23,10 @@ from runner.store.reader import open_reader
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """Where a run stands: its takes by state, its rendered takes by delivery, the held ones, and its money."""
+    """Where a run stands: its takes by state, its rendered takes by delivery, the held ones, and its money.
+
+    `choices` are what people decided, None if nobody decided anything.
+    """
 
     run_dir: Path
     header: RunHeader
@@ -30,6 +34,7 @@ class RunStatus:
     deliveries: Mapping[DeliveryState, int]
     held: tuple[TakeRecord, ...]
     spending: Spending
+    choices: ChoiceCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,8 @@ def status(target: str | Path, *, simulated: bool | None = None) -> RunStatus:
         counts = reader.counts()
         takes = reader.takes() if counts.get(TakeState.HELD) else ()
         held = tuple(take for take in takes if take.state is TakeState.HELD)
-        return RunStatus(place.path, reader.header, counts, reader.deliveries(), held, reader.sums())
+        deliveries, choices = reader.deliveries(), choice_counts(place)
+        return RunStatus(place.path, reader.header, counts, deliveries, held, reader.sums(), choices)
 
 
 def take_history(target: str | Path, take_id: str, *, simulated: bool | None = None) -> TakeHistory:

@@ -137,6 +137,12 @@ class SchemaInvalid(ShotrunnerError):
     exit_code = 65
 
 
+class PicksInvalid(ShotrunnerError):
+    """A file of picks has cells that cannot be read: correct them; all are in the message, with their lines."""
+
+    exit_code = 65
+
+
 class FileMissing(ShotrunnerError):
     """A named file or run directory does not exist or is not a regular file: give the right path."""
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from runner.domain import display
 from runner.domain.clip_checks import Probe, probe_words
+from runner.domain.picks import NO_PICKS, Decision, Picks
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import TakeState
 from runner.system import csv_cells
@@ -47,35 +48,43 @@ def is_listed(take: TakeRecord) -> bool:
     return take.position is not None or take.attempts > 0 or take.state is not TakeState.PENDING
 
 
-def frame(header: RunHeader, takes: Iterable[TakeRecord]) -> pd.DataFrame:
+def frame(header: RunHeader, takes: Iterable[TakeRecord], *, picks: Picks = NO_PICKS) -> pd.DataFrame:
     """Return one row per take: the manifest's columns first, then those of `RESULT_COLUMNS` that it lacks.
 
     All columns have dtype object, so that a seed stays an integer. A missing value is None.
     """
     import pandas as pd
 
-    rows = [_row(header, take) for take in takes if is_listed(take)]
+    decisions = picks.decisions
+    rows = [_row(header, take, decisions.get(take.take_id)) for take in takes if is_listed(take)]
     columns = _columns(header, (name for _, names in rows for name in names))
     table = [[cells.get(column) for column in columns] for cells, _ in rows]
     return pd.DataFrame(table, columns=columns, dtype=object)
 
 
-def write_csv(file: BinaryIO, header: RunHeader, takes: Takes) -> None:
+def write_csv(file: BinaryIO, header: RunHeader, takes: Takes, *, picks: Picks = NO_PICKS) -> None:
     """Write the table as CSV: a BOM for spreadsheets, CRLF, empty for None, cells guarded against formulas.
+
+    `picks` fill the column `pick`.
 
     It is written row by row, and a second time if a later take has an input that the first one lacks: the columns come
     first, and no row is kept. `file` is at its start.
     """
     lacked = [name for take in islice(filter(is_listed, takes()), 1) for name in _row(header, take)[1]]
     columns = _columns(header, lacked)
-    while more := _write_table(file, header, takes(), columns):
+    decisions = picks.decisions
+    while more := _write_table(file, header, takes(), columns, decisions):
         columns = _columns(header, more)
         file.seek(0)
         file.truncate()
 
 
 def _write_table(
-    file: BinaryIO, header: RunHeader, takes: Iterable[TakeRecord], columns: Sequence[str]
+    file: BinaryIO,
+    header: RunHeader,
+    takes: Iterable[TakeRecord],
+    columns: Sequence[str],
+    decisions: Mapping[str, Decision],
 ) -> Iterable[str]:
     """Write the table, or return the columns of all inputs as soon as it is known that some are missing."""
     text = codecs.getwriter("utf-8")(file, "replace")
@@ -83,7 +92,8 @@ def _write_table(
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(map(csv_cells.guard, columns))
     known, lacked = frozenset(columns), dict[str, None]()
-    for cells, names in (_row(header, take) for take in takes if is_listed(take)):
+    for take in filter(is_listed, takes):
+        cells, names = _row(header, take, decisions.get(take.take_id))
         lacked.update(dict.fromkeys(names))
         if known.issuperset(lacked):
             row = map(cells.get, columns)
@@ -95,9 +105,12 @@ def _columns(header: RunHeader, lacked: Iterable[str]) -> list[str]:
     return list(dict.fromkeys((*(header.columns or YAML_COLUMNS), *lacked, *RESULT_COLUMNS)))
 
 
-def _row(header: RunHeader, take: TakeRecord) -> tuple[Mapping[str, Cell], Sequence[str]]:
+def _row(
+    header: RunHeader, take: TakeRecord, decision: Decision | None = None
+) -> tuple[Mapping[str, Cell], Sequence[str]]:
     """Return one take's cells by column, and the columns of inputs that the manifest itself lacks."""
     body, result = json.loads(take.body), _result(take)
+    result["pick"] = None if decision is None else decision.value
     if header.columns and not take.point and _is_as_written(take):
         seed = _flat({name: given for name, given in body.items() if name == "seed"}).get("seed", "")
         return {**take.cells, SWEEP: "", **result, "seed": seed}, ()

@@ -23,7 +23,7 @@ from runner.domain.money import NOTHING_SPENT, Spending
 from runner.domain.picks import NO_PICKS, Pick, Picks, newest
 from runner.domain.preview_names import preview_names
 from runner.domain.records import RunHeader, TakeRecord
-from runner.domain.states import ACTIVE, IN_DOUBT, OVER, DeliveryState, TakeState
+from runner.domain.states import ACTIVE, IN_DOUBT, OVER, DeliveryState
 from runner.output.take_advice import advice
 from runner.system.canonical_json import JsonValue
 from runner.system.hosts import is_loopback
@@ -56,8 +56,8 @@ class Card(TypedDict):
     is the prompt, -1 without one.
 
     `flags` are pairs of kind and phrase, `advice` is a sentence and a command, empty if there is nothing to do.
-    `decision` (empty without one), `remark` and `when` are the newest word in the file of picks, and each of
-    `comments` is who said what at which place of the clip. `clipSeconds` and `fps` are measured, None if unknown.
+    `decision` (empty without one), `remark`, `who` and `when` are the word in the file of picks that counts, and each
+    of `comments` is who said what at which place of the clip. `clipSeconds` and `fps` are measured, None if unknown.
     `began` and `ended` are unix seconds, `took` is in seconds and `cost` in US dollars.
     """
 
@@ -76,6 +76,7 @@ class Card(TypedDict):
     advice: tuple[str, str]
     decision: str
     remark: str
+    who: str
     when: str
     comments: list[tuple[str, str, str]]
     seed: str
@@ -110,7 +111,7 @@ class Beside:
         """Return it of the `previews` that are there, relative to the run directory, and of a file of picks."""
         comments: dict[str, list[Pick]] = {}
         for row in picks.rows:
-            if row.note and row.decision is None:
+            if row.is_comment and row.note:
                 comments.setdefault(row.take, []).append(row)
         return cls(previews, newest(picks.rows), comments)
 
@@ -147,6 +148,7 @@ def card(
         advice=advice(header, take),
         decision=said.decision.value if said and said.decision else "",
         remark=_line(said.note) if said else "",
+        who=_line(said.who) if said else "",
         when=_line(said.when) if said else "",
         comments=[_comment(each) for each in beside.comments.get(take.take_id, ())],
         poster=_poster(take, beside.previews) if clip else None,
@@ -244,9 +246,6 @@ def _is_link(header: RunHeader, url: str) -> bool:
 
 
 def _note(take: TakeRecord) -> str:
-    if take.state is TakeState.HELD:
-        reason = display.trouble(None, take.reason)
-        return f"{reason}; {display.HELD_ADVICE}" if reason else display.HELD_ADVICE
     lost = "the clip could not be downloaded; its link is kept"
     otherwise = lost if take.delivery is DeliveryState.UNDELIVERABLE and take.state not in OVER else ""
     return display.trouble(take.failure if take.state in OVER else None, take.reason) or otherwise

@@ -50,6 +50,12 @@ def status_lines(
     return [*lines, "", *_held_lines(held)] if held else lines
 
 
+def choice_line(picked: int, shots: int, rejected: int) -> str:
+    """Return how far choosing has come: how many shots have a picked take, and how many takes are rejected."""
+    said = f"picked {picked:,} of {display.counted(shots, 'shot')}"
+    return f"{said} · {rejected:,} rejected" if rejected else said
+
+
 @dataclass(slots=True)
 class Causes:
     """The causes of failure among the takes that were noted.

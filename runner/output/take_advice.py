@@ -12,6 +12,7 @@ from runner.domain.states import IN_DOUBT, NEVER_CHARGED, DeliveryState, Failure
 from runner.system.escapes import command_line
 
 NOTHING = ("", "")
+_HELD = "It may have been charged. Look on the provider's site for a job of this model and time, then decide."
 _AGAIN = frozenset({TakeState.PENDING, TakeState.QUEUED, TakeState.RUNNING})
 
 
@@ -26,7 +27,7 @@ def advice(header: RunHeader, take: TakeRecord) -> tuple[str, str]:
     if take.position is None and take.state not in IN_DOUBT:
         return NOTHING
     if take.state in IN_DOUBT:
-        return "Look on the provider's site first.", run_command(header, "reconcile")
+        return _HELD, run_command(header, "reconcile")
     if take.state is TakeState.FAILED:
         return _after_failure(header, take)
     if take.state is TakeState.CANCELLED:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
-from zlib import crc32
 
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import DiskFailed
@@ -67,7 +67,7 @@ def write_report(run_dir: Path, record: Record, *, now: float, picks: Picks = NO
     reports, at = reports_of(run_dir), int(now * 1e9)
     try:
         with _replaced(reports.csv, at) as file:
-            csv_report.write_csv(file, record.header, record.each_take)
+            csv_report.write_csv(file, record.header, record.each_take, picks=picks)
         with _replaced(reports.html, at) as file:
             html_report.write_page(
                 file,
@@ -89,8 +89,8 @@ def write_report(run_dir: Path, record: Record, *, now: float, picks: Picks = NO
 def reports_are_current(run_dir: Path, record: Record, *, picks: Picks = NO_PICKS) -> bool:
     """Return whether both reports are on disk as this program wrote them from the record and picks as they are now.
 
-    The page's first bytes name the program, the record, and the time that both files were given. A report that was
-    edited, copied or deleted is not current. Only the page's first kibibyte is read.
+    The page's first bytes name the program, the record, the picks, and the time that both files were given. A report
+    that was edited, copied or deleted is not current. Only the page's first kibibyte is read.
     """
     reports = reports_of(run_dir)
     try:
@@ -108,7 +108,7 @@ def _mark(run_dir: Path, record: Record, picks: Picks, at: int) -> str:
         previews = (run_dir / PREVIEWS).stat().st_mtime_ns
     except OSError:
         previews = 0
-    said = crc32(repr(picks.rows).encode("utf-8", "replace")) if picks.rows else 0
+    said = zlib.crc32(repr(picks.rows).encode("utf-8", "replace")) if picks.rows else 0
     return f"{__version__} {record.mark()} {at} {previews} {said}"
 
 

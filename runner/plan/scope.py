@@ -16,7 +16,7 @@ from runner.domain.states import ACTIVE, PAID, DeliveryState, TakeState
 from runner.plan.actions import Action, Step, steps
 from runner.plan.compare import Comparison, compare, older_id
 from runner.plan.duplicates import paid_twice
-from runner.plan.selection import Candidate, Choice, choose
+from runner.plan.selection import UNDECIDED, Candidate, Choice, Decisions, choose
 
 T = TypeVar("T", bound=Standing)
 
@@ -63,17 +63,27 @@ class Decision:
         return tuple(step for step in self.steps if step.action is Action.SUBMIT)
 
 
-def scope_of(plan: Plan, recorded: Sequence[Standing], choice: Choice, *, stale: bool = False) -> Scope:
+def scope_of(
+    plan: Plan,
+    recorded: Sequence[Standing],
+    choice: Choice,
+    *,
+    stale: bool = False,
+    decisions: Decisions = UNDECIDED,
+) -> Scope:
     """Return what a run of `plan` would find and send; with `stale`, chosen stale takes are rendered again.
 
-    A limit counts takes that were never sent first, and then stale ones.
+    A limit counts takes that were never sent first, and then stale ones. `decisions` are by the ids on record.
 
     Raises:
         UsageError: the choice matches nothing here.
     """
     comparison = compare(plan.takes, recorded)
     views = _views(plan, {record.take_id: record for record in recorded}, comparison)
-    chosen = frozenset(choose(views, choice))
+    # A renamed take is chosen under its new id.
+    called = {old: new for new, old in comparison.came_from.items()} if decisions else {}
+    decided = {called.get(take_id, take_id): said for take_id, said in decisions.items()}
+    chosen = frozenset(choose(views, choice, decisions=decided))
     meant = [view for view in views if view.take_id in chosen]
     waiting = [view.take_id for view in meant if view.waits][: choice.limit]
     left = None if choice.limit is None else choice.limit - len(waiting)

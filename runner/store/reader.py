@@ -32,6 +32,7 @@ from runner.domain.records import (
 )
 from runner.domain.shots import Ticket
 from runner.domain.states import ENDED, FREE, GIVEN_UP, DeliveryState, Fact, TakeState
+from runner.domain.take_names import NamedTake
 from runner.store import database, open_checks
 from runner.store.append_event import read_epoch
 from runner.store.location import Origin
@@ -121,6 +122,13 @@ class Reader:
     def names(self) -> Mapping[str, str]:
         """Return the take's id for each fingerprint."""
         return dict(self._rows("SELECT fingerprint, take_id FROM takes ORDER BY rowid"))
+
+    def named_takes(self) -> list[NamedTake]:
+        """Return the names of every take, in the order of `takes`."""
+        rows = self._rows(
+            f"SELECT take_id, shot_id, number, finished_at, position IS NULL FROM takes {BY_PLACE}"  # noqa: S608 - our own names
+        )
+        return [NamedTake(take, shot, number, ended, bool(gone)) for take, shot, number, ended, gone in rows]
 
     def each_take(self) -> Iterator[TakeRecord]:
         """Yield what `takes` returns, one after the other, so that memory does not grow with their number."""

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from runner.domain import display
 from runner.domain.money import NOTHING_SPENT, Charge, Spending
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import DeliveryState, FailureClass, TakeState
 from runner.output.html_report import BLOCK, write_page
-from runner.output.report_view import Summary, card, file_link, sidecar, web_link
+from runner.output.report_head import Summary
+from runner.output.report_view import card, file_link, sidecar, web_link
 from runner.output.status_text import status_lines
 from tests.report_page import takes_in
 from tests.unit.output_records import BODY, NOW, delivered, header, pending, queued, succeeded
@@ -142,7 +142,7 @@ def test_a_card_says_prompt_seed_state_time_and_cost() -> None:
     assert (shown["standing"], shown["seed"], shown["tags"]) == ("delivered", "1000", ["hero"])
     assert shown["facts"] == ["took 40 s", "$0.30", "31 kB"]
     assert shown["inputs"][shown["prompt"]] == ("promptText", "A hand lifts the glasses", False)
-    assert ("notes", "second half") in shown["details"]
+    assert shown["notes"] == "second half"
     assert ("submitted", "2026-05-28 20:25:00 UTC") in shown["details"]
 
 
@@ -181,7 +181,10 @@ def test_a_failure_is_told_with_its_class_and_reason() -> None:
 
 def test_a_held_take_says_what_to_do() -> None:
     shown = card(header(), replace(pending(), state=TakeState.HELD, attempts=1, reason="reset"))
-    assert shown["note"] == f"reset; {display.HELD_ADVICE}"
+    sentence, command = shown["advice"]
+    assert shown["note"] == "reset"
+    assert sentence.startswith("It may have been charged. Look on the provider's site")
+    assert command == "shotrunner reconcile storyboard.yaml"
     assert "cost unknown" in shown["facts"]
 
 
@@ -252,7 +255,7 @@ def test_without_scripts_the_page_gives_the_counts_and_leads_to_the_table() -> N
 
 
 def test_the_manifest_is_named_without_its_folder() -> None:
-    assert '"storyboard.yaml"' in _head()
+    assert "from storyboard.yaml" in _head()
     assert "somebody" not in _head()
 
 

@@ -28,6 +28,7 @@ from runner.models.registry import Models, search_path
 from runner.output.write_reports import reports_are_current, reports_of
 from runner.store.location import is_same, machine_id, place_of
 from runner.store.open_checks import refuse_less_known
+from runner.store.picks_file import read_picks
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir, is_run
 from runner.system.version import __version__
@@ -63,7 +64,7 @@ def complete_run(request: RunRequest) -> RunSummary | None:
                 _is_same_run(request, place, reader)
                 and _is_as_it_was(request, data, reader.completion())
                 and not _asks_costs_again(reader.costs_untold(), now=request.clock.wall())
-                and reports_are_current(place.path, reader)
+                and reports_are_current(place.path, reader, picks=read_picks(place.path))
             ):
                 # This comes last: after a kill there is much to read, and the opening of the record reads it as well.
                 told = known_outside(place, request.environ)

@@ -15,7 +15,7 @@ from runner.domain import failpoints
 from runner.domain.errors import UsageError
 from runner.domain.records import TakeRecord
 from runner.domain.states import Fact
-from runner.plan.selection import Choice, pick
+from runner.plan.selection import UNDECIDED, Choice, Decisions, pick
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
@@ -61,6 +61,8 @@ def fitting(
     choice: Choice,
     fits: Callable[[TakeRecord], bool],
     none: str,
+    *,
+    decisions: Decisions = UNDECIDED,
 ) -> list[str]:
     """Return the ids that a command is about: the named ones, or those of a choice that fit; [] for neither.
 
@@ -69,7 +71,7 @@ def fitting(
     """
     if names or choice.is_all:
         return list(names)
-    found = pick(takes, choice, fits)
+    found = pick(takes, choice, fits, decisions=decisions)
     if not found:
         raise UsageError(f"no take that was chosen {none}", advice="see them with shotrunner status")
     return found

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from runner.commands.check import warnings_of
 from runner.commands.steps import prices
 from runner.commands.steps.complete_run import completion_of
+from runner.commands.steps.known_picks import decisions_for
 from runner.commands.steps.recheck_failed import RecheckResult, recheck
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.summary import foresee, needs_nothing
@@ -94,7 +95,8 @@ def _decided(
 ) -> tuple[Plan, Plan, Decision]:
     """Return the plan with the prices on record, the plan with those of today, and what to do by it."""
     plan = prices.known_prices(request, plan, record.takes)
-    scope = scope_of(plan, record.takes, request.choice, stale=request.stale)
+    decisions = decisions_for(place, request.choice)
+    scope = scope_of(plan, record.takes, request.choice, stale=request.stale, decisions=decisions)
     quoted = prices.current_prices(request, plan, scope.sends)
     gone = missing(record.takes, place)
     decision = decide(quoted, record, scope, files_missing=gone, download=request.options.download)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.commands.steps.known_picks import picks_for_reports
 from runner.domain.display import listed
 from runner.domain.errors import CannotCreate, DiskFailed
 from runner.domain.money import NOTHING_SPENT, Spending, total
@@ -192,12 +193,16 @@ def _reports(place: RunDir, reader: Reader, *, now: float) -> tuple[Reports | No
     """Write the reports unless they are current; a page that a program holds open fails no finished run."""
     from runner.output.write_reports import reports_are_current, reports_of, write_report
 
+    picks, remarks = picks_for_reports(place)
     try:
-        if reports_are_current(place.path, reader):
-            return reports_of(place.path), ()
-        return write_report(place.path, reader, now=now), ()
+        if reports_are_current(place.path, reader, picks=picks):
+            return reports_of(place.path), remarks
+        return write_report(place.path, reader, now=now, picks=picks), remarks
     except (CannotCreate, DiskFailed) as error:
-        return None, (f"the report could not be written: {error.message}",)
+        return None, (
+            *remarks,
+            f"the report could not be written: {error.message}",
+        )
 
 
 def _is_delivered(take: TakeRecord) -> bool:

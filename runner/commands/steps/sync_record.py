@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from runner.commands.check import check
 from runner.commands.steps.find_run import manifest_of, read_takes
+from runner.commands.steps.known_picks import decisions_for
 from runner.commands.steps.open_for_decision import OpenRecord, named
 from runner.commands.steps.open_run import OpenOptions, open_recorded
 from runner.domain import failpoints
@@ -177,7 +178,7 @@ def adopted(
     with opening.locked(place), open_recorded(place, opening) as state:
         recorded = take_over(state, clock=clock).takes
         plan = priced(plan, recorded_prices(recorded))
-        scope = scope_of(plan, recorded, choice)
+        scope = scope_of(plan, recorded, choice, decisions=decisions_for(place, choice))
         remarks = sync(state, plan, recorded, scope.comparison, clock=clock)
         with open_reader(place.state_file, checked=True) as reader:
             yield OpenRecord(state, reader, clock), scope, remarks

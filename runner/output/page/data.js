@@ -24,8 +24,9 @@
  * @property {string} failure  its class
  * @property {[kind: string, text: string][]} flags  what is odd about its clip
  * @property {[sentence: string, command: string]} advice
- * @property {string} decision  pick, reject, maybe or nothing, as the file of picks has it; so are `remark` and `when`
+ * @property {string} decision  pick, reject, maybe or nothing, as the file of picks has it; so are `remark`, `who` and `when`
  * @property {string} remark
+ * @property {string} who
  * @property {string} when  ISO 8601 in UTC
  * @property {[who: string, at: string, text: string][]} comments
  * @property {string} seed

@@ -171,6 +171,8 @@ function makeFilters(/** @type {Head} */ run, /** @type {() => void} */ changed)
     choice.words = at(".search input").value;
     changed();
   });
+  const choices = at(".choices");
+  choices.addEventListener("toggle", () => at(".tools").classList.toggle("open", choices.open));
   at(".clear").addEventListener("click", () => {
     forgetChoice();
     changed();
@@ -197,4 +199,5 @@ function showChoice() {
   const field = at(".search input");
   if (field.value.trim() !== choice.words.trim()) field.value = choice.words;
   at(".clear").hidden = !isFiltered();
+  at(".choices summary").classList.toggle("set", choice.only.size > 0 || choice.sort !== "needs");
 }

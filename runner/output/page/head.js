@@ -13,6 +13,7 @@ function head(/** @type {Head} */ run, /** @type {Take[]} */ takes) {
   for (const table of [run.models, run.classes]) if (table.length) figures.append(tableOf(table));
   at(".night").hidden = !drawNight(at(".night"), takes);
   at(".overview").hidden = !figures.childElementCount && at(".night").hidden;
+  at(".overview").open = matchMedia("(min-width: 60rem)").matches;
   at("footer").append(`Made by shotrunner ${run.version} from the run's state file. The clips play from the folder beside this page; links to the service expire.`);
 }
 

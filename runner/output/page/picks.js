@@ -26,7 +26,7 @@ const wordOf = (/** @type {Said} */ said) => `${said.decision}\n${said.note}`;
 
 /** Return what is said of a take now: in the browser, or else in the file of picks. */
 function saidOf(/** @type {Take} */ take) {
-  return picks.said.get(take.id) ?? { decision: take.decision, note: take.remark, who: "", when: take.when };
+  return picks.said.get(take.id) ?? { decision: take.decision, note: take.remark, who: take.who, when: take.when };
 }
 
 const isSaved = (/** @type {Take} */ take) => {
@@ -81,7 +81,7 @@ function picksRows(/** @type {Take[]} */ takes) {
   const rows = [];
   for (const take of takes) {
     const { decision, note, who, when } = saidOf(take);
-    if (decision || note || picks.said.has(take.id)) rows.push([take.shot, take.id, decision, note, who || picks.who, when]);
+    if (decision || note || picks.said.has(take.id)) rows.push([take.shot, take.id, decision, note, picks.said.has(take.id) ? who || picks.who : who, when]);
   }
   return rows;
 }

@@ -9,7 +9,7 @@ const rowOfElement = /** @type {WeakMap<Element, Row>} */ (new WeakMap());
 /** Return a shot's row: its words on the left, its takes in a strip that scrolls sideways. */
 function rowElement(/** @type {Row} */ row) {
   const strip = make("div", { className: "strip" });
-  const element = make("section", { className: "row" }, rowHead(row), strip);
+  const element = make("section", { className: `row few${Math.min(row.takes.length, 5)}` }, rowHead(row), strip);
   element.setAttribute("aria-label", `shot ${row.shot}`);
   mounted.set(row, { element, player: null, shown: 0 });
   rowOfElement.set(element, row);
