@@ -203,7 +203,7 @@ class Lightbox {
     const { clips, seen } = this;
     this.transport.show();
     const shape = clips.lead;
-    if (shape?.videoWidth) this.stage.style.setProperty("--shape", `${shape.videoWidth} / ${shape.videoHeight}`);
+    if (shape?.videoWidth) this.stage.style.setProperty("--shape", String(shape.videoWidth / shape.videoHeight));
     const failed = [];
     seen.forEach((index, side) => {
       const video = this.sides[side].querySelector("video");
