@@ -16,6 +16,7 @@ from runner.commands.steps.recheck_failed import RecheckResult, recheck
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.session import run_engine
 from runner.commands.steps.summary import RunSummary, sum_up
+from runner.commands.steps.sync_record import name_files
 from runner.commands.verify import Finding, Flaw, find_flaws, mark_flawed, wants_fetching, without_sidecar
 from runner.domain import failpoints
 from runner.domain.errors import UsageError
@@ -65,8 +66,11 @@ def fetch(
 ) -> Fetched:
     """Download the clips of succeeded takes that are not here whole: of `take_ids`, else of `choice`, else of all.
 
+    With a template of names in the request, all files of the run are given their new names first.
+
     Raises:
-        UsageError: a named take has no clip to fetch, also after a second look where it was given up.
+        UsageError: the template does not suit the takes, or a named take has no clip to fetch, also after a second
+            look where it was given up.
         RunInUse: a runner works on this run.
     """
     with open_reader(place.state_file) as reader:
@@ -82,6 +86,8 @@ def fetch(
     with open_for_decision(place, request.opening, request.clock) as record:
         state, reader = record.state, record.reader
         give_own_names(place.path, reader.takes())
+        template = request.name_template
+        renamed = () if template is None else name_files(state, template, clock=request.clock)
         findings = find_flaws(place, _meant(reader, take_ids))
         mark_flawed(place, record, findings)
         takes = _meant(reader, take_ids)
@@ -97,7 +103,7 @@ def fetch(
         notes = () if wanted else state.notes
     summary = sum_up(place, about, ending=ending, signal=signal, now=request.clock.wall())
     found = inspection.remarks if inspection is not None else ()
-    remarks = (*notes, *again.remarks, *summary.remarks, *found)
+    remarks = (*notes, *renamed, *again.remarks, *summary.remarks, *found)
     # Dropped ones were given up, and what was never sent and left the manifest will not be.
     others: Counter[TakeState] = Counter(
         take.state

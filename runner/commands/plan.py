@@ -9,7 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,12 +24,14 @@ from runner.commands.steps.sync_record import missing
 from runner.domain.display import listed
 from runner.domain.errors import CannotCreate, DiskFailed, Position, Problem, Severity, UsageError
 from runner.domain.money import Spending, total
+from runner.domain.name_template import FileNames
 from runner.domain.records import RunRecord
 from runner.domain.shots import Plan
 from runner.models.registry import Models, search_path
 from runner.plan import prices as pricing
 from runner.plan.actions import Action, Step
 from runner.plan.blocked import barred, blocked
+from runner.plan.file_names import labels_of, names_of_files, take_numbers
 from runner.plan.lost_zeros import lost_zeros
 from runner.plan.scope import Decision, decide, scope_of
 from runner.plan.timing import Forecast, forecast
@@ -50,6 +52,7 @@ class PlanPreview:
 
     `spending` is all that the run directory ever may have paid. `left_out` counts takes that were not chosen;
     `forecast` is None where no such job has ended yet. `prices` are by model, for the takes that would be submitted.
+    `labels` are the short names of all takes by their ids, and `stems` the names of the files of those on the board.
     """
 
     name: str
@@ -63,6 +66,8 @@ class PlanPreview:
     warnings: tuple[Problem, ...]
     prices: Mapping[str, str]
     live: LiveCatalogue | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    stems: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def counts(self) -> Mapping[Action, int]:
@@ -115,12 +120,19 @@ def preview(
     gone = missing(record.takes, place)
     decision = decide(plan, record, scope, files_missing=gone, download=request.options.download)
     doubles = () if request.simulated or allow_duplicates else decision.duplicates
-    shown = _shown(request, plan, place, record, decision)
+    names = names_of_files(plan, record, decision.comparison, template=request.name_template)
+    names.refuse()
+    shown = _shown(request, plan, place, record, decision, names)
     return replace(shown, warnings=(*shown.warnings, *_twice(plan, doubles)), live=said)
 
 
 def _shown(
-    request: RunRequest, plan: Plan, place: RunDir, record: RunRecord, decision: Decision
+    request: RunRequest,
+    plan: Plan,
+    place: RunDir,
+    record: RunRecord,
+    decision: Decision,
+    names: FileNames,
 ) -> PlanPreview:
     """Return a decision with what limits refuse, how long it takes, and what a run could not write."""
     refusals = barred(
@@ -145,9 +157,12 @@ def _shown(
             *plan.warnings,
             *filter(None, [lost_zeros(plan, going, record.takes)]),
             *_expiring(request, plan, going),
-            *_unwritable(request, place, going),
+            *_unwritable(request, place, [*going, *map(names.stems.__getitem__, going)]),
+            *(_about_file(request, remark) for remark in names.remarks),
         ),
         prices=pricing.rates(plan, going),
+        labels=labels_of(take_numbers(plan.takes, record.takes, decision.comparison)),
+        stems=names.stems,
     )
 
 
@@ -215,7 +230,11 @@ def _unwritable(request: RunRequest, place: RunDir, going: Collection[str]) -> I
         what = f"a run would submit nothing and end with {error.exit_code}"
         said = (f"{what}: {error.message}; {error.advice}",)
     for message in said:
-        yield Problem(Position(str(request.manifest)), "", message, severity=Severity.WARNING)
+        yield _about_file(request, message)
+
+
+def _about_file(request: RunRequest, message: str) -> Problem:
+    return Problem(Position(str(request.manifest)), "", message, severity=Severity.WARNING)
 
 
 def _durations(place: RunDir) -> Mapping[str, Sequence[float]]:

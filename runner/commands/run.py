@@ -56,6 +56,7 @@ def run_manifest(
     allow_network_fs: bool = False,
     new_run: bool = False,
     warn: Warn | None = None,
+    name_template: str | None = None,
 ) -> RunSummary:
     """Render what the manifest asks for and the run directory does not have yet; calling it again goes on.
 
@@ -67,7 +68,8 @@ def run_manifest(
     Signals are handled in the main thread; `on_interrupt` says what the first Ctrl-C does. `moved` agrees to go on with
     a run that was moved or copied, `allow_network_fs` to one on a network share, `new_run` to forget a run whose folder
     is gone; `manifest_limits` are how large the manifest may be. `warn` gets the warnings about the manifest before
-    `confirm` is asked, with True if an earlier session got those of the same file.
+    `confirm` is asked, with True if an earlier session got those of the same file. `name_template`, such as
+    `{shot}_t{take:02}`, names the clips; a run keeps it until another is given, and `{id}` goes back to the ids.
 
     Raises:
         ShotrunnerError: one of its classes says what to do; everything recorded so far stays.
@@ -93,6 +95,7 @@ def run_manifest(
             warn or no_warnings,
             look=look,
             inspect=inspect,
+            name_template=name_template,
         )
     )
 

@@ -39,9 +39,13 @@ CLIP_FLAWS = frozenset({Flaw.MISSING, Flaw.CUT, Flaw.CHANGED})
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One file that is not as it was delivered; `file` is relative to the run directory."""
+    """One file that is not as it was delivered; `file` is relative to the run directory.
+
+    `label` is the short name of its take.
+    """
 
     take_id: str
+    label: str
     file: str
     flaw: Flaw
     says: str
@@ -75,7 +79,7 @@ def find_flaws(place: RunDir, takes: Sequence[TakeRecord]) -> tuple[Finding, ...
         # Opened only where it is, for opening would make it.
         folder = stack.enter_context(clips_of(place.path)) if (place.path / CLIPS).exists() else None
         return tuple(
-            Finding(take.take_id, f"{CLIPS}/{name}", flaw, says)
+            Finding(take.take_id, take.label, f"{CLIPS}/{name}", flaw, says)
             for take in takes
             if take.delivery is DeliveryState.DELIVERED
             for name, flaw, says in _flaws(take, folder)
@@ -119,7 +123,7 @@ def without_sidecar(takes: Sequence[TakeRecord], findings: Sequence[Finding]) ->
 
 
 def _flaws(take: TakeRecord, folder: Folder | None) -> Iterator[tuple[str, Flaw, str]]:
-    clip, beside_it = (take.file or "").removeprefix(f"{CLIPS}/"), sidecar_name(take.take_id)
+    clip, beside_it = (take.file or "").removeprefix(f"{CLIPS}/"), sidecar_name(take.file_stem)
     yield from _flaw(folder, clip, take.sha256, take.bytes)
     if folder is None:
         return
@@ -127,7 +131,7 @@ def _flaws(take: TakeRecord, folder: Folder | None) -> Iterator[tuple[str, Flaw,
         data = folder.read(beside_it)
     except NameConflict:
         data = b""
-    sidecar = read_sidecar(data, take=take.take_id)
+    sidecar = read_sidecar(data, take=take.take_id, stem=take.file_stem)
     if data is None:
         further = len(take.outputs) - 1
         unknown = f", so nothing proves its {further} further outputs" if further > 0 else ""

@@ -55,9 +55,14 @@ def why_no_id(text: str) -> str | None:
         return f"is not an id{found}: {ID_RULE}" + (f"; write {likeness}" if likeness else "")
     if text.endswith("."):
         return "ends with a dot, which some systems drop from file names"
-    if _RESERVED.fullmatch(text):
+    if is_reserved(text):
         return "is a reserved file name on Windows"
     return None
+
+
+def is_reserved(name: str) -> bool:
+    """Return whether Windows reserves a file name, with any ending."""
+    return _RESERVED.fullmatch(name) is not None
 
 
 def id_like(text: str) -> str | None:

@@ -39,7 +39,8 @@ class Standing:
     `file` is relative to the run directory. `attempts` counts begun submissions. `wanted` is the fingerprint of what
     the manifest asks for now, if that is not what was sent; `kept_for` is the one for which a person keeps the clip
     anyway. `price_now` is the price (JSON text, empty if there is none) of what the manifest asks for now. `number` is
-    the take's number within its shot, from 1. `flags` say what is odd about the clip that is here.
+    the take's number within its shot, from 1. `flags` say what is odd about the clip that is here. `stem` is the name
+    of the take's files without an ending, empty if that is its id.
     """
 
     take_id: str
@@ -63,11 +64,17 @@ class Standing:
     price_now: str
     number: int
     flags: tuple[Flag, ...]
+    stem: str
 
     @property
     def label(self) -> str:
         """The take's short name for people, such as `s010_t02`."""
         return take_label(self.shot_id, self.number, self.take_id)
+
+    @property
+    def file_stem(self) -> str:
+        """The name of the take's files without an ending."""
+        return self.stem or self.take_id
 
     @property
     def is_given_up(self) -> bool:
@@ -181,12 +188,16 @@ class SessionRecord:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What a run's record says when a command begins: takes, money, sessions, and the ids of all takes ever sent."""
+    """What a run's record says when a command begins: takes, money, sessions, and the ids of all takes ever sent.
+
+    `name_template` is what the names of files are made from, empty if they are the takes' ids.
+    """
 
     takes: Sequence[Standing] = ()
     spending: Spending = NOTHING_SPENT
     sessions: Sequence[SessionRecord] = ()
     sent: frozenset[str] = frozenset()
+    name_template: str = ""
 
 
 @dataclass(frozen=True, slots=True)

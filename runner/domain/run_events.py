@@ -11,11 +11,12 @@ from runner.domain.states import Fact
 
 @dataclass(frozen=True, slots=True)
 class FactRecorded:
-    """A fact that has just become durable."""
+    """A fact that has just become durable; `label` is the take's short name, empty if it is not known."""
 
     take_id: str
     fact: Fact
     at: float
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

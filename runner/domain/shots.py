@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from runner.domain.errors import Position, Problem
+from runner.domain.labels import take_label
 from runner.domain.states import DeliveryState, FailureClass, TakeState, is_given_up
 from runner.system.canonical_json import JsonValue
 
@@ -235,7 +236,8 @@ class Ticket:
     `submitted_at` is the wall time, in unix seconds, of the accepted attempt; before `not_before` the API asked not to
     be tried again. `cost` (USD), `finished_at` and `failure` are of a job that ended; `estimate` (USD) is what one more
     should cost, None if unknown. `adopted` says that a person gave its id, which the job's own record may still
-    contradict, unless it was given twice.
+    contradict, unless it was given twice. `number` is the take's number within its shot, 0 if unknown, and `stem` the
+    name of its files without an ending, empty if that is its id.
     """
 
     take_id: str
@@ -253,6 +255,19 @@ class Ticket:
     estimate: float | None = None
     failure: FailureClass | None = None
     adopted: bool = False
+    shot_id: str = ""
+    number: int = 0
+    stem: str = ""
+
+    @property
+    def label(self) -> str:
+        """The take's short name, such as `s010_t02`; empty if its number is not known."""
+        return take_label(self.shot_id, self.number, self.take_id) if self.number else ""
+
+    @property
+    def file_stem(self) -> str:
+        """The name of the take's files without an ending."""
+        return self.stem or self.take_id
 
     @property
     def is_given_up(self) -> bool:

@@ -266,7 +266,7 @@ class RunState:
             if live.state is not TakeState.SUBMITTING and live.state not in ACTIVE:
                 self.free_slot(live)
         self.budget.note(live.id, fact)
-        self._report(FactRecorded(live.id, fact, at))
+        self._report(FactRecorded(live.id, fact, at, live.ticket.label))
         self.warn_of_cost()
         self.changed.set()
         if self._is_over(live) and not goes_on:

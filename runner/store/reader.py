@@ -120,6 +120,10 @@ class Reader:
         which = "WHERE delivery = 'delivered' " if delivered else ""
         return self._select(Standing, f"FROM takes {which}{BY_PLACE}")
 
+    def name_template(self) -> str:
+        """Return what the names of files are made from, empty if they are the takes' ids."""
+        return str(self._rows("SELECT name_template FROM run")[0][0])
+
     def names(self) -> Mapping[str, str]:
         """Return the take's id for each fingerprint."""
         return dict(self._rows("SELECT fingerprint, take_id FROM takes ORDER BY rowid"))
@@ -215,7 +219,9 @@ class Reader:
 
     def record(self) -> RunRecord:
         """Return the parts of the record that a command needs before it begins."""
-        return RunRecord(self.standings(), self.spending(), self.sessions(), self.sent())
+        return RunRecord(
+            self.standings(), self.spending(), self.sessions(), self.sent(), self.name_template()
+        )
 
     def durations(self) -> list[PastJob]:
         """Return how long the latest succeeded takes of each model took: oldest first, at most 400 of a model.

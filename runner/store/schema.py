@@ -175,11 +175,15 @@ _VERSION_6 = (
 
 # `number` is a take's number within its shot. `stem` is the name of its files without an ending, empty if that is its
 # id, and `run.name_template` what it was made from. `checked` is the hash of the clip that `probe` and `flags` are of.
-_BY_SHOT = "row_number() OVER (PARTITION BY shot_id ORDER BY position IS NULL, position, rowid)"
+# An older render, `TAKE~1`, has the number of its take. The places are those of the best placed render of each take.
+_RENDERS = """SELECT rowid AS known, shot_id AS shot, min(rowid) OVER renders AS first,
+        min(coalesce(position, 9e9)) OVER renders AS place FROM main.takes
+        WINDOW renders AS (PARTITION BY shot_id, substr(take_id, 1, instr(take_id || '~', '~') - 1))"""
+_NUMBERS = f"""SELECT known, dense_rank() OVER (PARTITION BY shot ORDER BY place, first) AS number
+        FROM ({_RENDERS})"""  # noqa: S608 - our own names
 _VERSION_7 = (
     "ALTER TABLE takes ADD COLUMN number INTEGER NOT NULL DEFAULT 0",
-    f"""UPDATE takes SET number = place FROM
-        (SELECT rowid AS known, {_BY_SHOT} AS place FROM takes) WHERE takes.rowid = known""",  # noqa: S608 - our own names
+    f"UPDATE takes SET number = found.number FROM ({_NUMBERS}) AS found WHERE takes.rowid = found.known",  # noqa: S608 - our own names
     "ALTER TABLE takes ADD COLUMN stem TEXT NOT NULL DEFAULT ''",
     *(f"ALTER TABLE takes ADD COLUMN {name} TEXT" for name in ("checked", "probe")),
     "ALTER TABLE takes ADD COLUMN flags TEXT NOT NULL DEFAULT '[]'",
@@ -193,10 +197,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 """Statements that lead from version n to n + 1, for n = 0, 1, …; a new file runs all of them."""
 
 
-_NEW_IN_7 = f"{_BY_SHOT} AS number, '' AS stem, NULL AS checked, NULL AS probe, '[]' AS flags"
+_NEW_IN_7 = f"""found.number AS number, '' AS stem, NULL AS checked, NULL AS probe, '[]' AS flags
+        FROM main.takes AS t JOIN ({_NUMBERS}) AS found ON found.known = t.rowid"""
 _BEFORE_3 = (
-    f"""CREATE TEMP VIEW takes AS SELECT rowid AS rowid, *, NULL AS wanted, NULL AS wanted_model,
-        NULL AS wanted_body, NULL AS kept_for, NULL AS estimate, '' AS price, {_NEW_IN_7} FROM main.takes""",  # noqa: S608 - our own names
+    f"""CREATE TEMP VIEW takes AS SELECT t.rowid AS rowid, t.*, NULL AS wanted, NULL AS wanted_model,
+        NULL AS wanted_body, NULL AS kept_for, NULL AS estimate, '' AS price, {_NEW_IN_7}""",
     """CREATE TEMP VIEW attempts AS SELECT a.rowid AS rowid, a.*, NULL AS estimate,
         (SELECT t.cost FROM main.takes t WHERE t.take_id = a.take_id AND t.attempts = a.number) AS cost,
         NULL AS price, NULL AS schema FROM main.attempts a""",
@@ -212,7 +217,7 @@ _BEFORE_6 = (
     """CREATE TEMP VIEW run AS SELECT *, '' AS completion, '{}' AS heard, NULL AS costs_asked_at,
         NULL AS costs_untold_to, '' AS name_template FROM main.run""",
 )
-_TAKES_BEFORE_7 = f"CREATE TEMP VIEW takes AS SELECT rowid AS rowid, *, {_NEW_IN_7} FROM main.takes"  # noqa: S608 - our own names
+_TAKES_BEFORE_7 = f"CREATE TEMP VIEW takes AS SELECT t.rowid AS rowid, t.*, {_NEW_IN_7}"
 _RUN_BEFORE_7 = "CREATE TEMP VIEW run AS SELECT *, '' AS name_template FROM main.run"
 
 OLDER: tuple[tuple[str, ...], ...] = (

@@ -26,7 +26,7 @@ from runner.store.identity import Identity
 from runner.store.open_file import OpenFile, Opening, create_file, open_for_writing
 from runner.store.row_mapping import BY_PLACE, columns_of, decode, read_header
 from runner.store.schema import NEWEST, REMAINS
-from runner.store.sync_plan import adopt
+from runner.store.sync_plan import adopt, name_files
 from runner.store.unrecorded import begin, enter, leaves_jobs, refuse_left, submissions
 from runner.store.witness import AboutMoney, Sent, Witness, beside, line_of, outside
 from runner.store.writer import Work, Writer
@@ -185,21 +185,38 @@ class StateFile:
         return fenced
 
     def adopt_plan(
-        self, plan: Plan, *, renew: Collection[str], at: float, renames: Mapping[str, str] | None = None
+        self,
+        plan: Plan,
+        *,
+        renew: Collection[str],
+        at: float,
+        renames: Mapping[str, str] | None = None,
+        name_template: str | None = None,
     ) -> bool:
         """Record `plan` in one transaction: its manifest, its new takes as pending, each take's place, tags and notes.
 
         First, recorded takes get their new ids from `renames`, all at once, with their history. Takes named in `renew`
         get the plan's body, fingerprint, seed and point. They must be pending, or have failed without a charge; those
-        become pending again. Takes that left the plan lose only their place. Returns whether a reader would see any
+        become pending again. Takes that left the plan lose only their place. Files are named by `name_template`, or by
+        that of the run if it is None; they follow later. Returns whether a reader would see any
         take differently now. Raises `IllegalTransition` if a take to renew may have been paid for, or a take to rename
         is not known.
         """
         changed = self._do(
-            lambda connection: adopt(connection, plan, renew=renew, at=at, renames=renames or {})
+            lambda connection: adopt(
+                connection, plan, renew=renew, at=at, renames=renames or {}, name_template=name_template
+            )
         )
         self.header = replace(self.header, columns=plan.manifest.columns)
         return changed
+
+    def name_files(self, template: str) -> None:
+        """Record the names of all takes' files by a template; the files themselves follow later.
+
+        Raises:
+            UsageError: it is no template, or it does not suit the takes of the board.
+        """
+        self._do(lambda connection: name_files(connection, template, strict=True))
 
     def note_header(self, header: RunHeader) -> None:
         """Record the manifest's path relative to a folder that has moved, or the API of a run that has no job yet."""

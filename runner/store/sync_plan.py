@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from runner.domain.errors import IllegalTransition
+from runner.domain.labels import Numbered, new_numbers
 from runner.domain.money import estimate
+from runner.domain.name_template import NamedTake, file_names, kept_template
 from runner.domain.shots import Plan, Take
 from runner.domain.states import NEVER_CHARGED, Renamed, RetryRequested, TakeState
 from runner.store.append_event import append
 from runner.store.database import change_one
+from runner.store.row_mapping import BY_PLACE
 
 _UPSERT = """
 INSERT INTO takes
@@ -38,11 +41,12 @@ def adopt(
     renew: Collection[str],
     at: float,
     renames: Mapping[str, str],
+    name_template: str | None = None,
 ) -> bool:
     """Record `plan`; takes named in `renew` get its body, and `renames` maps recorded ids to new ones.
 
-    Returns whether a reader would see any take differently now. Raises `IllegalTransition` if a take to renew is not in
-    the plan, or may have been paid for.
+    Files are named by `name_template`, or by that of the run if it is None. Returns whether a reader would see any take
+    differently now. Raises `IllegalTransition` if a take to renew is not in the plan, or may have been paid for.
     """
     manifest = plan.manifest
     connection.execute(
@@ -58,13 +62,15 @@ def adopt(
     _rename(connection, renames, at=at)
     _forget_places(connection, {take.id for take in plan.takes})
     connection.executemany(_UPSERT, _rows(plan.takes))
-    _give_numbers(connection)
+    _give_numbers(connection, frozenset(renames.values()))
     by_id = {take.id: take for take in plan.takes}
     for take_id in renew:
         if take_id not in by_id:
             raise IllegalTransition(f"take {take_id} is not in the plan and cannot be renewed")
         _renew(connection, by_id[take_id], at=at)
     _note_wanted(connection, by_id)
+    # Last, since a renewed take may have another seed.
+    name_files(connection, name_template)
     is_changed = connection.total_changes > before
     if is_changed:
         # This is how a reader recognizes that a report from before is out of date.
@@ -120,25 +126,49 @@ def _forget_places(connection: sqlite3.Connection, planned: Collection[str]) -> 
     connection.executemany("UPDATE takes SET position = NULL WHERE take_id = ?", gone)
 
 
-def _give_numbers(connection: sqlite3.Connection) -> None:
-    """Give each new take the next number of its shot; a newer render of a take has that take's number."""
-    new = connection.execute(
-        "SELECT take_id, shot_id FROM takes WHERE number = 0 ORDER BY position IS NULL, position, rowid"
-    ).fetchall()
-    last = dict(connection.execute("SELECT shot_id, max(number) FROM takes GROUP BY shot_id")) if new else {}
-    before = {}
-    if new:
-        rows = connection.execute(
-            "SELECT take_id, number FROM takes WHERE instr(take_id, '~') AND number > 0"
-        )
-        before = {take_id.rpartition("~")[0]: number for take_id, number in rows}
-    given = []
-    for take_id, shot_id in new:
-        number = before.get(take_id)
-        if number is None:
-            number = last[shot_id] = last[shot_id] + 1
-        given.append((number, take_id))
+def _give_numbers(connection: sqlite3.Connection, moved: Collection[str]) -> None:
+    """Give each new take the next number of its shot, and so one that `moved` to a shot where its own is taken."""
+    if not moved and not connection.execute("SELECT 1 FROM takes WHERE number = 0 LIMIT 1").fetchone():
+        return
+    rows = connection.execute(f"SELECT take_id, shot_id, number FROM takes {BY_PLACE}")  # noqa: S608 - our own names
+    changed = new_numbers((Numbered(*row) for row in rows), moved=moved)
+    given = [(number, take_id) for take_id, number in changed.items()]
     connection.executemany("UPDATE takes SET number = ? WHERE take_id = ?", given)
+
+
+def name_files(connection: sqlite3.Connection, template: str | None, *, strict: bool = False) -> None:
+    """Note the name of each take's files by a template, by that of the run if it is None; no file is touched.
+
+    A take that the template cannot name gets another name.
+
+    Raises:
+        UsageError: the text is no template, or with `strict` it does not suit the takes of the board.
+    """
+    known = connection.execute("SELECT name_template FROM run").fetchone()[0]
+    wanted = known if template is None else kept_template(template)
+    if wanted != known:
+        connection.execute("UPDATE run SET name_template = ?", (wanted,))
+    if not wanted:
+        connection.execute("UPDATE takes SET stem = '' WHERE stem <> ''")
+        return
+    found = file_names(wanted, _named_takes(connection))
+    if strict:
+        found.refuse()
+    before = dict(connection.execute("SELECT take_id, stem FROM takes"))
+    stems = {take_id: "" if stem == take_id else stem for take_id, stem in found.stems.items()}
+    changed = [(stem, take_id) for take_id, stem in stems.items() if stem != before[take_id]]
+    connection.executemany("UPDATE takes SET stem = ? WHERE take_id = ?", changed)
+
+
+def _named_takes(connection: sqlite3.Connection) -> Iterator[NamedTake]:
+    rows = connection.execute(
+        f"SELECT take_id, shot_id, number, model, seed, tags, point, position IS NOT NULL FROM takes {BY_PLACE}"  # noqa: S608 - our own names
+    )
+    for take_id, shot_id, number, model, seed, tags, point, is_planned in rows:
+        known_seed = None if seed is None else int(seed)
+        yield NamedTake(
+            take_id, shot_id, number, model, known_seed, json.loads(tags), json.loads(point), bool(is_planned)
+        )
 
 
 def _rows(takes: Iterable[Take]) -> Iterable[tuple[object, ...]]:

@@ -96,6 +96,7 @@ def pending(
         price_now="",
         number=1,
         flags=(),
+        stem="",
     )
 
 

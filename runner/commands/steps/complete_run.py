@@ -18,6 +18,7 @@ from runner.commands.steps.open_run import new_header
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.summary import RunSummary
 from runner.domain.errors import ShotrunnerError
+from runner.domain.name_template import BY_ID
 from runner.domain.records import Completion, CostsUntold
 from runner.domain.run_ending import Ending, EndingKind
 from runner.domain.shots import Plan
@@ -84,6 +85,7 @@ def _is_same_run(request: RunRequest, place: RunDir, reader: Reader) -> bool:
         and is_same_api(header.api_base, asked.api_base)
         and origin.machine == machine_id()
         and is_same(origin.place, place_of(place.path))
+        and request.name_template in {None, reader.name_template() or BY_ID}
     )
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import NEW_RUN, FlagRequired, StateFileUnusable
+from runner.media.clips.clip_names import stem_of
 from runner.media.clips.folder import MOST_BYTES
 from runner.media.clips.sidecar import CLIPS, FORMAT, Sidecar, is_trial, read_sidecar
 from runner.store.location import machine_id
@@ -174,7 +175,10 @@ def _head(path: str) -> Sent | None:
 def _sidecar(path: str) -> Sidecar | None:
     text = _read(path, MOST_BYTES)
     with suppress(ValueError, RecursionError, KeyError, TypeError):
-        sidecar = read_sidecar(text, take=_whole(str(json.loads(text)["take"])))
+        take = _whole(str(json.loads(text)["take"]))
+        # An older program gave the sidecar of a clip on its way another name than its files.
+        stems = (stem_of(Path(path).name), take)
+        sidecar = next(filter(None, (read_sidecar(text, take=take, stem=stem) for stem in stems)), None)
         if sidecar is not None:
             _whole(sidecar.request_id)
         return sidecar

@@ -17,9 +17,11 @@ from runner.commands.steps.recheck_failed import RecheckResult, recheck
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.summary import foresee, needs_nothing
 from runner.commands.steps.sync_record import missing, read_record, sync, take_over
+from runner.domain.name_template import FileNames
 from runner.domain.records import Completion, RunRecord, SessionRecord
 from runner.domain.shots import Plan
 from runner.domain.states import ACTIVE, TakeState
+from runner.plan.file_names import names_of_files
 from runner.plan.lost_zeros import lost_zeros
 from runner.plan.prices import price_changes
 from runner.plan.scope import Decision, decide, scope_of, takes_in_scope
@@ -57,12 +59,15 @@ def prepare(request: RunRequest, plan: Plan, place: RunDir, state: StateFile) ->
     plan, quoted, decision = _decided(request, plan, record, place)
     estimate = foresee(decision, record, host=request.origin, simulated=request.simulated)
     prices.refuse_unpriced(request, estimate)
-    tried = _try_the_writes(request, place, quoted, record, decision)
+    names = names_of_files(plan, record, decision.comparison, template=request.name_template)
+    names.refuse()
+    tried = _try_the_writes(request, place, names, record, decision)
     _show_doubts(request, place, quoted, record, decision)
     agreed = not decision.submits or request.confirm(estimate)
     # Only now, so that after a no the clips of stale takes keep their names.
     comparison = decision.comparison if agreed else decision.scope.comparison
-    synced = sync(state, quoted, record.takes, comparison, clock=request.clock)
+    template = request.name_template if agreed else None
+    synced = sync(state, quoted, record.takes, comparison, clock=request.clock, name_template=template)
     with open_reader(place.state_file, checked=True) as reader:
         takes = takes_in_scope(reader.standings(), decision.scope)
     return Prepared(
@@ -70,7 +75,7 @@ def prepare(request: RunRequest, plan: Plan, place: RunDir, state: StateFile) ->
         {take.take_id: take.attempts for take in takes},
         sum(1 for take in takes if needs_nothing(take, request.options)),
         record.sessions,
-        (*tried, *synced, *price_changes(plan, quoted), *estimate.remarks, *again.remarks),
+        (*tried, *names.remarks, *synced, *price_changes(plan, quoted), *estimate.remarks, *again.remarks),
         completion_of(request, plan),
     )
 
@@ -121,7 +126,7 @@ def _show_doubts(
 
 
 def _try_the_writes(
-    request: RunRequest, place: RunDir, plan: Plan, record: RunRecord, decision: Decision
+    request: RunRequest, place: RunDir, names: FileNames, record: RunRecord, decision: Decision
 ) -> tuple[str, ...]:
     """Try all that the run will write, if it submits or may submit by its options; return remarks."""
     from runner.commands.steps.write_check import try_run_dir
@@ -130,4 +135,5 @@ def _try_the_writes(
     again = (ACTIVE if options.retries else set()) | ({TakeState.HELD} if options.max_extra_paid else set())
     if not (decision.submits or any(take.state in again for take in record.takes)):
         return ()
-    return try_run_dir(place, [take.id for take in plan.takes], download=options.download)
+    # Hidden names are made of the ids, whatever the clips are called.
+    return try_run_dir(place, [*names.stems, *names.stems.values()], download=options.download)

@@ -48,7 +48,8 @@ class RunRequest:
 
     `run_dir` is None for the directory that the manifest's name leads to; `environ` holds the token, the API's address
     and the user's folders. With `look`, a paid run looks at the media links of what it sends, and `on_link` gets how
-    many of them are done. With `inspect`, each delivered clip is looked into.
+    many of them are done. With `inspect`, each delivered clip is looked into. Files are named by `name_template`, or by
+    that of the run if it is None.
     """
 
     manifest: Path
@@ -63,6 +64,7 @@ class RunRequest:
     look: bool = field(default=True, kw_only=True)
     inspect: bool = field(default=True, kw_only=True)
     on_link: Callable[[int, int], None] = field(default=lambda _done, _all: None, kw_only=True)
+    name_template: str | None = field(default=None, kw_only=True)
     clock: Clock = field(default_factory=SystemClock)
     on_interrupt: Stop = Stop.DRAIN
     opening: OpenOptions = DEFAULT_OPTIONS

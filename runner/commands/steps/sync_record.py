@@ -56,14 +56,28 @@ def read_record(place: RunDir) -> RunRecord:
 
 
 def sync(
-    state: StateFile, plan: Plan, recorded: Sequence[Standing], comparison: Comparison, *, clock: Clock
+    state: StateFile,
+    plan: Plan,
+    recorded: Sequence[Standing],
+    comparison: Comparison,
+    *,
+    clock: Clock,
+    name_template: str | None = None,
 ) -> tuple[str, ...]:
     """Make record and disk fit the plan, as it compares with what is `recorded`; return remarks about files.
+
+    Files are named by `name_template`, or by that of the run if it is None.
 
     Raises:
         DiskFailed: the disk fails; what was done is recorded.
     """
-    changed = state.adopt_plan(plan, renew=comparison.renewed, renames=comparison.renames, at=clock.wall())
+    changed = state.adopt_plan(
+        plan,
+        renew=comparison.renewed,
+        renames=comparison.renames,
+        at=clock.wall(),
+        name_template=name_template,
+    )
     failpoints.hit("recall.adopted")
     place = RunDir(state.path.parent)
     takes = _delivered(place) if changed else recorded
@@ -80,6 +94,21 @@ def sync(
         for waiting in [state.record(take_id, fact, at=clock.wall()) for take_id in lost]:
             waiting.result()
     return remarks
+
+
+def name_files(state: StateFile, template: str, *, clock: Clock) -> tuple[str, ...]:
+    """Give all files of a run other names by a template, and return remarks about those that had to stay.
+
+    Raises:
+        UsageError: it is no template, or it does not suit the takes of the board; nothing was changed.
+        DiskFailed: the disk fails; what was done is recorded, and the next run does the rest.
+    """
+    place = RunDir(state.path.parent)
+    # Where a kill has left clips between two names, they are found under the names that were being given.
+    remarks = _rename_clips(state, _delivered(place), clock)
+    state.name_files(template)
+    failpoints.hit("recall.named")
+    return (*remarks, *_rename_clips(state, _delivered(place), clock))
 
 
 def _delivered(place: RunDir) -> list[Standing]:
@@ -143,14 +172,18 @@ def _rename_clips(state: StateFile, takes: Sequence[Standing], clock: Clock) -> 
 
 
 def _clips(takes: Iterable[Standing]) -> list[Clip]:
-    return [Clip(take.take_id, take.file, take.sha256) for take in takes if take.file and take.sha256]
+    return [
+        Clip(take.take_id, take.file, take.sha256, take.stem, take.label)
+        for take in takes
+        if take.file and take.sha256
+    ]
 
 
 def _is_misnamed(take: Standing) -> bool:
-    """Return whether a delivered clip has another name than its take."""
+    """Return whether a delivered clip has another name than it should have."""
     if take.delivery is not DeliveryState.DELIVERED or take.file is None:
         return False
-    return take.file.rpartition("/")[2].rpartition(".")[0] != take.take_id
+    return take.file.rpartition("/")[2].rpartition(".")[0] != take.file_stem
 
 
 def as_called_now(takes: Sequence[TakeRecord], plan: Plan) -> tuple[TakeRecord, ...]:

@@ -30,8 +30,10 @@ _SHORTEST = 12
 _ADVICE = "move away what is in the way, or put the whole run elsewhere with --run-dir"
 
 
-def try_run_dir(place: RunDir, take_ids: Collection[str], *, download: bool) -> tuple[str, ...]:
-    """Write and remove what a run of these takes will write into its folder; `clips/` and `run.log` stay.
+def try_run_dir(place: RunDir, stems: Collection[str], *, download: bool) -> tuple[str, ...]:
+    """Write and remove what a run will write into its folder; `clips/` and `run.log` stay.
+
+    `stems` are the names of its clips without their endings.
 
     Raises:
         CannotCreate: a file or folder cannot be made, or something else has its name.
@@ -39,10 +41,10 @@ def try_run_dir(place: RunDir, take_ids: Collection[str], *, download: bool) -> 
     """
     os.close(open_log(place))
     _try_reports(place.path, shown=place)
-    return _try_clips(place.path / CLIPS, take_ids, shown=place) if download else ()
+    return _try_clips(place.path / CLIPS, stems, shown=place) if download else ()
 
 
-def look_ahead(place: RunDir, take_ids: Collection[str], *, download: bool) -> tuple[str, ...]:
+def look_ahead(place: RunDir, stems: Collection[str], *, download: bool) -> tuple[str, ...]:
     """Return or raise what `try_run_dir` would, and leave nothing behind.
 
     What is not there yet is tried in a folder beside it whose path is as long.
@@ -56,7 +58,7 @@ def look_ahead(place: RunDir, take_ids: Collection[str], *, download: bool) -> t
         if not download:
             return ()
         with _stand_in(folder / CLIPS) as clips:
-            return _try_clips(clips, take_ids, shown=place)
+            return _try_clips(clips, stems, shown=place)
 
 
 def open_log(place: RunDir) -> int:
@@ -65,9 +67,9 @@ def open_log(place: RunDir) -> int:
         return open_private(place.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 
-def _try_clips(clips: Path, take_ids: Collection[str], *, shown: RunDir) -> tuple[str, ...]:
+def _try_clips(clips: Path, stems: Collection[str], *, shown: RunDir) -> tuple[str, ...]:
     with _translated(shown.path / CLIPS):
-        longest = len(str((shown.path / CLIPS / try_clip(clips, take_ids)).absolute()))
+        longest = len(str((shown.path / CLIPS / try_clip(clips, stems)).absolute()))
     many = f"the longest path of a clip has {longest} characters; many programs on Windows take {LONG_PATH}"
     return (many,) if longest > LONG_PATH else ()
 

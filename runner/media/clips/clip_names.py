@@ -7,8 +7,12 @@
     .s010+2.part  .s010+2.part.json   an incomplete output, and the note on how to continue it
     .s010+2.rejected.json             the note on which `.rejected` belongs to this program
 
-A stem is the take's id. It has no `+`, and an extension no dot. So a stem ends at the first `+`, or without one at the
-last dot, and a name can be read in only one way. `+` needs no quotes in a shell and no escape in the path of a URL, and
+A stem is the take's id, or the name that the user's template gave the take. No two takes of a run have the same one.
+The names that begin with a dot, and those of rejected downloads, are always made from the take's id. They are
+short-lived, and so no change of the template concerns them.
+
+A stem has no `+`, and an extension no dot. So a stem ends at the first `+`, or without one at the last dot, and a name
+can be read in only one way. `+` needs no quotes in a shell and no escape in the path of a URL, and
 Windows allows it.
 """
 

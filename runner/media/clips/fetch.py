@@ -115,7 +115,7 @@ def fetch_clip(ticket: Ticket, options: FetchOptions, *, now: Callable[[], float
     )
     try:
         with client, Folder(options.run_dir / CLIPS, home=options.home) as folder:
-            holdings = ClipOwnership(folder, ticket.take_id, ticket.request_id)
+            holdings = ClipOwnership(folder, ticket.take_id, ticket.request_id, stem=ticket.stem)
             return _FetchJob(ticket, options, client, folder, holdings, now).answer()
     except FileLocked as error:
         return FetchTrouble(str(error))
@@ -169,12 +169,13 @@ class _FetchJob:
         return None
 
     def _download(self, index: int, link: str) -> None:
-        holdings, take, url = self.holdings, self.ticket.take_id, shown(link)
+        holdings, url = self.holdings, shown(link)
+        take, stem = self.ticket.take_id, self.ticket.file_stem
         left = holdings.remainder(index, url)
         limits = Limits(self.options.max_bytes, self.options.spare_bytes, self.folder.free_bytes)
 
         def admit(kind: Kind) -> None:
-            holdings.admit(clip_name(take, index, kind.extension))
+            holdings.admit(clip_name(stem, index, kind.extension))
 
         with PartFile(self.folder, part_name(take, index), keep=left.bytes if left else 0) as part:
             holdings.forget(index)
@@ -196,7 +197,7 @@ class _FetchJob:
                     self.growing += part.size
                     holdings.remember(index, url, part.size, intake.version, stalled)
                 raise
-            final = clip_name(take, index, kind.extension)
+            final = clip_name(stem, index, kind.extension)
             landed = DeliveredFile(index, final, part.sha256, part.size, url, remark)
             part.flush()
             holdings.promise(landed, self._about)

@@ -47,7 +47,7 @@ About: TypeAlias = Callable[[], Mapping[str, JsonValue]]
 
 
 class ClipOwnership:
-    """All that is known about one take's files.
+    """All that is known about one take's files; `stem` is their name without an ending, empty if that is its id.
 
     `landed` are the outputs of this job that are on disk with their original bytes, by their index.
 
@@ -55,14 +55,15 @@ class ClipOwnership:
         NameConflict: a stranger's file has the sidecar's name.
     """
 
-    def __init__(self, folder: Folder, take: str, request_id: str) -> None:
+    def __init__(self, folder: Folder, take: str, request_id: str, *, stem: str = "") -> None:
         self._folder = folder
         self._take = take
+        self._stem = stem or take
         self._request_id = request_id
-        name = names.sidecar_name(take)
+        name = names.sidecar_name(self._stem)
         data = folder.read(name)
-        self._sidecar = read_sidecar(data, take=take)
-        if data is not None and self._sidecar is None:
+        self._sidecar = read_sidecar(data, take=take, stem=self._stem)
+        if data is not None and self._sidecar is None and not is_left_over(folder, data, stem=self._stem):
             raise NameConflict(f"clips/{name} is not a file of this run; move it away and fetch again")
         mine = self._sidecar if self._sidecar and self._sidecar.request_id == request_id else None
         self._promised = {landed.index: landed for landed in mine.outputs} if mine else {}
@@ -138,15 +139,15 @@ class ClipOwnership:
         outputs = tuple(self._promised[index] for index in sorted(self._promised))
         if self._sidecar is None or self._sidecar.outputs != outputs:
             self._sidecar = Sidecar(self._take, self._request_id, outputs, about())
-            write_sidecar(self._folder, self._sidecar)
+            write_sidecar(self._folder, self._sidecar, stem=self._stem)
 
     def _set_older_aside(self, older: Sidecar) -> None:
         """Move the clips of an earlier paid job aside, their sidecar last, so that a killed move is resumed."""
         word = self._set_aside(older.outputs, names.set_aside_word(older.request_id))
         moved = tuple(replace(landed, file=self._aside(landed, word)) for landed in older.outputs)
-        write_sidecar(self._folder, replace(older, outputs=moved), aside=word)
+        write_sidecar(self._folder, replace(older, outputs=moved), stem=self._stem, aside=word)
         self._folder.sync()
-        self._folder.remove(names.sidecar_name(self._take))
+        self._folder.remove(names.sidecar_name(self._stem))
         self._sidecar = None
 
     def _set_aside(self, files: Iterable[DeliveredFile], wish: str) -> str:
@@ -159,22 +160,31 @@ class ClipOwnership:
         return word
 
     def _is_taken(self, word: str, files: Iterable[DeliveredFile]) -> bool:
-        wanted = [names.sidecar_name(self._take, aside=word), *(self._aside(one, word) for one in files)]
+        wanted = [names.sidecar_name(self._stem, aside=word), *(self._aside(one, word) for one in files)]
         return any(map(self._folder.has, wanted))
 
     def _is_ours(self, landed: DeliveredFile) -> bool:
-        is_own_name = names.stem_of(landed.file) == self._take
+        is_own_name = names.stem_of(landed.file) == self._stem
         return self._folder.is_file(landed.file) if is_own_name else self._has(landed)
 
     def _has(self, landed: DeliveredFile) -> bool:
         return self._folder.digest(landed.file) == (landed.sha256, landed.bytes)
 
     def _aside(self, landed: DeliveredFile, word: str) -> str:
-        return names.clip_name(self._take, landed.index, names.extension_of(landed.file), aside=word)
+        return names.clip_name(self._stem, landed.index, names.extension_of(landed.file), aside=word)
 
 
-def try_clip(clips: Path, take_ids: Iterable[str]) -> str:
-    """Deliver a few bytes under names as long as those of the longest of `take_ids`, and return the longest name.
+def is_left_over(folder: Folder, sidecar: bytes, *, stem: str) -> bool:
+    """Return whether a sidecar is that of another take whose files have other names by now.
+
+    A kill in the middle of a change of names leaves one: its files went first, and nobody would look for it here.
+    """
+    found = read_sidecar(sidecar, take=None, stem=stem)
+    return found is not None and not any(folder.has(landed.file) for landed in found.outputs)
+
+
+def try_clip(clips: Path, stems: Iterable[str]) -> str:
+    """Deliver a few bytes under names as long as those of the longest of `stems`, and return the longest name.
 
     It takes the steps of a real clip, so what would fail after payment fails before it. It makes the folder if it is
     missing, and leaves no file.
@@ -183,7 +193,7 @@ def try_clip(clips: Path, take_ids: Iterable[str]) -> str:
         NameConflict: the folder is a link or a file.
         OSError: the disk or the folder cannot store it.
     """
-    longest = max((len(os.fsencode(take_id)) for take_id in take_ids), default=0)
+    longest = max((len(os.fsencode(stem)) for stem in stems), default=0)
     # The trial has its own take id, or it would meet the clip of a real take.
     take, last = f"trial-{secrets.token_hex(8)}".ljust(longest, "0"), MOST_OUTPUTS - 1
     # No extension of a clip is longer.

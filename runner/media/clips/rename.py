@@ -1,5 +1,6 @@
-"""Renames clips after their takes were renamed; each move is reported before the next, so that the record follows.
+"""Renames clips after their takes were renamed, or after their files were given other names.
 
+Each move is reported before the next, so that the record follows.
 No file is ever overwritten, and every step may be interrupted. The new sidecar announces the new name before the file
 has it, and the old sidecar goes last. If a kill came before the record, the hash finds the clip under its new name.
 Clips that exchange names use a third name, which no other take has.
@@ -26,11 +27,17 @@ Told: TypeAlias = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A delivered clip: its take's id, its file relative to the run directory, and its SHA-256."""
+    """A delivered clip: its take's id, its file relative to the run directory, and its SHA-256.
+
+    `stem` is the name that its files should have, without an ending; empty for the take's id. `label` is the take's
+    short name, which the sidecar repeats.
+    """
 
     take: str
     file: str
     sha256: str
+    stem: str = ""
+    label: str = ""
 
     @property
     def name(self) -> str:
@@ -48,13 +55,18 @@ class Clip:
         return self.named(_BETWEEN)
 
     @property
-    def stem(self) -> str:
-        """The present name of the clip and its sidecar, without the extension."""
+    def wanted_stem(self) -> str:
+        """The name that the clip and its sidecar should have, without an ending."""
+        return self.stem or self.take
+
+    @property
+    def present_stem(self) -> str:
+        """The present name of the clip and its sidecar, without an ending."""
         return self.name.rpartition(".")[0]
 
     def named(self, aside: str = "") -> str:
         """Return the name of the take's first output, put aside under a word if one is given."""
-        return clip_name(self.take, 0, extension_of(self.name), aside=aside)
+        return clip_name(self.wanted_stem, 0, extension_of(self.name), aside=aside)
 
 
 def rename_clips(run_dir: Path, clips: Iterable[Clip], *, told: Told) -> tuple[Clip, ...]:
@@ -114,7 +126,8 @@ def _renamed(folder: Folder, clip: Clip, told: Told) -> bool:
     if place != clip.wanted:
         if place == _older_third_name(clip):
             folder.move(place, clip.between)
-        if place != clip.name:
+        # Where a system ignores case, a name that differs in case alone is the clip itself.
+        if place != clip.name or place.lower() == clip.wanted.lower():
             clip = replace(clip, file=_move(folder, clip, told, aside=_BETWEEN))
         if not _is_free(folder, clip):
             return False
@@ -129,11 +142,11 @@ def _is_free(folder: Folder, clip: Clip) -> bool:
         name = _under(clip, landed)
         if folder.has(name) and not folder.is_one_file(landed.file, name):
             return False
-    there = folder.read(sidecar_name(clip.take)) if sidecar else None
+    there = folder.read(sidecar_name(clip.wanted_stem)) if sidecar else None
     if there is None:
         return True
-    found = read_sidecar(there, take=clip.take)
-    # The sidecar is the take's own and its files are absent: their clip is gone, or a kill interrupted a rename.
+    found = read_sidecar(there, take=None, stem=clip.wanted_stem)
+    # A sidecar of this program whose files are absent: their clip is gone, or a kill interrupted a rename.
     return found is not None and not any(
         folder.has(landed.file) and not folder.is_one_file(landed.file, clip.name) for landed in found.outputs
     )
@@ -146,7 +159,7 @@ def _place(folder: Folder, clip: Clip) -> str | None:
 
 
 def _older_third_name(clip: Clip) -> str:
-    return f"{clip.take}{_BETWEEN_ONCE}.{extension_of(clip.name)}"
+    return f"{clip.wanted_stem}{_BETWEEN_ONCE}.{extension_of(clip.name)}"
 
 
 def _set_aside(folder: Folder, clip: Clip, told: Told) -> Clip:
@@ -161,7 +174,9 @@ def _move(folder: Folder, clip: Clip, told: Told, *, aside: str = "") -> str:
     sidecar = _sidecar(folder, clip)
     if sidecar:
         outputs = tuple(replace(landed, file=_under(clip, landed, aside)) for landed in sidecar.outputs)
-        write_sidecar(folder, replace(sidecar, take=clip.take, outputs=outputs), aside=aside)
+        about = {**sidecar.about, "label": clip.label} if clip.label else sidecar.about
+        announced = replace(sidecar, take=clip.take, outputs=outputs, about=about)
+        write_sidecar(folder, announced, stem=clip.wanted_stem, aside=aside)
         folder.sync()
     for landed in _outputs(clip, sidecar):
         name = _under(clip, landed, aside)
@@ -175,7 +190,7 @@ def _move(folder: Folder, clip: Clip, told: Told, *, aside: str = "") -> str:
     told(clip.take, file)
     # The old sidecar goes last: until the record follows, a person would find the clip by it.
     if _sidecar(folder, clip):
-        folder.remove(f"{clip.stem}.json")
+        folder.remove(f"{clip.present_stem}.json")
     return file
 
 
@@ -187,13 +202,14 @@ def _outputs(clip: Clip, sidecar: Sidecar | None) -> Sequence[DeliveredFile]:
 
 
 def _under(clip: Clip, landed: DeliveredFile, aside: str = "") -> str:
-    return clip_name(clip.take, landed.index, extension_of(landed.file), aside=aside)
+    return clip_name(clip.wanted_stem, landed.index, extension_of(landed.file), aside=aside)
 
 
 def _sidecar(folder: Folder, clip: Clip) -> Sidecar | None:
     """Return the sidecar beside the clip, under any take's name; None if this program wrote none."""
-    data = folder.read(f"{clip.stem}.json")
-    owners = (clip.stem, stem_of(clip.name), clip.stem.removesuffix(_BETWEEN_ONCE))
-    found = next(filter(None, (read_sidecar(data, take=take) for take in owners)), None)
+    present = clip.present_stem
+    data = folder.read(f"{present}.json")
+    stems = (present, stem_of(clip.name), present.removesuffix(_BETWEEN_ONCE))
+    found = next(filter(None, (read_sidecar(data, take=None, stem=stem) for stem in stems)), None)
     mine = found is not None and any(landed.sha256 == clip.sha256 for landed in found.outputs)
     return found if mine else None

@@ -33,11 +33,12 @@ def restore_sidecars(run_dir: Path, takes: Sequence[TakeRecord]) -> tuple[str, .
     with clips_of(run_dir) as folder:
         for take in takes:
             file = _plain(take.file)
-            if folder.is_file(file) and not folder.has(sidecar_name(take.take_id)):
+            if folder.is_file(file) and not folder.has(sidecar_name(take.file_stem)):
                 landed = DeliveredFile(0, file, take.sha256 or "", take.bytes or 0)
                 submitted, finished = iso(take.submitted_at), iso(take.finished_at)
                 about = about_job(take, seed=take.seed, submitted_at=submitted, finished_at=finished)
-                write_sidecar(folder, Sidecar(take.take_id, take.request_id or "", (landed,), about))
+                sidecar = Sidecar(take.take_id, take.request_id or "", (landed,), about)
+                write_sidecar(folder, sidecar, stem=take.file_stem)
                 failpoints.hit("upkeep.restored")
                 restored.append(take.take_id)
         folder.sync()
@@ -61,7 +62,8 @@ def give_own_names(run_dir: Path, takes: Sequence[Standing]) -> None:
         UsageError: the clips' folder is a link or a file.
         DiskFailed: the disk fails.
     """
-    known = {take.take_id: take for take in takes}
+    # An older program knew no other names than the takes' ids.
+    known = {take.take_id: take for take in takes if not take.stem}
     owners = contested(known)
     if not owners or not (run_dir / CLIPS).exists():
         return
@@ -71,9 +73,9 @@ def give_own_names(run_dir: Path, takes: Sequence[Standing]) -> None:
             if sidecar is not None:
                 outputs = tuple(_own(folder, owner, landed, known) for landed in sidecar.outputs)
                 if outputs != sidecar.outputs:
-                    write_sidecar(folder, replace(sidecar, outputs=outputs))
+                    write_sidecar(folder, replace(sidecar, outputs=outputs), stem=owner)
             folder.sync()
-        for take in takes:
+        for take in known.values():
             file = _plain(take.file)
             if _owner_of(take.take_id) in known and take.sha256 and not folder.has(file):
                 _move_back(folder, take, file)
@@ -128,7 +130,8 @@ def without_further_outputs(run_dir: Path, takes: Sequence[Standing]) -> tuple[S
 
 def _lacks_output(folder: Folder, take: Standing) -> bool:
     try:
-        sidecar = read_sidecar(folder.read(sidecar_name(take.take_id)), take=take.take_id)
+        data = folder.read(sidecar_name(take.file_stem))
+        sidecar = read_sidecar(data, take=take.take_id, stem=take.file_stem)
     except NameConflict:
         return False
     if sidecar is None or sidecar.request_id != take.request_id:

@@ -1,6 +1,6 @@
 """The files beside a clip: the sidecar for people and other programs, and short-lived notes for this program.
 
-The sidecar `<take>.json` describes the clip and proves its owner. A `PartialDownload` says how a broken download can be
+The sidecar `<stem>.json` describes the clip and proves its owner. A `PartialDownload` says how a broken download can be
 continued. A `RejectedNote` says which rejected file this program may remove. Links are kept without their query, so no
 file holds a secret. Any other file is read as None.
 """
@@ -100,23 +100,27 @@ class RejectedNote:
     sha256: str
 
 
-def read_sidecar(data: bytes | None, *, take: str) -> Sidecar | None:
-    """Return the sidecar of `take`, or None if these bytes are not one."""
+def read_sidecar(data: bytes | None, *, take: str | None, stem: str | None = None) -> Sidecar | None:
+    """Return the sidecar of `take`, of any take if it is None, or None if these bytes are not one.
+
+    All its files must have the stem; without one that is the take's id.
+    """
     found = _decoded(data, FORMAT)
     try:
-        if found["take"] != take:
+        owner = _text(found["take"])
+        if take not in {None, owner}:
             return None
-        outputs = tuple(_landed(item, take=take) for item in found["outputs"])
+        outputs = tuple(_landed(item, stem=stem or owner) for item in found["outputs"])
         known = {"format", "take", "request_id", "file", "sha256", "bytes", "outputs"}
         about = {key: value for key, value in found.items() if key not in known}
-        return Sidecar(take, _text(found["request_id"]), outputs, about)
+        return Sidecar(owner, _text(found["request_id"]), outputs, about)
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def write_sidecar(folder: Folder, sidecar: Sidecar, *, aside: str = "") -> None:
-    """Write a sidecar under its take's name; `aside` is the word in the name of one that was put aside."""
-    write_whole(folder, sidecar_name(sidecar.take, aside=aside), sidecar.to_bytes())
+def write_sidecar(folder: Folder, sidecar: Sidecar, *, stem: str, aside: str = "") -> None:
+    """Write a sidecar under the stem of its files; `aside` is the word in the name of one that was put aside."""
+    write_whole(folder, sidecar_name(stem, aside=aside), sidecar.to_bytes())
 
 
 def about_job(
@@ -124,6 +128,7 @@ def about_job(
 ) -> dict[str, JsonValue]:
     """Return the contents of a sidecar that describe the job itself, without those that are not known."""
     about: dict[str, JsonValue] = {
+        "label": job.label,
         "model": job.model,
         "inputs": json.loads(job.body),
         "seed": seed,
@@ -163,11 +168,11 @@ def read_rejected_note(data: bytes | None) -> RejectedNote | None:
         return None
 
 
-def _landed(item: Mapping[str, Any], *, take: str) -> DeliveredFile:
+def _landed(item: Mapping[str, Any], *, stem: str) -> DeliveredFile:
     file = _text(item["file"])
-    # With a name that does not begin with the take's own, the program could move a stranger's file. An older program
+    # With a name that does not begin with the stem, the program could move a stranger's file. An older program
     # named the second output `s010.2.mp4`, which may be another take's name: such a file needs the right hash too.
-    if not file.startswith((f"{take}.", f"{take}{SEPARATOR}")) or "/" in file:
+    if not file.startswith((f"{stem}.", f"{stem}{SEPARATOR}")) or "/" in file:
         raise ValueError(file)
     sha256, url, remark = _text(item["sha256"]), _text(item["url"]), _text(item.get("remark", ""))
     return DeliveredFile(_count(item["index"]), file, sha256, _count(item["bytes"]), url, remark)
