@@ -47,7 +47,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How many tiles are beside each other, and how high a page may be in pixels; a page has at least one line."""
+    """At most how many tiles are beside each other, and how high a page may be in pixels; it has at least one line."""
 
     columns: int
     page_height: int
