@@ -14,6 +14,7 @@ _AMOUNT = re.compile(r"\d{1,9}(?:\.\d{1,6})?", re.ASCII)
 _STRETCH = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?", re.ASCII)
 _TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d", re.ASCII)
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", re.ASCII)
+_PIXELS = re.compile(r"(\d{2,4})x(\d{2,4})", re.ASCII)
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -46,6 +47,15 @@ def number(least: float, most: float) -> Callable[[str], float]:
         return value
 
     return parse
+
+
+def pixels(text: str) -> tuple[int, int]:
+    """Parse a width and a height such as 1280x720, from 16 to 8192 pixels each."""
+    found = _PIXELS.fullmatch(text)
+    width, height = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not (16 <= width <= 8192 and 16 <= height <= 8192):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 1280x720")
+    return width, height
 
 
 def limit(text: str) -> tuple[str, int]:

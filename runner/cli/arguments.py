@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.cli.arg_types import amount, limit, moment, number, or_auto, period, stretch, whole
+from runner.cli.arg_types import amount, limit, moment, number, or_auto, period, pixels, stretch, whole
 from runner.manifest.size_limits import MOST_FILE_BYTES, MOST_TAKES, MOST_TEXT_BYTES
 
 
@@ -373,6 +373,9 @@ _CHOOSING_TAKES = (
     _switch("-n, --dry-run", "only show what would be written"),
     _OUTPUT,
 )
+_BOARD = _place(
+    "target", "a manifest, which need not have been run, or a run directory", type=Path, metavar="RUN"
+)
 
 
 def _timeline(form: str, says: str) -> Command:
@@ -380,9 +383,7 @@ def _timeline(form: str, says: str) -> Command:
     return _command(
         form,
         says,
-        _place(
-            "target", "a manifest, which need not have been run, or a run directory", type=Path, metavar="RUN"
-        ),
+        _BOARD,
         _SIMULATED,
         _value(
             "-o FILE",
@@ -408,6 +409,49 @@ _TIMELINES = (
     _timeline("ffconcat", "the clips in order, as a list for FFmpeg"),
 )
 """The cut of a board in the forms of `runner.timeline.carried`."""
+
+
+def _seen(form: str, says: str, *arguments: Argument | Group) -> Command:
+    """Return a form of the board that needs no editor to be looked at."""
+    out = _value("-o FILE", Path, "file to write (default: in the folder exports of the run)", dest="out")
+    force = _switch("--force", "replace an existing file")
+    return _command(form, says, _BOARD, *arguments, _SIMULATED, out, force, _MORE_SCHEMAS)
+
+
+def _moving(form: str, says: str) -> Command:
+    """Return a form for a chat."""
+    return _seen(
+        form,
+        says,
+        _place(
+            "take", "a shot, of which the take that plays is meant, or a take's id or label", metavar="TAKE"
+        ),
+        _value("--width N=480", whole(16, 1920), "width of each clip in pixels (default: 480)"),
+        _value("--fps N=10", number(1.0, 50.0), "frames per second (default: 10)"),
+        _switch("--side-by-side", "show all takes of the shot beside each other, with their labels"),
+    )
+
+
+_CUTS = (
+    _seen(
+        "cut",
+        "one MP4 of the takes that play, in board order; needs the extra [video]. The picked take of each shot"
+        " plays, else the newest whole one. A shot without a clip is a slate of the planned length.",
+        _switch("--burn-in", "write the label and the seed of each take into the picture"),
+        _value("--size WxH", pixels, "size of the picture, such as 1280x720 (default: most clips' own)"),
+        _value("--fps N", number(1.0, 120.0), "frames per second (default: most clips' own)"),
+        _switch("--no-slates", "leave out shots that have no clip"),
+        _choosing("cut"),
+    ),
+    _seen(
+        "contact-sheet",
+        "pictures of all takes on one page, as PNG or PDF; needs the extra [video]",
+        _value("--columns N=6", whole(1, 40), "pictures beside each other (default: 6)"),
+        _choosing("show"),
+    ),
+    _moving("gif", "a moving picture of a take for a chat; needs the extra [video]"),
+    _moving("webp", "the same as WebP, which is smaller; needs the extra [video]"),
+)
 
 COMMANDS = (
     _command(
@@ -634,7 +678,7 @@ COMMANDS = (
         "export",
         "write a storyboard in another form: for an editor, or to repeat it",
         title="forms",
-        parts=(_LOCK, *_TIMELINES),
+        parts=(_LOCK, *_TIMELINES, *_CUTS),
         required=True,
     ),
     _command(

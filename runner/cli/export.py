@@ -9,6 +9,7 @@ _TIMELINE = "export_timeline"
 
 MODULES = {
     "lock": "export_lock",
+    **dict.fromkeys(("cut", "contact-sheet", "gif", "webp"), "export_cut"),
     **dict.fromkeys(("otio", "otioz", "edl", "fcpxml", "fcp7", "csv", "ffconcat"), _TIMELINE),
 }
 """The module of `runner.cli` that has the command of each form; it is loaded when it is asked for."""

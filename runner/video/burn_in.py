@@ -12,7 +12,7 @@ _SHADE = (0, 0, 0, 165)
 def burn_picture(words: str, *, size: tuple[int, int]) -> Image.Image:
     """Return the strip with `words` for a picture of `size` pixels, half transparent, in even numbers of pixels."""
     width, height = size
-    letter = max(8, min(height // 26, width // 36))
+    letter = max(11, min(height // 26, width // 36))
     edge = letter // 2
     room = min(width_of(words, letter) + 1, width - 4 * edge)
     wide, high = (-(-side // 2) * 2 for side in (room + 2 * edge, round(1.3 * letter) + edge))

@@ -24,7 +24,7 @@ BT709 = 1
 _TURNS = {1: ["transpose=cclock"], 2: ["hflip", "vflip"], 3: ["transpose=clock"]}
 _LIMITED_RANGE = 1
 _UNKNOWN_MATRIX = 2
-_RGB_MATRIX = 0
+_HD = (1280, 576)
 _THREADS = 2
 
 
@@ -94,10 +94,15 @@ def _timed(file: Path, raster: Raster, burn: Image.Image | None) -> Iterator[tup
 
 
 def _decoded(container: Any, stream: Any) -> Iterator[Any]:  # noqa: ANN401 - as above
+    """Yield the pictures that can be decoded; a caller sees from the length that some are missing."""
     try:
-        yield from container.decode(stream)
+        for packet in container.demux(stream):
+            try:
+                yield from packet.decode()
+            except av.FFmpegError:
+                # Later pictures may be whole again.
+                continue
     except av.FFmpegError:
-        # The rest is damaged. The caller sees that the clip is shorter than its container states.
         return
 
 
@@ -159,11 +164,10 @@ def _chain(frame: Any, stream: Any, raster: Raster) -> Iterator[str]:  # noqa: A
     scale = min(Fraction(raster.width, width), Fraction(raster.height, height))
     fitted = even(width * scale), even(height * scale)
     yield from _TURNS.get(turns, ())
-    # A clip that does not state its colours is taken to have those of HD television, as browsers do.
-    says = _UNKNOWN_MATRIX if frame.colorspace is None else int(frame.colorspace)
-    source = "bt709" if says == _UNKNOWN_MATRIX else "auto"
-    if says != _RGB_MATRIX and frame.format.is_rgb:
-        source = "auto"
+    source = "auto"
+    if int(frame.colorspace) == _UNKNOWN_MATRIX and not frame.format.is_rgb:
+        # Players guess the colours of a clip that states none from its size.
+        source = "bt709" if frame.width >= _HD[0] or frame.height > _HD[1] else "smpte170m"
     yield f"scale={fitted[0]}:{fitted[1]}:in_color_matrix={source}:out_color_matrix=bt709:out_range=limited"
     if fitted != raster.size:
         yield f"pad={raster.width}:{raster.height}:(ow-iw)/2:(oh-ih)/2"

@@ -16,7 +16,8 @@ import av
 from runner.video.clip_reader import opened
 
 RATE = 48_000
-_LAYOUT, _FORM = "stereo", "fltp"
+# Whole numbers: a damaged clip can decode to samples that are no numbers, which the encoder refuses.
+_LAYOUT, _FORM = "stereo", "s16p"
 _BLOCK = 4096
 
 

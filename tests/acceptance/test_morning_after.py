@@ -90,7 +90,11 @@ def test_twelve_shots_from_the_night_to_the_cutting_room(desk: Desk) -> None:
     assert (len(bodies), len(set(bodies))) == (SHOTS * SEEDS + 2, SHOTS * SEEDS + 2)
     desk.run("pick", board, "s120_t05")
     asked = [float(json.loads(row["point"] or "{}") and row["duration"]) for row in rows_of(run).values()]
-    wanted = sum(float(row["clip_seconds"]) for row in rows_of(run).values() if row["pick"] == "pick" or row["label"] == "s120_t05")
+    wanted = sum(
+        float(row["clip_seconds"])
+        for row in rows_of(run).values()
+        if row["pick"] == "pick" or row["label"] == "s120_t05"
+    )
     assert len(asked) == SHOTS * SEEDS + 2
 
     # The cut: other programs read every form, in board order and with the lengths of the clips.
@@ -98,7 +102,9 @@ def test_twelve_shots_from_the_night_to_the_cutting_room(desk: Desk) -> None:
         desk.run("export", form, board, "-o", desk.folder / f"cut.{form}")
     timeline = otio.adapters.read_from_file(str(desk.folder / "cut.otio"))
     (clips,) = (list(track) for track in timeline.video_tracks())
-    assert [clip.name for clip in clips] == [f"s{number:03}_t01" for number in range(10, 120, 10)] + ["s120_t05"]
+    assert [clip.name for clip in clips] == [f"s{number:03}_t01" for number in range(10, 120, 10)] + [
+        "s120_t05"
+    ]
     assert timeline.duration().to_seconds() == pytest.approx(wanted, abs=SHOTS / 12)
     assert {len(clip.media_references()) for clip in clips[:-1]} == {SEEDS}
     edl = otio.adapters.read_from_file(str(desk.folder / "cut.edl"))

@@ -1,0 +1,104 @@
+"""`export cut`, `contact-sheet`, `gif` and `webp`: what can be looked at without an editor."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.cli.from_flags import choice_of
+from runner.cli.terminal import show, warn
+from runner.commands.export_cut import (
+    CutWishes,
+    default_file,
+    export_animation,
+    export_contact_sheet,
+    export_cut,
+    takes_named,
+)
+from runner.commands.steps.cut_list import cut_list
+from runner.domain.display import PATH_LIMIT, counted, duration, size, visible
+from runner.plan.selection import ALL
+from runner.timeline.slots import Timeline
+
+if TYPE_CHECKING:
+    from runner.video.rough_cut import Cut
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Make what was asked for, and say where it is."""
+    forms: dict[str, Callable[[argparse.Namespace], None]] = {
+        "cut": _cut,
+        "contact-sheet": _contact_sheet,
+        "gif": _animation,
+        "webp": _animation,
+    }
+    forms[arguments.form](arguments)
+    return 0
+
+
+def _cut(arguments: argparse.Namespace) -> None:
+    from runner.output.work_bar import seconds_bar
+
+    out = arguments.out or default_file(arguments.target, ".mp4", simulated=arguments.simulate or None)
+    wishes = CutWishes(arguments.size, arguments.fps, arguments.burn_in, not arguments.no_slates)
+    timeline = _timeline(arguments)
+    with seconds_bar(sys.stderr) as on_progress:
+        cut = export_cut(timeline, out, wishes=wishes, force=arguments.force, on_progress=on_progress)
+    _wrote(out)
+    warn([_summary(cut), *(visible(remark) for remark in cut.remarks)])
+
+
+def _summary(cut: Cut) -> str:
+    parts = [counted(cut.clips, "clip"), *([counted(cut.slates, "slate")] if cut.slates else [])]
+    form = f"{cut.raster.width}x{cut.raster.height} at {float(cut.raster.fps):.5g} fps"
+    how = f"encoded anew: {cut.why_encoded}" if cut.why_encoded else "pictures copied as they are"
+    return f"{', '.join(parts)}, {duration(cut.seconds)}, {form}; {how}"
+
+
+def _contact_sheet(arguments: argparse.Namespace) -> None:
+    out = arguments.out or default_file(arguments.target, "-sheet.png", simulated=arguments.simulate or None)
+    for path in export_contact_sheet(
+        _timeline(arguments), out, columns=arguments.columns, force=arguments.force
+    ):
+        _wrote(path)
+
+
+def _animation(arguments: argparse.Namespace) -> None:
+    timeline = _timeline(arguments)
+    clips = takes_named(timeline, arguments.take, all_takes=arguments.side_by_side)
+    name = arguments.take if arguments.side_by_side else clips[0].label
+    out = arguments.out or default_file(
+        arguments.target, f"-{_UNSAFE.sub('_', name)}.{arguments.form}", simulated=arguments.simulate or None
+    )
+    made = export_animation(
+        timeline,
+        clips,
+        out,
+        form=arguments.form,
+        width=arguments.width,
+        fps=arguments.fps,
+        force=arguments.force,
+    )
+    _wrote(out)
+    named = ", ".join(visible(clip.label) for clip in clips)
+    warn([f"{named}: {size(len(made.data))}", *map(visible, made.remarks)])
+
+
+def _timeline(arguments: argparse.Namespace) -> Timeline:
+    choice = choice_of(arguments) if "only" in arguments else ALL
+    return cut_list(
+        arguments.target,
+        simulated=arguments.simulate or None,
+        schema_dirs=arguments.schema_dir,
+        choice=choice,
+    )
+
+
+def _wrote(path: Path) -> None:
+    show([f"wrote {visible(str(path), PATH_LIMIT)}"])
