@@ -45,6 +45,7 @@ def request_of(arguments: Namespace, *, manifest: Path, simulate: SimulatorSetti
         run_dir=arguments.run_dir,
         warn=lambda problems, _known: note(map(str, problems)),
         look=not arguments.no_look,
+        name_template=arguments.name,
         on_link=_show_looks,
     )
 

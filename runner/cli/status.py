@@ -19,6 +19,7 @@ def command(arguments: argparse.Namespace) -> int:
         "takes": dict(found.counts),
         "deliveries": dict(found.deliveries),
         "held": [take.take_id for take in found.held],
+        "labels": {take.take_id: take.label for take in found.held},
         "spent": found.spending.billed,
         "estimated": found.spending.estimated,
         "without_cost": found.spending.without_cost,

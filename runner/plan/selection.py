@@ -34,6 +34,7 @@ class Candidate:
     delivery: DeliveryState
     is_stale: bool = False
     waits: bool = False
+    label: str = ""
 
 
 Choosable: TypeAlias = Candidate | Standing
@@ -96,6 +97,8 @@ def _union(takes: Sequence[Choosable], patterns: Iterable[str]) -> frozenset[str
         if kind == "status" and value not in STATUSES:
             raise UsageError(f"{value!r} is not a state", advice="the states are " + ", ".join(STATUSES))
         found = {take.take_id for take in takes if _fits(take, pattern, kind, value)}
+        # An id or a shot comes first: a label never makes a pattern mean more than it would mean without.
+        found = found or {take.take_id for take in takes if fnmatchcase(take.label, pattern)}
         if not found and kind != "status":
             raise UsageError(f"no take matches {pattern!r}", advice=_nearest(takes, pattern))
         union |= found
