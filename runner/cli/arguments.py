@@ -105,7 +105,7 @@ _TARGET = _place("target", "a manifest that was run, or a run directory", type=P
 _SIMULATED = _switch("--simulate", "use the manifest's simulated run")
 _TARGET_OF_TWO = (_TARGET, _SIMULATED)
 _FILE_OR_STDIN = _place("manifest", "YAML, CSV or .xlsx file of shots; - is standard input", type=Path)
-_TAKES = _several("takes", "TAKE", "ids of takes")
+_TAKES = _several("takes", "TAKE", "ids or labels of takes")
 _SCHEMAS = _values("--schema-dir DIR", Path, "folder with more model schemas; may be repeated")
 _MORE_SCHEMAS = _values(
     "--schema-dir DIR",
@@ -162,6 +162,12 @@ def _choosing(acts: str) -> Group:
     )
 
 
+_NAME = _value(
+    "--name TEMPLATE",
+    str,
+    "name the clips by a template, such as '{shot}_t{take:02}'; also {seed}, {model}, {tag}, {id} and what is swept. A "
+    "run keeps it until another is given",
+)
 _EXTENT = (
     _value("-j, --jobs N=4", whole(1, 1000), "jobs at the API at the same time (default: 4)"),
     _switch(
@@ -169,6 +175,7 @@ _EXTENT = (
     ),
     _switch("--no-download", "do not download the clips; they stay at the API"),
     _value("--run-dir DIR", Path, "folder of the run (default: reports/NAME beside the manifest)"),
+    _NAME,
     _switch("-y, --yes", "submit paid jobs without asking"),
     _switch(
         "--allow-duplicates",
@@ -311,7 +318,7 @@ _ADOPT = _command(
     "adopt",
     "the API accepted the job, and this is its request id",
     *_SAID_BEFORE,
-    _place("take", "the held take's id", metavar="TAKE"),
+    _place("take", "the held take's id or label", metavar="TAKE"),
     _place("request_id", "the job's id on the provider's site", metavar="REQUEST_ID"),
     _switch("--offline", "do not ask the API whether it knows the id"),
     _API_BASE,
@@ -542,7 +549,7 @@ COMMANDS = (
         "show",
         "show everything about one take",
         *_TARGET_OF_TWO,
-        _place("take", "the take's id", metavar="TAKE"),
+        _place("take", "a take, by its id or its label; or a shot, for a table of its takes", metavar="TAKE"),
         _switch("-v, --verbose", "also show everything the API sent with a refusal", default=SUPPRESS),
         _OUTPUT,
     ),
@@ -612,6 +619,7 @@ COMMANDS = (
         _TAKES,
         _choosing("fetch"),
         _NO_INSPECT,
+        _NAME,
         _API_BASE,
         *_consent(),
     ),

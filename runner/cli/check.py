@@ -19,6 +19,7 @@ from runner.domain.errors import ManifestInvalid, Problem, UsageError
 from runner.manifest.reader import is_stdin
 from runner.manifest.size_limits import Limits
 from runner.output.safe_stream import Canvas
+from runner.plan.file_names import labels_of, take_numbers
 
 _LONGEST_LINE = 100_000
 
@@ -119,9 +120,11 @@ def _lines(found: Checked) -> list[str]:
 
 
 def _as_json(found: Checked) -> dict[str, object]:
+    labels = labels_of(take_numbers(found.plan.takes))
     takes = [
         {
             "take": take.id,
+            "label": labels[take.id],
             "shot": take.shot_id,
             "model": take.model,
             "body": json.loads(take.body),

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 from runner.cli.from_flags import choice_of, opening_of
 from runner.cli.next_command import repeated
-from runner.cli.run import flagged_lines
+from runner.cli.run import clip_line, flagged_lines
 from runner.cli.run_flags import progress_of
 from runner.cli.terminal import show, warn
 from runner.commands.fetch import Fetched, fetch
 from runner.commands.steps.api_session import recorded_request
 from runner.commands.steps.find_run import find_recorded
-from runner.domain.display import PATH_LIMIT, counted, spent_words, standing, tally, visible
+from runner.domain.display import counted, spent_words, standing, tally, visible
 from runner.domain.run_ending import EndingKind
 from runner.domain.states import UNFINISHED, DeliveryState, TakeState
 from runner.engine.options import EngineOptions
@@ -34,6 +34,7 @@ def command(arguments: argparse.Namespace) -> int:
         options=EngineOptions(outage_limit=PATIENCE),
         progress=progress_of("auto"),
         inspect=not arguments.no_inspect,
+        name_template=arguments.name,
     )
     fetched = fetch(run.place, arguments.takes, choice=choice_of(arguments), request=request)
     show(_results(fetched))
@@ -45,7 +46,7 @@ def _results(fetched: Fetched) -> list[str]:
     summary = fetched.summary
     wanted, here = sum(summary.deliveries.values()), summary.deliveries.get(DeliveryState.DELIVERED, 0)
     lines = [f"{here} of {counted(wanted, 'clip')} downloaded" if wanted else _all_here(fetched)]
-    lines += [visible(str(clip), PATH_LIMIT) for clip in summary.clips]
+    lines += [clip_line(summary, clip) for clip in summary.clips]
     spent = spent_words(summary.spending, simulated=summary.simulated)
     lines += [spent] if spent and summary.spending.without_cost else []
     if fetched.restored:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -52,20 +52,29 @@ def command(arguments: argparse.Namespace) -> int:
 def lines(found: PlanPreview, *, width: int | None = None) -> list[str]:
     """Return the plan for a person: one line per take, then the totals; `width` cuts long reasons."""
     kind = " (simulated, nothing is paid)" if found.simulated else ""
-    return [f"{visible(found.name)}{kind}", *_table(found.steps, width), "", *_totals(found)]
+    return [f"{visible(found.name)}{kind}", *_table(found, width), "", *_totals(found)]
 
 
-def _table(steps: Sequence[Step], width: int | None) -> list[str]:
-    if not steps:
+def _table(found: PlanPreview, width: int | None) -> list[str]:
+    if not found.steps:
         return ["nothing was chosen"]
-    rows = [(step.action.value, visible(step.take_id), _price(step), _why(step)) for step in steps]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    rows = [_row(found, step) for step in found.steps]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = []
     for row in rows:
-        line = f"  {row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip()
+        left = "  ".join(f"{text:<{size}}" for text, size in zip(row[:3], widths, strict=False))
+        line = f"  {left}  {row[3]:>{widths[3]}}  {row[4]}".rstrip()
         cut = width is not None and len(line) > max(width, _NARROWEST)
         lines.append(line[: max(width or 0, _NARROWEST) - 1] + "…" if cut else line)
     return lines
+
+
+def _row(found: PlanPreview, step: Step) -> tuple[str, str, str, str, str]:
+    """Return the cells of a take; where files are not called by label or id, their name is among the reasons."""
+    label, stem = found.labels.get(step.take_id, ""), found.stems.get(step.take_id, step.take_id)
+    named = "" if stem in {step.take_id, label} else f"; file {stem}"
+    why = f"{_why(step)}{named}"
+    return step.action.value, visible(step.take_id), visible(label), _price(step), why
 
 
 def _price(step: Step) -> str:
@@ -135,7 +144,7 @@ def as_json(found: PlanPreview) -> dict[str, object]:
         "manifest": str(found.manifest),
         "run_dir": str(found.run_dir),
         "simulated": found.simulated,
-        "takes": [_step_as_json(step) for step in found.steps],
+        "takes": [_step_as_json(found, step) for step in found.steps],
         "totals": {
             "takes": len(found.steps),
             "left_out": found.left_out,
@@ -158,9 +167,11 @@ def _live_as_json(live: LiveCatalogue) -> dict[str, object]:
     return {"balance_usd": live.balance, "drift": drift, "problems": list(live.problems)}
 
 
-def _step_as_json(step: Step) -> dict[str, object]:
+def _step_as_json(found: PlanPreview, step: Step) -> dict[str, object]:
     return {
         "take": step.take_id,
+        "label": found.labels.get(step.take_id, ""),
+        "name": found.stems.get(step.take_id, step.take_id),
         "shot": step.shot_id,
         "model": step.model,
         "action": step.action.value,

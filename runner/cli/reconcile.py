@@ -12,9 +12,9 @@ from runner.commands import reconcile
 from runner.commands.reconcile import HeldCase
 from runner.commands.steps.find_run import RecordedRun, find_recorded, read_takes
 from runner.commands.steps.known_picks import decisions_for
-from runner.commands.steps.open_for_decision import Decided, fitting
+from runner.commands.steps.open_for_decision import Decided, fitting, named
 from runner.commands.steps.sync_record import follow_names
-from runner.domain.display import MILESTONES, counted, value, visible, window
+from runner.domain.display import MILESTONES, counted, value, visible, window, with_label
 from runner.domain.errors import UsageError
 from runner.domain.records import TakeRecord
 from runner.domain.states import IN_DOUBT, TakeState
@@ -49,7 +49,9 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def _adopt(run: RecordedRun, arguments: argparse.Namespace) -> Decided:
-    take, api_base = arguments.take, arguments.api_base
+    api_base = arguments.api_base
+    # A label is no id, and the record is written by ids.
+    take = named(read_takes(run.place), [arguments.take])[0].take_id
     look_up = None if arguments.offline else reconcile.ask_api(run.place, take, api_base=api_base)
     request_id, opening = arguments.request_id, opening_of(arguments)
     return reconcile.adopt(run.place, take, request_id, by=user_name(), look_up=look_up, opening=opening)
@@ -124,7 +126,7 @@ def case_lines(case: HeldCase, base: Sequence[str]) -> list[str]:
         "it is not": ["not-sent", case.take_id],
         "give it up": ["drop", case.take_id],
     }
-    lines = [f"{visible(case.take_id)}  {visible(case.model)}{_attempt(case)}"]
+    lines = [f"{with_label(case.take_id, case.label)}  {visible(case.model)}{_attempt(case)}"]
     lines += [f"  {name:<12} {text}" for name, text in facts.items() if text]
     return lines + [f"  → {name + ':':<13}{command_line(*base, *words)}" for name, words in ways.items()]
 

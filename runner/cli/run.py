@@ -15,7 +15,7 @@ from runner.cli.run_flags import limits_of, request_of, simulator_of
 from runner.cli.terminal import show, warn
 from runner.commands.run import run
 from runner.commands.steps.summary import RunEstimate, RunSummary
-from runner.domain.display import PATH_LIMIT, counted, spent_words, tally, visible
+from runner.domain.display import PATH_LIMIT, counted, spent_words, tally, visible, with_label
 from runner.domain.limits import Limits
 from runner.domain.run_ending import EndingKind
 from runner.domain.states import UNFINISHED
@@ -104,11 +104,18 @@ def _results(summary: RunSummary) -> list[str]:
         lines += ["", f"report  {_path(summary.reports.html)}", f"        {_path(summary.reports.csv)}"]
     names = ["clips", *[""] * CLIPS_SHOWN]
     lines += [
-        f"{name:<8}{_path(clip)}" for name, clip in zip(names, summary.clips[:CLIPS_SHOWN], strict=False)
+        f"{name:<8}{clip_line(summary, clip)}"
+        for name, clip in zip(names, summary.clips[:CLIPS_SHOWN], strict=False)
     ]
     if (more := len(summary.clips) - CLIPS_SHOWN) > 0:
         lines.append(f"        … and {more} more in {_path(summary.clips[0].parent)}")
     return lines
+
+
+def clip_line(summary: RunSummary, clip: Path) -> str:
+    """Return a clip's path, with its take's label where its name does not say it."""
+    said = with_label(clip.stem, summary.labels.get(clip, "")).partition("  ")[2]
+    return f"{_path(clip)}  {said}".rstrip()
 
 
 def _path(path: Path) -> str:
@@ -127,7 +134,7 @@ def _advice(summary: RunSummary, words: Sequence[str], limits: Limits, *, now: f
     if held := summary.held:
         said = "held: submitted without an answer, perhaps paid for. They are never sent again automatically."
         lines.append(f"{counted(len(held), 'take')} {said}")
-        lines += [f"  {visible(take.take_id)}: {visible(take.reason)}" for take in held[:5]]
+        lines += [f"  {with_label(take.take_id, take.label)}: {visible(take.reason)}" for take in held[:5]]
         lines.append(f"  → {command_line('show', summary.run_dir, held[0].take_id)}")
         lines.append(f"  → {command_line('reconcile', summary.run_dir)}")
     lines += flagged_lines(summary)

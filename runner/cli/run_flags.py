@@ -46,6 +46,7 @@ def request_of(arguments: Namespace, *, manifest: Path, simulate: SimulatorSetti
         warn=lambda problems, _known: note(map(str, problems)),
         look=not arguments.no_look,
         inspect=not arguments.no_inspect,
+        name_template=arguments.name,
         on_link=_show_looks,
     )
 

@@ -21,7 +21,11 @@ def command(arguments: argparse.Namespace) -> int:
         "takes": dict(found.counts),
         "deliveries": dict(found.deliveries),
         "held": [take.take_id for take in found.held],
-        "flagged": {take.take_id: flags_as_json(take.flags) for take in found.flagged},
+        "flagged": [
+            {"take": take.take_id, "label": take.label, "flags": flags_as_json(take.flags)}
+            for take in found.flagged
+        ],
+        "labels": {take.take_id: take.label for take in found.held},
         "spent": found.spending.billed,
         "estimated": found.spending.estimated,
         "without_cost": found.spending.without_cost,

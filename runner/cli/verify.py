@@ -9,7 +9,7 @@ from runner.cli.from_flags import opening_of
 from runner.cli.terminal import note, show_result, warn
 from runner.commands.steps.find_run import find_run
 from runner.commands.verify import CLIP_FLAWS, Finding, Verification, mark, verify
-from runner.domain.display import counted, visible
+from runner.domain.display import counted, visible, with_label
 from runner.system.escapes import command_line
 
 NOT_WHOLE = 2
@@ -33,7 +33,7 @@ def _lines(found: Verification) -> list[str]:
     flawed = {finding.take_id for finding in found.findings}
     whole = found.checked - len(flawed)
     lines = [f"{counted(found.checked, 'clip')} read: {whole} whole, {len(flawed)} not as delivered"]
-    width = max((len(visible(finding.take_id)) for finding in found.findings), default=0)
+    width = max((len(_name(finding)) for finding in found.findings), default=0)
     lines += [_line(finding, width) for finding in found.findings]
     if found.absent:
         lines.append(f"{counted(found.absent, 'rendered clip')} never downloaded")
@@ -43,4 +43,8 @@ def _lines(found: Verification) -> list[str]:
 def _line(finding: Finding, width: int) -> str:
     keeps = "" if finding.flaw in CLIP_FLAWS else "; the clip itself is not affected"
     said = f"{visible(finding.file)}: {visible(finding.says)}{keeps}"
-    return f"  {visible(finding.take_id):<{width}}  {finding.flaw:<13}  {said}"
+    return f"  {_name(finding):<{width}}  {finding.flaw:<13}  {said}"
+
+
+def _name(finding: Finding) -> str:
+    return with_label(finding.take_id, finding.label)

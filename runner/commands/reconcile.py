@@ -50,6 +50,7 @@ class HeldCase:
     """
 
     take_id: str
+    label: str
     model: str
     state: TakeState
     attempt: int
@@ -82,6 +83,7 @@ def _case(reader: Reader, take: TakeRecord) -> HeldCase:
     ids = candidates if isinstance(candidates, list) else []
     return HeldCase(
         take_id=take.take_id,
+        label=take.label,
         model=take.model,
         state=take.state,
         attempt=take.attempts,

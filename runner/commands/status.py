@@ -69,11 +69,25 @@ def status(target: str | Path, *, simulated: bool | None = None) -> RunStatus:
         return RunStatus(place.path, reader.header, counts, deliveries, held, spending, flagged, choices)
 
 
+def takes_of_shot(
+    target: str | Path, shot_id: str, *, simulated: bool | None = None
+) -> tuple[TakeRecord, ...]:
+    """Return the takes of a shot by their numbers, if `shot_id` names a shot and no single take; else nothing.
+
+    The other parameters, and what is raised, are those of `report`.
+    """
+    with open_reader(find_run(target, simulated=simulated).state_file) as reader:
+        if reader.take(shot_id) is not None:
+            return ()
+        takes = [take for take in reader.takes() if take.shot_id == shot_id]
+    return tuple(sorted(takes, key=lambda take: (take.number, take.take_id)))
+
+
 def take_history(target: str | Path, take_id: str, *, simulated: bool | None = None) -> TakeHistory:
     """Return everything that is recorded about one take; the other parameters are those of `report`.
 
     Raises:
-        UsageError: there is no such take; the advice names the nearest ids.
+        UsageError: there is no take with this id or label; the advice names the nearest ids.
         FileMissing, StateFileUnusable: as for `status`.
     """
     with open_reader(find_run(target, simulated=simulated).state_file) as reader:

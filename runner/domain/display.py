@@ -155,6 +155,12 @@ def sweep(point: Mapping[str, JsonValue]) -> tuple[str, ...]:
     return tuple(f"{visible(axis, 80)}={value(given, 80)}" for axis, given in point.items())
 
 
+def with_label(name: str, label: str) -> str:
+    """Return a take's id, or the name of its clip, with its label behind it where that says anything more."""
+    is_said = label in {"", name, f"{name}_t01"}
+    return visible(name) if is_said else f"{visible(name)}  {visible(label)}"
+
+
 def counted(number: int, noun: str) -> str:
     """Return `1 take`, `2 takes`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -86,14 +86,14 @@ class PlainProgress(Progress):
         if isinstance(event, Message):
             self._outlet.line(display.visible(event.text))
         elif text := sentence(event.fact):
-            self._outlet.line(f"{display.visible(event.take_id)}  {text}")
+            self._outlet.line(f"{display.with_label(event.take_id, event.label)}  {text}")
 
 
 class JsonProgress(Progress):
     """One JSON object per line for every event, with all fields of the fact.
 
-    A fact is `{"at": unix seconds, "take": id, "fact": name, …}`, anything else is `{"at": …, "said": text}`. The lines
-    are plain ASCII.
+    A fact is `{"at": unix seconds, "take": id, "label": short name, "fact": name, …}`, anything else is
+    `{"at": …, "said": text}`. The lines are plain ASCII.
     """
 
     def __init__(self, outlet: SafeStream, *, clock: Clock) -> None:
@@ -111,7 +111,8 @@ class JsonProgress(Progress):
             name: None if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in found.items()
         }
-        names = {"at": event.at, "take": event.take_id, "fact": type(event.fact).__name__}
+        label = {"label": event.label} if event.label else {}
+        names = {"at": event.at, "take": event.take_id, **label, "fact": type(event.fact).__name__}
         self._outlet.line(json.dumps({**names, **facts}))
 
 
@@ -176,7 +177,7 @@ class BarProgress(Progress):
             return
         self._follow(event)
         if standing_after(event.fact) in _URGENT:
-            self._above(f"{display.visible(event.take_id)}  {sentence(event.fact)}")
+            self._above(f"{display.with_label(event.take_id, event.label)}  {sentence(event.fact)}")
         self._bar.update(min(self._total, self._at_start + len(self._ended)) - self._bar.n)
 
     def _follow(self, event: FactRecorded) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from runner.domain import display
@@ -115,7 +115,7 @@ def _held_lines(held: Sequence[TakeRecord]) -> list[str]:
         since = f", sent {display.when(take.submitted_at)}" if take.submitted_at is not None else ""
         reason = f": {display.visible(take.reason, display.REASON_LIMIT)}" if take.reason else ""
         lines.append(
-            f"{_INDENT}{display.visible(take.take_id)} ({display.visible(take.model)}{since}){reason}"
+            f"{_INDENT}{display.with_label(take.take_id, take.label)} ({display.visible(take.model)}{since}){reason}"
         )
     if len(held) > HELD_SHOWN:
         lines.append(f"{_INDENT}and {len(held) - HELD_SHOWN:,} more")
@@ -139,6 +139,30 @@ def _flagged_lines(flagged: Sequence[Standing]) -> list[str]:
     if len(flagged) > FLAGGED_SHOWN:
         lines.append(f"{_INDENT}and {len(flagged) - FLAGGED_SHOWN:,} more")
     return lines
+
+
+def shot_lines(takes: Sequence[TakeRecord]) -> list[str]:
+    """Return a table of the takes of one shot: label, id, where it stands, cost, its clip, and what is odd about it."""
+    rows = [
+        (
+            display.visible(take.label),
+            display.visible(take.take_id),
+            display.standing(take.state, take.delivery),
+            display.money(take.cost) if take.cost is not None else "",
+            "; ".join(filter(None, (display.visible(take.file or ""), *_remarks(take)))),
+        )
+        for take in takes
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return [
+        "  ".join((*(f"{text:<{width}}" for text, width in zip(row, widths, strict=False)), row[-1])).rstrip()
+        for row in rows
+    ]
+
+
+def _remarks(take: TakeRecord) -> Iterator[str]:
+    yield display.trouble(take.failure, take.reason, display.REASON_LIMIT)
+    yield from (display.visible(flag.text, display.REASON_LIMIT) for flag in take.flags)
 
 
 def take_lines(
@@ -179,6 +203,7 @@ def _facts(record: TakeRecord, schema: str, found: OutputLinks) -> list[tuple[st
     size = f", {display.size(record.bytes)}" if record.bytes is not None else ""
     took = f" ({display.duration(record.seconds)})" if record.seconds is not None else ""
     said = [
+        ("label", record.label),
         ("shot", record.shot_id),
         ("model", record.model),
         ("sweep", ", ".join(display.sweep(record.point))),

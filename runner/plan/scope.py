@@ -16,6 +16,7 @@ from runner.domain.states import ACTIVE, PAID, DeliveryState, TakeState
 from runner.plan.actions import Action, Step, steps
 from runner.plan.compare import Comparison, compare, older_id
 from runner.plan.duplicates import paid_twice
+from runner.plan.file_names import labels_of, take_numbers
 from runner.plan.selection import UNDECIDED, Candidate, Choice, Decisions, choose
 
 T = TypeVar("T", bound=Standing)
@@ -134,6 +135,7 @@ def _views(plan: Plan, records: Mapping[str, Standing], comparison: Comparison) 
     came_from, new = comparison.came_from, frozenset(comparison.new)
     # These are sent whatever their record says.
     unasked = frozenset((*comparison.new, *comparison.renewed, *comparison.replaced))
+    labels = labels_of(take_numbers(plan.takes, records.values(), comparison))
     views = []
     for take in plan.takes:
         record = None if take.id in new else records.get(came_from.get(take.id, take.id))
@@ -141,9 +143,20 @@ def _views(plan: Plan, records: Mapping[str, Standing], comparison: Comparison) 
         delivery = record.delivery if record else DeliveryState.NONE
         changed = record is not None and take.fingerprint not in {record.fingerprint, record.kept_for}
         stale, waits = changed and state in PAID, state is TakeState.PENDING or take.id in unasked
-        flags = record.flags if record else ()
-        views.append(Candidate(take.id, take.shot_id, take.tags, state, delivery, stale, waits, flags))
+        flags, label = record.flags if record else (), labels[take.id]
+        views.append(Candidate(take.id, take.shot_id, take.tags, state, delivery, stale, waits, flags, label))
     elsewhere = {*came_from.values(), *comparison.renames, *(take.id for take in plan.takes)}
     gone = [record for record in records.values() if record.take_id not in elsewhere]
-    left = (Candidate(r.take_id, r.shot_id, r.tags, r.state, r.delivery, flags=r.flags) for r in gone)
-    return [*views, *left]
+    return [*views, *(_gone(record) for record in gone)]
+
+
+def _gone(record: Standing) -> Candidate:
+    return Candidate(
+        record.take_id,
+        record.shot_id,
+        record.tags,
+        record.state,
+        record.delivery,
+        flags=record.flags,
+        label=record.label,
+    )

@@ -62,6 +62,7 @@ class Candidate:
     is_stale: bool = False
     waits: bool = False
     flags: tuple[Flag, ...] = ()
+    label: str = ""
 
 
 Choosable: TypeAlias = Candidate | Standing
@@ -144,6 +145,8 @@ class _Known:
             if kind == "status" and value not in STATUSES:
                 raise UsageError(f"{value!r} is not a state", advice="the states are " + ", ".join(STATUSES))
             found = {take.take_id for take in self.takes if self._fits(take, pattern, kind, value)}
+            # An id or a shot comes first: a label never makes a pattern mean more than it would mean without.
+            found = found or {take.take_id for take in self.takes if fnmatchcase(take.label, pattern)}
             if not found and kind != "status":
                 raise UsageError(f"no take matches {pattern!r}", advice=_nearest(self.takes, pattern))
             union |= found

@@ -18,6 +18,7 @@ from typing import Any, Self, TypeVar
 
 from runner.domain.clip_checks import Probe
 from runner.domain.job_settings import settings_of
+from runner.domain.labels import take_label
 from runner.domain.money import Charge, Spending
 from runner.domain.records import (
     AttemptRecord,
@@ -283,9 +284,12 @@ class Reader:
         """Return which run this is, and on which machine and in which folder it was last open to be written."""
         return Origin(*self._rows("SELECT run_id, machine, place FROM run")[0])
 
-    def clips(self) -> list[tuple[str, int]]:
-        """Return the file and its size in bytes of each delivered clip, in manifest order."""
-        return self._rows(f"SELECT file, bytes FROM takes WHERE delivery = 'delivered' {BY_PLACE}")  # noqa: S608 - our own names
+    def clips(self) -> list[tuple[str, int, str]]:
+        """Return the file, its size in bytes and the take's label of each delivered clip, in manifest order."""
+        rows = self._rows(
+            f"SELECT file, bytes, shot_id, number, take_id FROM takes WHERE delivery = 'delivered' {BY_PLACE}"  # noqa: S608 - our own names
+        )
+        return [(file, size, take_label(shot, number, take)) for file, size, shot, number, take in rows]
 
     def unchecked(self, *, decodes: bool) -> list[str]:
         """Return the takes whose clips are here and were not looked into, in manifest order.

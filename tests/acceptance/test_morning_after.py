@@ -20,7 +20,6 @@ from tests.acceptance.command import Desk
 from tests.report_page import head_in, takes_in
 
 SHOTS, SEEDS = 12, 4
-LENGTHS = {"s010": 4.0, "s030": 5.0}
 ODD = {
     "s010_t03": "size",
     "s030_t02": "duration",
@@ -44,9 +43,10 @@ def seconds_of(path: Path) -> float:
     with av.open(str(path)) as film:
         (video,) = film.streams.video
         frames = list(film.decode(video))
-        last = frames[-1]
+        last, rate = frames[-1], video.average_rate
         assert last.time is not None
-        return float(last.time + 1 / video.average_rate)
+        assert rate is not None
+        return float(last.time + 1 / rate)
 
 
 def test_twelve_shots_from_the_night_to_the_cutting_room(desk: Desk) -> None:

@@ -336,6 +336,7 @@ def test_an_id_that_the_api_refuses_to_speak_of_is_not_called_a_wrong_token() ->
 
 CASE = HeldCase(
     take_id="s010@seed=7",
+    label="s010_t02",
     model="pika/pikaframes",
     state=S.HELD,
     attempt=1,

@@ -117,8 +117,8 @@ def _files(manifest: Path, known: Mapping[str, str], *, most: int) -> Mapping[st
 
 def _summary(place: RunDir, reader: Reader) -> RunSummary | None:
     """Return what the whole flow would, or None if a clip is not what it was."""
-    clips = [(place.path / file, size) for file, size in reader.clips()]
-    if any(clip.stat().st_size != size for clip, size in clips):
+    clips = {place.path / file: (size, label) for file, size, label in reader.clips()}
+    if any(clip.stat().st_size != size for clip, (size, _) in clips.items()):
         return None
     counts, deliveries = reader.counts(), reader.deliveries()
     return RunSummary(
@@ -128,7 +128,8 @@ def _summary(place: RunDir, reader: Reader) -> RunSummary | None:
         submitted=0,
         counts={state: count for state, count in counts.items() if count},
         deliveries={state: count for state, count in deliveries.items() if count},
-        clips=tuple(clip for clip, _ in clips),
+        clips=tuple(clips),
+        labels={clip: label for clip, (_, label) in clips.items()},
         held=(),
         reports=reports_of(place.path),
         spending=reader.spending(),

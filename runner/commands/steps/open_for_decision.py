@@ -6,12 +6,13 @@ The callers know what may be decided about which take. It submits nothing.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from runner.commands.steps.open_run import OpenOptions, open_recorded
 from runner.domain import failpoints
+from runner.domain.display import listed
 from runner.domain.errors import UsageError
 from runner.domain.records import TakeRecord
 from runner.domain.states import Fact
@@ -20,6 +21,7 @@ from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.system.clock import Clock
+from runner.system.escapes import shell_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +33,24 @@ class Decided:
 
 
 def named(takes: Sequence[TakeRecord], take_ids: Sequence[str]) -> tuple[TakeRecord, ...]:
-    """Return the takes of these very ids, each once, in the order given.
+    """Return the takes of these very ids or labels, each once, in the order given; an id comes first.
 
     Raises:
-        UsageError: there is no such take, with the nearest ids.
+        UsageError: there is no such take, with the nearest ids, or with the takes of the shot of that name.
     """
-    known = {take.take_id: take for take in takes}
-    for take_id in take_ids:
-        if take_id not in known:
-            close = difflib.get_close_matches(take_id, known, n=3, cutoff=0.4)
-            hint = f"did you mean {', '.join(close)}?" if close else "see the ids in report.csv"
-            raise UsageError(f"there is no take {take_id!r}", advice=hint)
-    return tuple(known[take_id] for take_id in dict.fromkeys(take_ids))
+    known = {take.label: take for take in takes} | {take.take_id: take for take in takes}
+    for name in take_ids:
+        if name not in known:
+            raise UsageError(f"there is no take {name!r}", advice=_meant(takes, name, known))
+    return tuple({known[name].take_id: known[name] for name in take_ids}.values())
+
+
+def _meant(takes: Sequence[TakeRecord], name: str, known: Collection[str]) -> str:
+    # A shot is never taken for all its takes here: what is decided may cost money for each of them.
+    if of_shot := [take.label for take in takes if take.shot_id == name]:
+        return f"it is a shot, with the takes {listed(of_shot)}; --only {shell_word(name)} chooses them all"
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+    return f"did you mean {', '.join(close)}?" if close else "see the ids in report.csv"
 
 
 def refuse_unclear(names: Sequence[str], choice: Choice, *, everything: bool) -> None:
@@ -70,7 +78,7 @@ def fitting(
         UsageError: no chosen take fits; `none` says what none of them does.
     """
     if names or choice.is_all:
-        return list(names)
+        return [take.take_id for take in named(takes, names)]
     found = pick(takes, choice, fits, decisions=decisions)
     if not found:
         raise UsageError(f"no take that was chosen {none}", advice="see them with shotrunner status")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,11 +52,12 @@ class RunSummary:
     """How a run ended and what it left behind; `exit_code` follows the documented table.
 
     `counts` and `deliveries` are over the takes the run was about; `clips` are the delivered files among them, in the
-    manifest's order. `held` are all of the run's held takes; `reports` is None where they could not be written, which
-    `remarks` then say. `signal` is the number of the one that stopped it. `spending` is all that the run directory ever
-    may have paid, `left` are the takes that were not submitted, and `cancelled` those that only a retry submits again.
-    `stale` counts clips of rows that changed since; `causes` are sentences about what failed, one for each cause.
-    `flagged` are the takes the run was about with something odd about their clips, which is no failure.
+    manifest's order, and `labels` the short names of their takes. `held` are all of the run's held takes; `reports` is
+    None where they could not be written, which `remarks` then say. `signal` is the number of the one that stopped it.
+    `spending` is all that the run directory ever may have paid, `left` are the takes that were not submitted, and
+    `cancelled` those that only a retry submits again. `stale` counts clips of rows that changed since; `causes` are
+    sentences about what failed, one for each cause. `flagged` are the takes the run was about with something odd about
+    their clips, which is no failure.
     """
 
     run_dir: Path
@@ -77,6 +78,7 @@ class RunSummary:
     dropped: int = 0
     causes: tuple[str, ...] = ()
     flagged: tuple[Standing, ...] = ()
+    labels: Mapping[Path, str] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -150,7 +152,7 @@ def sum_up(
     from runner.output.status_text import causes
 
     counts, deliveries = Counter[TakeState](), Counter[DeliveryState]()
-    clips: list[Path] = []
+    clips: dict[Path, str] = {}
     unusual: list[TakeRecord] = []
     submitted = -sum(about.values())
     with open_reader(place.state_file, checked=True) as reader:
@@ -160,7 +162,8 @@ def sum_up(
                 counts[take.state] += 1
                 deliveries[take.delivery] += take.state is TakeState.SUCCEEDED
                 submitted += take.attempts
-                clips += [place.path / take.file] if _is_delivered(take) and take.file else []
+                if _is_delivered(take) and take.file:
+                    clips[place.path / take.file] = take.label
             if not (_is_delivered(take) or _is_rendered(take)) or take.is_stale or take.reason:
                 unusual.append(take)
         header, spending = reader.header, reader.spending()
@@ -182,6 +185,7 @@ def sum_up(
         remarks=(*failed, *_odd_clips(take for take in mine if _is_delivered(take))),
         causes=causes(mine),
         flagged=flagged,
+        labels=clips,
         spending=spending,
         left=tuple(take for take in mine if take.state is TakeState.PENDING),
         # Those of removed rows, or of rows that changed since, are no retry's.

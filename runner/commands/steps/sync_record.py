@@ -235,7 +235,7 @@ def follow_names(place: RunDir, header: RunHeader, names: Sequence[str], *, open
         UsageError: a name is not on record, and the manifest has problems, so it cannot say what the name means.
     """
     takes = read_takes(place)
-    unknown = frozenset(names) - {take.take_id for take in takes}
+    unknown = frozenset(names).difference(*((take.take_id, take.label) for take in takes))
     if not unknown:
         return
     try:
