@@ -57,7 +57,7 @@ def _of_film(container: Any, film: Any, run_dir: Path, sha256: str) -> None:  # 
             first = frame if first is None else first
             if poster is None and at >= middle:
                 poster = frame
-            if at <= MOTION_S:
+            if motion is not None and at <= MOTION_S:
                 motion.add(frame, at)
     if first is None or last is None:
         return
@@ -179,7 +179,11 @@ class _Motion:
 
 
 @contextmanager
-def _motion(path: Path, film: Any) -> Iterator[_Motion]:  # noqa: ANN401
+def _motion(path: Path, film: Any) -> Iterator[_Motion | None]:  # noqa: ANN401
+    """Yield the moving preview to add to, None if it is there already."""
+    if path.is_file():
+        yield None
+        return
     with _part(path) as part:
         motion = _Motion(part, film)
         yield motion

@@ -15,12 +15,14 @@ PLAIN = Look(Probe("mp4", "h264", 1280, 720, 5.0, 24.0, 120, "", is_decoded=True
 
 
 class FakeInspector:
-    """Answers by the file's name: with a look, or with the reason why a clip is not readable.
+    """Answers by the file's name: with a look, the reason why a clip is not readable, or an error to raise.
 
     `history` are the names it was asked about, in order. Once `stop` was called it has no decoder any more.
     """
 
-    def __init__(self, answers: Mapping[str, Look | str] | None = None, *, decodes: bool = True) -> None:
+    def __init__(
+        self, answers: Mapping[str, Look | str | Exception] | None = None, *, decodes: bool = True
+    ) -> None:
         self._answers = dict(answers or {})
         self._is_stopped = False
         self.decodes = decodes
@@ -32,6 +34,8 @@ class FakeInspector:
             raise NoDecoder("it was closed")
         self.history.append(path.name)
         answer = self._answers.get(path.name, PLAIN)
+        if isinstance(answer, Exception):
+            raise answer
         if isinstance(answer, str):
             raise NotReadable(answer)
         return answer

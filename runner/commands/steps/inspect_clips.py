@@ -91,9 +91,8 @@ class ClipInspection:
                 if waited > patience:
                     break
                 if waited > _SILENCE_S and not is_said:
-                    say(
-                        f"looking into {counted(max(self.left, 1), 'clip')} (Ctrl-C leaves the rest to the next run)"
-                    )
+                    rest = max(len(self._takes) + len(self._previews), 1)
+                    say(f"looking into {counted(rest, 'clip')} (Ctrl-C leaves the rest to the next run)")
                     is_said = True
         self.stop()
 
