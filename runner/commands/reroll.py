@@ -1,7 +1,7 @@
 """Proposes further takes of a shot as a change of its manifest, which is proved before anybody sees it.
 
 In: a run and a shot. Out: a diff that adds takes with new seeds, what they are called, and nothing written. A proposal
-that would rename, change or drop a take, or change another shot, is no proposal.
+that would rename, change or drop a take, or change another shot, is dropped.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def propose_takes(
 
 
 def _refuse_wanted(run: RecordedRun, mine: Sequence[Take]) -> None:
-    """Refuse a shot that has a take which nobody rejected.
+    """Refuse a shot that has a take that is not rejected.
 
     Raises:
         UsageError: there is one; the message says what each is.

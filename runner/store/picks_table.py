@@ -193,7 +193,7 @@ class _Reader:
         kept = tuple(cells)
         take, word = self._cell(cells, "take"), self._word(cells)
         note, at = ("", "") if self._is_report else (self._cell(cells, "note"), self._cell(cells, "at"))
-        # A row of a report without a decision is no word of anyone; in a file of picks it takes an earlier one back.
+        # A row of a report without a decision says nothing; in a file of picks it takes an earlier one back.
         if not (word if self._is_report else take or word or note or at):
             return Record(kept)
         faults = len(self.faults)
