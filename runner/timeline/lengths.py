@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from runner.timeline.slots import Clip, Slot, Timeline
 
@@ -50,6 +51,7 @@ class Placed:
         return self.start + self.frames
 
 
+@lru_cache(maxsize=256)
 def exact_rate(fps: float) -> Fraction:
     """Return the rate that `fps` (frames per second, above 0) means: 29.97 means 30000/1001."""
     given = Fraction(fps)
