@@ -60,9 +60,10 @@ def exact_rate(fps: float) -> Fraction:
 
 
 def editing_rate(fps: float) -> Fraction:
-    """Return the slowest rate of `EDITING_RATES` that is at least `fps`, or the fastest one."""
+    """Return the rate that `fps` means if editors have it, else their next whole rate, or the fastest one."""
     rate = exact_rate(fps)
-    return next((each for each in EDITING_RATES if each >= rate), EDITING_RATES[-1])
+    whole = (each for each in EDITING_RATES if each.denominator == 1 and each >= rate)
+    return rate if rate in EDITING_RATES else next(whole, EDITING_RATES[-1])
 
 
 def seconds_of(slot: Slot) -> float:
