@@ -79,6 +79,11 @@ class PicksTable:
         names = _names(self.header)
         return _REPORTED in names and "decision" not in names
 
+    @property
+    def has_comments(self) -> bool:
+        """True if a row without a decision is a comment beside the person's decision: the file has a column `at`."""
+        return "at" in _names(self.header)
+
     def named(self, names: TakeNames) -> PicksTable:
         """Return the table with the ids of takes in its rows, where a person wrote a label or a number."""
         records = tuple(

@@ -138,6 +138,19 @@ def test_conflicts_are_shown_until_one_is_settled_and_an_import_cannot_bring_it_
     assert said(board) == {FIRST: Decision.PICK}
 
 
+@pytest.mark.parametrize(("at", "counts"), [("", {}), (",at", {FIRST: Decision.PICK})])
+def test_a_lone_note_takes_back_a_decision_unless_the_file_is_one_of_comments(
+    board: Path, at: str, counts: Mapping[str, Decision]
+) -> None:
+    decide(board, [FIRST], Decision.PICK, who="ann", clock=PastClock())
+    pages = board.parent / "page.csv"
+    pages.write_text(f"shot,take,decision,note,who{at}\ns010,1,,not sure,ann{',' if at else ''}\n")
+    import_picks(board, pages, who="bob")
+    assert said(board) == counts
+    assert [row.note for row in read_picks(place(board)).rows if row.is_comment] == ["not sure"]
+    assert not import_picks(board, pages, who="bob").changed
+
+
 def test_a_report_makes_the_round_trip_with_the_cells_that_were_changed_alone(board: Path) -> None:
     decide(board, ["s010", "1", "2"], Decision.PICK, who="ann")
     path = report(board).csv
