@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from runner.cli.from_flags import user_name
 from runner.cli.terminal import note, show_result, warn
@@ -104,7 +104,9 @@ def list_lines(found: Choices, arguments: argparse.Namespace) -> Iterator[str]:
     shots, notes = found.shots, _notes_of(found)
     rows: list[tuple[str, ...]] = [("shot", "picked", "rejected", "maybe", "undecided", "notes")]
     for each in shots:
-        takes = (*each.picked, *each.rejected, *each.maybe, *each.undecided)
+        takes = sorted(
+            (*each.picked, *each.rejected, *each.maybe, *each.undecided), key=lambda take: take.number
+        )
         counts = (each.picked, each.rejected, each.maybe, each.undecided)
         rows.append((visible(each.shot), *map(_numbers, counts), _notes(notes, takes)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -130,7 +132,7 @@ def _notes_of(found: Choices) -> Mapping[str, list[str]]:
     return notes
 
 
-def _notes(notes: Mapping[str, list[str]], takes: tuple[NamedTake, ...]) -> str:
+def _notes(notes: Mapping[str, list[str]], takes: Sequence[NamedTake]) -> str:
     said = [f"{take.number}: {note}" for take in takes for note in notes.get(take.take_id, ())]
     return visible("; ".join(said), _NOTES)
 
