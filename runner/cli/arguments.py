@@ -667,7 +667,7 @@ COMMANDS = (
         _value(
             "--takes N",
             whole(1, 1000),
-            "how many more seeds (default: as many takes as the shot has, at most 4)",
+            "how many more seeds (default: as many as the shot has, at most 4)",
             dest="count",
         ),
         _switch("--anyway", "go on although some takes of the shot are not rejected"),

@@ -169,6 +169,11 @@ def import_picks(
     if table.is_report:
         counts = settled(found.table.rows, names).decisions
         rows = tuple(row for row in rows if row.decision is not counts.get(row.take))
+    if not table.has_comments:
+        decided = {(row.take, row.who) for row in found.table.rows if row.decision is not None}
+        # In a file without a column for comments a lone note is the person's newest word: the decision was taken back.
+        back = [row for row in rows if row.is_comment and (row.take, row.who) in decided]
+        rows = (*(replace(row, note="") for row in back), *rows)
     done = _merged(place, names, found, rows, dry_run=dry_run)
     return replace(done, rows=len(table.rows), read_as=table.read_as)
 

@@ -19,6 +19,7 @@ from runner.domain.display import listed
 from runner.domain.errors import Severity, UsageError
 from runner.domain.picks import Decision, settled
 from runner.domain.shots import Plan, Take
+from runner.domain.states import OVER
 from runner.manifest.more_takes import Wanted, more_takes
 from runner.manifest.reader import manifest_bytes, read_manifest
 from runner.manifest.safe_fixes import fixed
@@ -30,7 +31,7 @@ from runner.plan.identity import further_seeds
 from runner.store.picks_file import open_picks, take_names
 
 MOST = 4
-"""A shot gets as many further takes as it has, and no more than this unless a number is asked for."""
+"""A shot gets as many further seeds as it has, and no more than this unless a number is asked for."""
 
 _BOM = "\ufeff"
 
@@ -61,6 +62,8 @@ def propose_takes(
 ) -> Reroll:
     """Return the change of a run's manifest that gives a shot `takes` more takes, with the seeds that come next.
 
+    Of a sweep that has other axes as well, each seed is as many takes as these have points.
+
     Raises:
         UsageError: there is no such shot, or a take of it is not rejected and `anyway` is false.
         FileMissing, ManifestInvalid, StateFileUnusable, PicksInvalid: something cannot be read.
@@ -74,6 +77,7 @@ def propose_takes(
         raise UsageError(f"there is no shot {shot!r} in {manifest}", advice=f"the shots are {listed(shots)}")
     if not anyway:
         _refuse_wanted(run, mine)
+    used = {take.seed for take in mine}
     models = Models.bundled(search_path(manifest, schema_dirs))
     model = models.named(mine[0].model)
     if model.seed_input is None:
@@ -81,8 +85,7 @@ def propose_takes(
             f"{model.id} has no seed, so further takes are repeats",
             advice=f"write repeat: {len(mine) + (takes or 1)} beside the id of shot {shot}",
         )
-    count = takes or min(len(mine), MOST)
-    used = {take.seed for take in mine}
+    count = takes or min(len(used), MOST)
     seeds = [seed for seed in further_seeds(shot, model.seed_input, count + len(mine)) if seed not in used]
     wanted = Wanted(shot, count, model.seed_input.name, seeds)
     before = manifest_bytes(manifest, limits)
@@ -100,7 +103,7 @@ def propose_takes(
 
 
 def _refuse_wanted(run: RecordedRun, mine: Sequence[Take]) -> None:
-    """Refuse a shot that has a take that is not rejected.
+    """Refuse a shot that has a take that is not rejected; one that ended without a clip need not be.
 
     Raises:
         UsageError: there is one; the message says what each is.
@@ -108,10 +111,11 @@ def _refuse_wanted(run: RecordedRun, mine: Sequence[Take]) -> None:
     names = take_names(run.place.path)
     choices = Choices(run.place, names, settled(open_picks(run.place.path).table.rows, names))
     decisions = choices.picks.decisions
+    without_clip = {take.take_id for take in read_takes(run.place) if take.state in OVER}
     left = {
         choices.label(take.id): "not rendered yet" if take.id not in names.by_id else decisions.get(take.id)
         for take in mine
-        if decisions.get(take.id) is not Decision.REJECT
+        if decisions.get(take.id) is not Decision.REJECT and take.id not in without_clip
     }
     if left:
         told = [f"{label} ({said or 'undecided'})" for label, said in left.items()]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from runner.cli.main import main
 from runner.commands.pick import choices_of, decide, import_picks
 from runner.commands.plan import preview
 from runner.commands.report import report
@@ -136,6 +138,19 @@ def test_conflicts_are_shown_until_one_is_settled_and_an_import_cannot_bring_it_
     assert not import_picks(board, bobs, who="ann").changed
     assert not choices_of(board).picks.conflicts
     assert said(board) == {FIRST: Decision.PICK}
+
+
+@pytest.mark.parametrize(("at", "counts"), [("", {}), (",at", {FIRST: Decision.PICK})])
+def test_a_lone_note_takes_back_a_decision_unless_the_file_is_one_of_comments(
+    board: Path, at: str, counts: Mapping[str, Decision]
+) -> None:
+    decide(board, [FIRST], Decision.PICK, who="ann", clock=PastClock())
+    pages = board.parent / "page.csv"
+    pages.write_text(f"shot,take,decision,note,who{at}\ns010,1,,not sure,ann{',' if at else ''}\n")
+    import_picks(board, pages, who="bob")
+    assert said(board) == counts
+    assert [row.note for row in read_picks(place(board)).rows if row.is_comment] == ["not sure"]
+    assert not import_picks(board, pages, who="bob").changed
 
 
 def test_a_report_makes_the_round_trip_with_the_cells_that_were_changed_alone(board: Path) -> None:
@@ -276,3 +291,56 @@ def test_every_command_that_chooses_takes_knows_decisions(board: Path) -> None:
     decide(board, [SECOND], Decision.PICK, who="ann")
     chosen = preview(RunRequest(board, simulate=FAST, choice=Choice(("picked",)))).steps
     assert [step.take_id for step in chosen] == [choices_of(board).names.shots["s010"][1].take_id]
+
+
+# the commands
+
+
+def shotrunner(capsys: pytest.CaptureFixture[str], *words: object, code: int = 0) -> tuple[str, str]:
+    """Return what a command prints: its result, and what it says beside it."""
+    assert main([str(word) for word in words]) == code
+    said = capsys.readouterr()
+    return said.out, said.err
+
+
+def test_the_list_shows_every_shot_and_where_people_differ(
+    board: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, err = shotrunner(capsys, "pick", board, "s010", 1, 2, "--who", "ann", "--note", "\x1b[31mfine")
+    assert out == f"{FIRST}: picked\n{SECOND}: picked\n"
+    assert err == f"s010 has 2 picked takes; {FIRST} plays in a cut\n"
+    shotrunner(capsys, "reject", board, FIRST, "--who", "bob")
+    out, _ = shotrunner(capsys, "pick", board, "--list")
+    assert out.splitlines()[:3] == [
+        "shot  picked  rejected  maybe  undecided  notes",
+        r"s010  2       1         -      3          1: \x1b[31mfine; 2: \x1b[31mfine",
+        "s020  -       -         -      1 2",
+    ]
+    assert f"  {FIRST}  ann: picked, bob: rejected; rejected counts" in out.splitlines()
+    found = json.loads(shotrunner(capsys, "pick", board, "--list", "--output", "json")[0])
+    assert found["format"] == "shotrunner-picks/1"
+    assert [each["label"] for each in found["conflicts"]] == [FIRST]
+    assert "picked 1 of 4 shots · 1 rejected" in shotrunner(capsys, "status", board)[0].splitlines()
+
+
+def test_a_reroll_is_written_only_on_request_and_names_the_next_commands(
+    board: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shotrunner(capsys, "reject", board, "s030", "--who", "ann")
+    out, _ = shotrunner(capsys, "reroll", board, "s030")
+    verbs = [line.split()[2] for line in out.splitlines() if line.startswith("  → shotrunner")]
+    assert verbs == ["reroll", "plan", "run"]
+    assert board.read_text() == BOARD
+    shotrunner(capsys, "reroll", board, "s030", "--write", "-y")
+    assert "  - id: s030\n    takes: 2\n" in board.read_text()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["pick"], ["pick", "s010", "1", "--list"], ["pick", "s010", "1", "--maybe", "--clear"], ["reject"]],
+)
+def test_a_command_that_does_not_say_one_thing_is_refused(
+    board: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    verb, *others = words
+    assert shotrunner(capsys, verb, board, *others, code=64)[0] == ""
