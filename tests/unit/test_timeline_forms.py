@@ -353,7 +353,7 @@ def test_what_a_form_cannot_carry_is_counted() -> None:
             "1 alternative",
             "metadata of 1 clip",
             "the sound of 1 clip",
-            "the own rate of 1 clip",
+            "the frame rate of 1 clip",
         ),
         Form.CSV: ("the sound of 1 clip",),
         Form.FFCONCAT: (
@@ -362,7 +362,7 @@ def test_what_a_form_cannot_carry_is_counted() -> None:
             "1 alternative",
             "1 comment",
             "metadata of 1 clip",
-            "the own rate of 1 clip",
+            "the frame rate of 1 clip",
         ),
     }
 
