@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from runner.cli import export
 from runner.cli.arguments import COMMANDS
+from runner.cli.parser import build_parser
 from runner.commands.export_timeline import STDOUT, Cut, CutOptions, Form, default_file, make_cut, write_cut
-from runner.domain.errors import CannotCreate, ExtraMissing, UsageError
+from runner.domain.errors import CannotCreate, ExtraMissing, FileMissing, UsageError
 from runner.timeline.library_forms import edl_texts
+from runner.timeline.otioz import write_otioz
 from runner.timeline.slots import Slot, Timeline
 from tests.unit.any_timelines import plain_clip
 
+NEEDS_LIBRARY = pytest.mark.skipif(
+    find_spec("opentimelineio") is None, reason="the newest Python may have no wheel of it yet"
+)
 BOARD = """version: 1
 shots:
   - id: s010
@@ -30,6 +36,7 @@ def board(tmp_path: Path) -> Path:
     return path
 
 
+@NEEDS_LIBRARY
 @pytest.mark.parametrize("form", Form)
 def test_every_form_of_a_mere_plan_is_written_beside_the_manifest(form: Form, board: Path) -> None:
     out = default_file(board, form, simulated=None)
@@ -48,6 +55,7 @@ def test_the_manifest_and_the_clips_are_never_written_over(board: Path) -> None:
     assert board.read_text() == BOARD
 
 
+@NEEDS_LIBRARY
 def test_several_parts_are_numbered_and_none_replaces_a_file(tmp_path: Path) -> None:
     timeline = Timeline("n", 24.0, tuple(Slot(f"s{at}", 5.0, plain_clip(f"s{at}")) for at in range(1000)))
     cut = Cut(timeline, Form.EDL, edl_texts(timeline), (), ())
@@ -67,6 +75,7 @@ def test_without_the_library_the_install_line_is_given(monkeypatch: pytest.Monke
     assert missing.value.advice == "pip install 'shotrunner[timeline]'"
 
 
+@NEEDS_LIBRARY
 def test_a_rate_that_an_edl_lacks_is_said(board: Path) -> None:
     remarks = {
         fps: make_cut(board, Form.EDL, out=STDOUT, options=CutOptions(fps=fps)).remarks[-1]
@@ -80,3 +89,31 @@ def test_each_form_of_the_command_line_has_a_module() -> None:
     forms = {part.name for command in COMMANDS if command.name == "export" for part in command.parts}
     assert forms <= set(export.MODULES)
     assert set(Form) <= forms
+
+
+def test_the_command_prints_the_cut_and_says_beside_it_what_is_lost(
+    board: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = build_parser().parse_args(["export", "ffconcat", str(board), "-o", "-"])
+    assert arguments.command(arguments) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "ffconcat version 1.0\n"
+    assert printed.err.splitlines() == [
+        "1 shot, 1 gap, 5.0 s at 24 fps",
+        "1 gap (not rendered yet): s010",
+        "FFmpeg reads it with: -f concat -safe 0 -i FILE",
+        "ffconcat cannot carry: 1 gap, the reason for 1 gap",
+    ]
+
+
+def test_a_bundle_is_not_printed_and_a_missing_clip_leaves_no_half_of_one(
+    board: Path, tmp_path: Path
+) -> None:
+    arguments = build_parser().parse_args(["export", "otioz", str(board), "-o", "-"])
+    with pytest.raises(UsageError, match="is not printed"):
+        arguments.command(arguments)
+    timeline = Timeline("n", 24.0, (Slot("s", 5.0, plain_clip("s_t01")),))
+    cut = Cut(timeline, Form.OTIOZ, (), (), (), write=lambda file: write_otioz(timeline, file))
+    with pytest.raises(FileMissing, match=r"s_t01\.mp4: the clip cannot be read"):
+        write_cut(cut, tmp_path / "cut.otioz")
+    assert [path.name for path in tmp_path.iterdir()] == ["board.yaml"]
