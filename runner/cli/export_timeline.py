@@ -7,11 +7,18 @@ import sys
 
 from runner.cli.from_flags import choice_of
 from runner.cli.terminal import show, warn
-from runner.commands.export_timeline import STDOUT, Cut, CutOptions, default_file, make_cut, write_cut
+from runner.commands.export_timeline import (
+    STDOUT,
+    Cut,
+    CutOptions,
+    Form,
+    default_file,
+    make_cut,
+    write_cut,
+)
 from runner.domain.display import PATH_LIMIT, visible
 from runner.domain.errors import UsageError
 from runner.system.escapes import command_line
-from runner.timeline.carried import Form
 
 
 def command(arguments: argparse.Namespace) -> int:

@@ -19,7 +19,8 @@ from runner.domain.display import PATH_LIMIT, counted, duration, visible
 from runner.domain.errors import CannotCreate, FileMissing, UsageError
 from runner.plan.selection import ALL, Choice
 from runner.system.private_files import make_folder, whole_file
-from runner.timeline.carried import Form, lost_in, remark_on_rate
+from runner.timeline.carried import Form as Form
+from runner.timeline.carried import lost_in, remark_on_rate
 from runner.timeline.lengths import exact_rate, placed
 from runner.timeline.remarks import remarks_on
 from runner.timeline.slots import Clip, Timeline

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from runner.timeline.slots import Clip, Slot, Timeline
 
@@ -50,6 +51,7 @@ class Placed:
         return self.start + self.frames
 
 
+@lru_cache(maxsize=256)
 def exact_rate(fps: float) -> Fraction:
     """Return the rate that `fps` (frames per second, above 0) means: 29.97 means 30000/1001."""
     given = Fraction(fps)
@@ -58,9 +60,10 @@ def exact_rate(fps: float) -> Fraction:
 
 
 def editing_rate(fps: float) -> Fraction:
-    """Return the slowest rate of `EDITING_RATES` that is at least `fps`, or the fastest one."""
+    """Return the rate that `fps` means if editors have it, else their next whole rate, or the fastest one."""
     rate = exact_rate(fps)
-    return next((each for each in EDITING_RATES if each >= rate), EDITING_RATES[-1])
+    whole = (each for each in EDITING_RATES if each.denominator == 1 and each >= rate)
+    return rate if rate in EDITING_RATES else next(whole, EDITING_RATES[-1])
 
 
 def seconds_of(slot: Slot) -> float:

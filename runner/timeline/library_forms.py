@@ -15,7 +15,7 @@ from typing import Any
 
 from runner.domain.errors import ExtraMissing
 from runner.system.escapes import escaped
-from runner.timeline.lengths import editing_rate, placed
+from runner.timeline.lengths import EDITING_RATES, editing_rate, exact_rate, placed
 from runner.timeline.otio_json import otio_text
 from runner.timeline.slots import Slot, Timeline
 from runner.timeline.targets import Target, file_url
@@ -58,6 +58,15 @@ def fcp7_text(timeline: Timeline, *, target: Target = file_url) -> str:
     library = _library("XML of Final Cut Pro 7", "fcp_xml")
     cut = _read(library, timeline, target, editing_rate(timeline.fps))
     cut.name = escaped(cut.name)
+    for clip in cut.find_clips():
+        extent = clip.media_reference.available_range
+        # The adapter writes a timecode for each file, and timecodes exist for the rates of editors only.
+        if exact_rate(extent.duration.rate) not in EDITING_RATES:
+            rate = clip.source_range.duration.rate
+            length = max(extent.duration.rescaled_to(rate).floor(), clip.source_range.duration)
+            clip.media_reference.available_range = library.opentime.TimeRange(
+                library.opentime.RationalTime(0, rate), length
+            )
     for item in (*cut.find_clips(), *cut.find_children(descended_from_type=library.schema.Gap)):
         for marker in item.markers:
             marker.name = escaped(marker.name)
@@ -82,7 +91,9 @@ def _library(purpose: str, adapter: str) -> Any:  # noqa: ANN401 - the library h
 
 
 def _read(library: Any, timeline: Timeline, target: Target, rate: Fraction) -> Any:  # noqa: ANN401 - as above
-    text = otio_text(timeline, target=target, rate=rate)
+    # Neither form carries alternatives.
+    slots = tuple(replace(slot, others=()) for slot in timeline.slots)
+    text = otio_text(replace(timeline, slots=slots), target=target, rate=rate)
     return library.adapters.read_from_string(text, "otio_json")
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from runner.commands.steps.find_run import find_run, read_header, read_takes
@@ -16,13 +17,12 @@ from runner.domain.clip_checks import FlagKind, Probe
 from runner.domain.display import standing, sweep
 from runner.domain.errors import FileMissing
 from runner.domain.money import seconds_of
-from runner.domain.picks import Decision, Picks
+from runner.domain.picks import Decision, Pick, Picks
 from runner.domain.records import TakeRecord
 from runner.domain.shots import Take
 from runner.domain.states import DeliveryState, TakeState
 from runner.plan.selection import ALL, Candidate, Choice, choose
 from runner.store.picks_file import read_picks
-from runner.store.run_dir import RunDir
 from runner.system.canonical_json import JsonValue
 from runner.timeline.lengths import USUAL_RATE, exact_rate
 from runner.timeline.slots import Clip, Slot, Timeline
@@ -60,12 +60,24 @@ def cut_list(
         if not target.is_file():
             raise
         return _planned(target, schema_dirs=schema_dirs, choice=choice, fps=fps)
-    return recorded_cut(place, choice=choice, fps=fps)
+    name, takes = read_header(place).name, read_takes(place)
+    return recorded_cut(name, takes, read_picks(place.path), folder=place.path, choice=choice, fps=fps)
 
 
-def recorded_cut(place: RunDir, *, choice: Choice = ALL, fps: float | None = None) -> Timeline:
-    """Return the cut of a run; the parameters and errors are those of `cut_list`."""
-    takes, picks = read_takes(place), read_picks(place.path)
+def recorded_cut(
+    name: str,
+    takes: Iterable[TakeRecord],
+    picks: Picks,
+    *,
+    folder: Path,
+    choice: Choice = ALL,
+    fps: float | None = None,
+) -> Timeline:
+    """Return the cut of recorded takes, in the order of the record; clips are below `folder`.
+
+    Raises:
+        UsageError: `choice` matches nothing.
+    """
     wanted = [take for take in takes if take.position is not None or take.delivery is DeliveryState.DELIVERED]
     if not choice.is_all:
         chosen = frozenset(choose(wanted, choice)[: choice.limit])
@@ -73,12 +85,13 @@ def recorded_cut(place: RunDir, *, choice: Choice = ALL, fps: float | None = Non
     by_shot: dict[str, list[TakeRecord]] = {}
     for take in wanted:
         by_shot.setdefault(take.shot_id, []).append(take)
+    said = _Said.of(picks)
     slots = tuple(
-        _slot(shot, found, picks, place.path)
+        _slot(shot, found, said, folder)
         for shot, found in by_shot.items()
         if any(take.position is not None for take in found)
     )
-    return Timeline(read_header(place).name, _rate(slots, fps), slots)
+    return Timeline(name, _rate(slots, fps), slots)
 
 
 def _planned(manifest: Path, *, schema_dirs: Sequence[Path], choice: Choice, fps: float | None) -> Timeline:
@@ -99,24 +112,46 @@ def _planned(manifest: Path, *, schema_dirs: Sequence[Path], choice: Choice, fps
     return Timeline(plan.manifest.name, _rate((), fps), tuple(map(_waiting, first.values())))
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What people said of takes, by the takes' ids, gathered once for a whole board."""
+
+    decisions: Mapping[str, Decision]
+    comments: Mapping[str, Sequence[Pick]]
+
+    @classmethod
+    def of(cls, picks: Picks) -> _Said:
+        comments: dict[str, list[Pick]] = {}
+        for row in picks.rows:
+            if row.note:
+                comments.setdefault(row.take, []).append(row)
+        return cls(picks.decisions, comments)
+
+    def has_picked(self, take: TakeRecord) -> bool:
+        return self.decisions.get(take.take_id) is Decision.PICK
+
+    def has_rejected(self, take: TakeRecord) -> bool:
+        return self.decisions.get(take.take_id) is Decision.REJECT
+
+
 def _waiting(take: Take) -> Slot:
     planned, is_assumed = _asked(take.body)
     prompt = prompt_of(take.body)
     return Slot(take.shot_id, planned, why="not rendered yet", prompt=prompt, is_assumed=is_assumed)
 
 
-def _slot(shot: str, takes: Sequence[TakeRecord], picks: Picks, folder: Path) -> Slot:
+def _slot(shot: str, takes: Sequence[TakeRecord], said: _Said, folder: Path) -> Slot:
     here = [take for take in takes if _is_here(take, folder)]
-    playing = _playing(takes, here, picks)
+    playing = _playing(takes, here, said)
     first = playing or next(take for take in takes if take.position is not None)
     planned, is_assumed = _asked(first.body)
-    clips = {take.take_id: _clip(take, picks, folder) for take in here}
+    clips = {take.take_id: _clip(take, said, folder) for take in here}
     return Slot(
         shot,
         planned,
         active=clips.pop(playing.take_id) if playing else None,
         others=tuple(clips.values()),
-        why="" if playing else _why(takes, here, picks),
+        why="" if playing else _why(takes, here, said),
         prompt=prompt_of(first.body),
         is_assumed=is_assumed,
     )
@@ -128,18 +163,16 @@ def _is_here(take: TakeRecord, folder: Path) -> bool:
     )
 
 
-def _playing(takes: Sequence[TakeRecord], here: Sequence[TakeRecord], picks: Picks) -> TakeRecord | None:
+def _playing(takes: Sequence[TakeRecord], here: Sequence[TakeRecord], said: _Said) -> TakeRecord | None:
     """Return the take whose clip plays: the first picked one, else the newest that is whole and not rejected."""
-    decided = picks.decisions
-    if any(decided.get(take.take_id) is Decision.PICK for take in takes):
+    if any(map(said.has_picked, takes)):
         # If a picked clip is not here, no other one takes its place: the choice is the user's.
-        picked = (take for take in here if decided.get(take.take_id) is Decision.PICK)
+        picked = filter(said.has_picked, here)
         return min(picked, key=lambda take: (take.number, take.take_id), default=None)
     free = [
         take
         for take in here
-        if decided.get(take.take_id) is not Decision.REJECT
-        and not any(flag.kind in _NOT_WHOLE for flag in take.flags)
+        if not said.has_rejected(take) and not any(flag.kind in _NOT_WHOLE for flag in take.flags)
     ]
     # A clip that left the manifest plays only if no other one can.
     return max(
@@ -149,23 +182,21 @@ def _playing(takes: Sequence[TakeRecord], here: Sequence[TakeRecord], picks: Pic
     )
 
 
-def _why(takes: Sequence[TakeRecord], here: Sequence[TakeRecord], picks: Picks) -> str:
+def _why(takes: Sequence[TakeRecord], here: Sequence[TakeRecord], said: _Said) -> str:
     """Return why a shot has no clip, such as `failed: moderation; 2 takes pending`."""
-    decided = picks.decisions
-    present = {take.take_id for take in here}
-    wanted = [take for take in takes if take.position is not None] or takes
-    if picked := [take for take in takes if decided.get(take.take_id) is Decision.PICK]:
-        return f"the picked take {picked[0].label} is not here: {_reason(picked[0], present, decided)}"
-    reasons = Counter(_reason(take, present, decided) for take in wanted)
+    present = frozenset(take.take_id for take in here)
+    if picked := next(filter(said.has_picked, takes), None):
+        return f"the picked take {picked.label} is not here: {_reason(picked, present, said)}"
+    wanted = [take for take in takes if take.position is not None]
+    reasons = Counter(_reason(take, present, said) for take in wanted)
     if len(reasons) == 1:
         return next(iter(reasons))
     return "; ".join(f"{reason} ({number})" if number > 1 else reason for reason, number in reasons.items())
 
 
-def _reason(take: TakeRecord, present: set[str], decided: Mapping[str, Decision]) -> str:
+def _reason(take: TakeRecord, present: Collection[str], said: _Said) -> str:
     if take.take_id in present:
-        is_rejected = decided.get(take.take_id) is Decision.REJECT
-        return "rejected" if is_rejected else "the clip is not whole"
+        return "rejected" if said.has_rejected(take) else "the clip is not whole"
     if take.delivery is DeliveryState.DELIVERED:
         return "the clip is gone from the disk"
     if take.state is TakeState.SUCCEEDED:
@@ -174,7 +205,7 @@ def _reason(take: TakeRecord, present: set[str], decided: Mapping[str, Decision]
     return standing(take.state, take.delivery) + failure
 
 
-def _clip(take: TakeRecord, picks: Picks, folder: Path) -> Clip:
+def _clip(take: TakeRecord, said: _Said, folder: Path) -> Clip:
     probe = take.probe or _NO_PROBE
     assert take.file is not None
     about: dict[str, JsonValue] = {
@@ -198,8 +229,8 @@ def _clip(take: TakeRecord, picks: Picks, folder: Path) -> Clip:
         width=probe.width,
         height=probe.height,
         has_audio=None if probe.audio is None else bool(probe.audio),
-        decision=picks.decisions.get(take.take_id),
-        comments=picks.comments(take.take_id),
+        decision=said.decisions.get(take.take_id),
+        comments=tuple(said.comments.get(take.take_id, ())),
         about=about,
     )
 
