@@ -18,7 +18,7 @@ from runner.commands.export_timeline import (
 )
 from runner.domain.display import PATH_LIMIT, visible
 from runner.domain.errors import UsageError
-from runner.system.escapes import command_line
+from runner.system.escapes import command_line, escaped
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -35,7 +35,9 @@ def command(arguments: argparse.Namespace) -> int:
     if out == STDOUT:
         if len(cut.texts) > 1:
             raise UsageError(f"this cut needs {len(cut.texts)} files", advice="give a file: -o FILE")
-        sys.stdout.write(cut.texts[0])
+        # A program gets the text as it is; on a terminal nothing in a prompt may act.
+        shown = escaped(cut.texts[0], kept="\n") if sys.stdout.isatty() else cut.texts[0]
+        sys.stdout.write(shown)
     else:
         paths = write_cut(cut, out, force=arguments.force)
         show(f"wrote {visible(str(path), PATH_LIMIT)}" for path in paths)

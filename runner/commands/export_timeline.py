@@ -134,7 +134,7 @@ def write_cut(cut: Cut, path: Path, *, force: bool = False) -> tuple[Path, ...]:
             with whole_file(each) as file:
                 write(file)
     except OSError as error:
-        raise file_error(error, error.filename or path, "cannot be written") from error
+        raise file_error(error, path, "cannot be written") from error
     return tuple(paths)
 
 

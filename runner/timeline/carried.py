@@ -101,6 +101,6 @@ def _phrase(part: Part, number: int) -> str:
         case Part.SOUND:
             return f"the sound of {counted(number, 'clip')}"
         case Part.RATES:
-            return f"the own rate of {counted(number, 'clip')}"
+            return f"the frame {'rate' if number == 1 else 'rates'} of {counted(number, 'clip')}"
         case _:
             return counted(number, part.value)

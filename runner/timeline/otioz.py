@@ -6,12 +6,15 @@ bytes. OpenTimelineIO's own writer takes the active clips only, and leaves the o
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
+from runner.domain.display import PATH_LIMIT, visible
+from runner.domain.errors import FileMissing
 from runner.timeline.otio_json import otio_text
 from runner.timeline.slots import Clip, Timeline
 
@@ -23,18 +26,20 @@ def write_otioz(timeline: Timeline, file: BinaryIO) -> None:
     """Write the bundle to `file`.
 
     Raises:
-        OSError: a clip cannot be read, or the bundle cannot be written.
+        FileMissing: a clip cannot be read.
+        OSError: the bundle cannot be written.
     """
     with ZipFile(file, "w") as bundle:
         bundle.writestr(_part("version.txt"), _VERSION)
         text = otio_text(timeline, target=_name)
         bundle.writestr(_part("content.otio"), text.encode("utf-8", "replace"))
         for clip in clips_of(timeline):
-            part = _part(_name(clip), stored=True)
-            # A zip must know beforehand whether a part is larger than 4 GiB.
-            part.file_size = clip.file.stat().st_size
-            with clip.file.open("rb") as source, bundle.open(part, "w") as place:
-                shutil.copyfileobj(source, place, 1 << 20)
+            with _opened(clip.file) as source:
+                part = _part(_name(clip), stored=True)
+                # A zip must know beforehand whether a part is larger than 4 GiB.
+                part.file_size = os.fstat(source.fileno()).st_size
+                with bundle.open(part, "w") as place:
+                    shutil.copyfileobj(source, place, 1 << 20)
 
 
 def clips_of(timeline: Timeline) -> Iterator[Clip]:
@@ -43,6 +48,15 @@ def clips_of(timeline: Timeline) -> Iterator[Clip]:
         if slot.active is not None:
             yield slot.active
             yield from slot.others
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        shown = visible(str(path), PATH_LIMIT)
+        message = f"{shown}: the clip cannot be read: {(error.strerror or str(error)).lower()}"
+        raise FileMissing(message, advice="find out which clips are missing: shotrunner verify") from error
 
 
 def _name(clip: Clip) -> str:

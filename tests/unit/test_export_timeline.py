@@ -9,9 +9,11 @@ import pytest
 
 from runner.cli import export
 from runner.cli.arguments import COMMANDS
+from runner.cli.parser import build_parser
 from runner.commands.export_timeline import STDOUT, Cut, CutOptions, Form, default_file, make_cut, write_cut
-from runner.domain.errors import CannotCreate, ExtraMissing, UsageError
+from runner.domain.errors import CannotCreate, ExtraMissing, FileMissing, UsageError
 from runner.timeline.library_forms import edl_texts
+from runner.timeline.otioz import write_otioz
 from runner.timeline.slots import Slot, Timeline
 from tests.unit.any_timelines import plain_clip
 
@@ -80,3 +82,31 @@ def test_each_form_of_the_command_line_has_a_module() -> None:
     forms = {part.name for command in COMMANDS if command.name == "export" for part in command.parts}
     assert forms <= set(export.MODULES)
     assert set(Form) <= forms
+
+
+def test_the_command_prints_the_cut_and_says_beside_it_what_is_lost(
+    board: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = build_parser().parse_args(["export", "ffconcat", str(board), "-o", "-"])
+    assert arguments.command(arguments) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "ffconcat version 1.0\n"
+    assert printed.err.splitlines() == [
+        "1 shot, 1 gap, 5.0 s at 24 fps",
+        "1 gap (not rendered yet): s010",
+        "FFmpeg reads it with: -f concat -safe 0 -i FILE",
+        "ffconcat cannot carry: 1 gap, the reason for 1 gap",
+    ]
+
+
+def test_a_bundle_is_not_printed_and_a_missing_clip_leaves_no_half_of_one(
+    board: Path, tmp_path: Path
+) -> None:
+    arguments = build_parser().parse_args(["export", "otioz", str(board), "-o", "-"])
+    with pytest.raises(UsageError, match="is not printed"):
+        arguments.command(arguments)
+    timeline = Timeline("n", 24.0, (Slot("s", 5.0, plain_clip("s_t01")),))
+    cut = Cut(timeline, Form.OTIOZ, (), (), (), write=lambda file: write_otioz(timeline, file))
+    with pytest.raises(FileMissing, match=r"s_t01\.mp4: the clip cannot be read"):
+        write_cut(cut, tmp_path / "cut.otioz")
+    assert [path.name for path in tmp_path.iterdir()] == ["board.yaml"]

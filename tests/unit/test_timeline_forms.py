@@ -14,12 +14,14 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree as ET
 
+import av
 import opentimelineio as otio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.domain.errors import UsageError
+from runner.domain.picks import Pick
 from runner.system.csv_cells import unguard
 from runner.timeline.carried import Form, lost_in
 from runner.timeline.cut_table import csv_text
@@ -142,8 +144,6 @@ def test_a_cut_without_sound_has_no_audio_track() -> None:
 
 
 def test_a_comment_is_a_marker_at_its_time() -> None:
-    from runner.domain.picks import Pick
-
     clip = replace(plain_clip("s010_t01"), comments=(Pick("s010", "t", None, "too dark", "Ann", at=1.5),))
     read = otio.adapters.read_from_string(otio_text(a_cut(Slot("s010", 5.0, clip))), "otio_json")
     marker = read.video_tracks()[0][0].markers[0]
@@ -282,6 +282,31 @@ def test_a_list_for_ffmpeg_quotes_every_name_and_refuses_a_line_break() -> None:
         ffconcat_text(a_cut(Slot("s010", 5.0, broken)), path=path_of)
 
 
+def test_ffmpeg_itself_plays_the_list_from_end_to_end(tmp_path: Path) -> None:
+    clips = [
+        replace(plain_clip(f"s0{at}0_t01", seconds=0.5), file=tmp_path / f"{at} it's {ODD[8:24]}.mp4")
+        for at in (1, 2)
+    ]
+    for clip in clips:
+        draw(clip.file, frames=12)
+    cut = a_cut(*(Slot(clip.label, 0.5, clip) for clip in clips))
+    path = tmp_path / "cut.ffconcat"
+    path.write_text(ffconcat_text(cut, path=path_of))
+    with av.open(str(path), format="concat", options={"safe": "0"}) as joined:
+        times = [frame.time for frame in joined.decode(video=0)]
+    assert times == pytest.approx([at / 24 for at in range(24)])
+
+
+def draw(path: Path, *, frames: int) -> None:
+    """Write a small film of 24 frames a second."""
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("mpeg4", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 64, 36, "yuv420p"
+        for _ in range(frames):
+            film.mux(stream.encode(av.VideoFrame(64, 36, "yuv420p")))
+        film.mux(stream.encode())
+
+
 def test_a_bundle_holds_every_take_and_is_the_same_each_time(tmp_path: Path) -> None:
     clips = [replace(plain_clip(f"s010_t0{at}"), file=tmp_path / f"{at}{ODD[:9]}.mp4") for at in (1, 2)]
     for clip in clips:
@@ -316,8 +341,6 @@ def test_a_large_board_is_written_whole() -> None:
 
 
 def test_what_a_form_cannot_carry_is_counted() -> None:
-    from runner.domain.picks import Pick
-
     clip = replace(plain_clip("s010_t01", fps=30.0), comments=(Pick("s010", "t", None, "dark"),))
     timeline = a_cut(Slot("s010", 5.0, clip, (plain_clip("s010_t02"),)), Slot("s020", 5.0, why="held"))
     assert {form: lost_in(form, timeline) for form in Form} == {
@@ -330,7 +353,7 @@ def test_what_a_form_cannot_carry_is_counted() -> None:
             "1 alternative",
             "metadata of 1 clip",
             "the sound of 1 clip",
-            "the own rate of 1 clip",
+            "the frame rate of 1 clip",
         ),
         Form.CSV: ("the sound of 1 clip",),
         Form.FFCONCAT: (
@@ -339,7 +362,7 @@ def test_what_a_form_cannot_carry_is_counted() -> None:
             "1 alternative",
             "1 comment",
             "metadata of 1 clip",
-            "the own rate of 1 clip",
+            "the frame rate of 1 clip",
         ),
     }
 
