@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from runner.cli.from_flags import choice_of
 from runner.cli.terminal import show, warn
@@ -17,15 +17,12 @@ from runner.commands.export_cut import (
     export_animation,
     export_contact_sheet,
     export_cut,
+    summary_of,
     takes_named,
 )
 from runner.commands.steps.cut_list import cut_list
-from runner.domain.display import PATH_LIMIT, counted, duration, size, visible
+from runner.domain.display import PATH_LIMIT, size, visible
 from runner.plan.selection import ALL
-from runner.timeline.slots import Timeline
-
-if TYPE_CHECKING:
-    from runner.video.rough_cut import Cut
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -47,30 +44,26 @@ def _cut(arguments: argparse.Namespace) -> None:
 
     out = arguments.out or default_file(arguments.target, ".mp4", simulated=arguments.simulate or None)
     wishes = CutWishes(arguments.size, arguments.fps, arguments.burn_in, not arguments.no_slates)
-    timeline = _timeline(arguments)
+    timeline = cut_list(arguments.target, **_chosen(arguments))
     with seconds_bar(sys.stderr) as on_progress:
         cut = export_cut(timeline, out, wishes=wishes, force=arguments.force, on_progress=on_progress)
     _wrote(out)
-    warn([_summary(cut), *(visible(remark) for remark in cut.remarks)])
-
-
-def _summary(cut: Cut) -> str:
-    parts = [counted(cut.clips, "clip"), *([counted(cut.slates, "slate")] if cut.slates else [])]
-    form = f"{cut.raster.width}x{cut.raster.height} at {float(cut.raster.fps):.5g} fps"
-    how = f"encoded anew: {cut.why_encoded}" if cut.why_encoded else "pictures copied as they are"
-    return f"{', '.join(parts)}, {duration(cut.seconds)}, {form}; {how}"
+    warn([summary_of(cut), *(visible(remark) for remark in cut.remarks)])
 
 
 def _contact_sheet(arguments: argparse.Namespace) -> None:
     out = arguments.out or default_file(arguments.target, "-sheet.png", simulated=arguments.simulate or None)
     for path in export_contact_sheet(
-        _timeline(arguments), out, columns=arguments.columns, force=arguments.force
+        cut_list(arguments.target, **_chosen(arguments)),
+        out,
+        columns=arguments.columns,
+        force=arguments.force,
     ):
         _wrote(path)
 
 
 def _animation(arguments: argparse.Namespace) -> None:
-    timeline = _timeline(arguments)
+    timeline = cut_list(arguments.target, **_chosen(arguments))
     clips = takes_named(timeline, arguments.take, all_takes=arguments.side_by_side)
     name = arguments.take if arguments.side_by_side else clips[0].label
     out = arguments.out or default_file(
@@ -90,14 +83,13 @@ def _animation(arguments: argparse.Namespace) -> None:
     warn([f"{named}: {size(len(made.data))}", *map(visible, made.remarks)])
 
 
-def _timeline(arguments: argparse.Namespace) -> Timeline:
-    choice = choice_of(arguments) if "only" in arguments else ALL
-    return cut_list(
-        arguments.target,
-        simulated=arguments.simulate or None,
-        schema_dirs=arguments.schema_dir,
-        choice=choice,
-    )
+def _chosen(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return which run is meant and which of its takes, as `cut_list` has it."""
+    return {
+        "simulated": arguments.simulate or None,
+        "schema_dirs": arguments.schema_dir,
+        "choice": choice_of(arguments) if "only" in arguments else ALL,
+    }
 
 
 def _wrote(path: Path) -> None:

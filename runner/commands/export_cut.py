@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from runner.commands.export_timeline import EXPORTS
 from runner.commands.steps.find_run import find_run
 from runner.domain.disk_errors import file_error
-from runner.domain.display import PATH_LIMIT, listed, visible
+from runner.domain.display import PATH_LIMIT, counted, duration, listed, visible
 from runner.domain.errors import CannotCreate, ExtraMissing, FileMissing, UsageError
 from runner.domain.preview_names import preview_names
 from runner.system.private_files import make_folder, whole_file
@@ -88,6 +88,14 @@ def export_cut(
         planned_fps=timeline.fps,
     )
     return write_cut([_segment(slot) for slot in timeline.slots], out, wishes=asked, on_progress=on_progress)
+
+
+def summary_of(cut: Cut) -> str:
+    """Return what a cut is, such as `11 clips, 1 slate, 58 s, 1280x720 at 24 fps; …`, safe on a terminal."""
+    parts = [counted(cut.clips, "clip"), *([counted(cut.slates, "slate")] if cut.slates else [])]
+    form = f"{cut.raster.width}x{cut.raster.height} at {float(cut.raster.fps):.5g} fps"
+    how = f"encoded again: {cut.why_encoded}" if cut.why_encoded else "pictures copied as they are"
+    return f"{', '.join(parts)}, {duration(cut.seconds)}, {form}; {how}"
 
 
 def export_contact_sheet(

@@ -1,4 +1,4 @@
-"""A bar for work of known length that is no run, such as the seconds of film that are joined; only on a terminal."""
+"""A bar for work of known length outside a run, such as the seconds of film to join; only on a terminal."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def opened(file: Path) -> Iterator[Any]:
     """Yield the container of a clip; what FFmpeg cannot read becomes an error of ours.
 
     Raises:
-        ClipUnreadable: it is not there, or it is no clip that FFmpeg can read.
+        ClipUnreadable: it is not there, or FFmpeg cannot read it.
     """
     # FFmpeg takes the beginning of a relative path for a protocol if it has a colon.
     place = str(file.absolute())

@@ -6,7 +6,7 @@ In: rows of tiles. Out: pages as pictures. It knows no run and no file format.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from runner.video.lettering import AMBER, GREEN, GROUND, RED, SOFT, WHITE, Colou
 
 _TILE, _GAP, _EDGE = 320, 16, 4
 _CAPTION, _HEADING = 44, 64
+_FEWEST_COLUMNS = 3
 _LETTER, _SMALL = 17, 14
 _SHAPES = (0.4, 1.8)
 _PAPER, _MARKS = (40, 44, 52), {"pick": GREEN, "reject": RED, "maybe": AMBER}
@@ -60,6 +61,7 @@ class Form:
 
 def pages(rows: Sequence[Row], form: Form) -> Iterator[Image.Image]:
     """Yield the pages of a contact sheet, as many as it takes."""
+    form = replace(form, columns=_columns(rows, form.columns))
     high = _tile_height(rows)
     line = high + _CAPTION + _GAP
     page, y = _page(form), _GAP
@@ -107,6 +109,11 @@ def frame_of(clip: Path) -> Image.Image:
         raise ClipUnreadable("no picture in it can be decoded")
     image: Image.Image = found[0].to_image()
     return image
+
+
+def _columns(rows: Sequence[Row], most: int) -> int:
+    """Return how many tiles are beside each other: a small board makes a small page, with room for the headings."""
+    return min(most, max(_FEWEST_COLUMNS, *(len(row.tiles) for row in rows), 0))
 
 
 def _tile_height(rows: Sequence[Row]) -> int:

@@ -27,7 +27,8 @@ _MORE = "..."
 def plain(text: str) -> str:
     """Return `text` in the letters of the font, on one line."""
     folded = unicodedata.normalize("NFKD", text.replace("…", _MORE).translate(_PLAIN))
-    return " ".join(folded.encode("ascii", "ignore").decode().split())
+    letters = folded.encode("ascii", "ignore").decode()
+    return " ".join("".join(each if each.isprintable() else " " for each in letters).split())
 
 
 def width_of(text: str, size: float) -> int:

@@ -209,11 +209,16 @@ def _write(
         has_sound = any(part.look is not None and part.look.has_audio for part in parts)
         sound = Sound(container) if has_sound else None
         for part in parts:
-            length = pictures.add(part, on_seconds)
-            written += length
-            if sound is not None:
-                file = part.segment.file if part.look is not None and part.look.has_audio else None
-                sound.add(file, start=part.look.start if part.look else Fraction(0), until=written)
+            try:
+                length = pictures.add(part, on_seconds)
+                written += length
+                if sound is not None:
+                    file = part.segment.file if part.look is not None and part.look.has_audio else None
+                    sound.add(file, start=part.look.start if part.look else Fraction(0), until=written)
+            except ClipUnreadable as error:
+                # It could be read a moment ago, so it was changed or its middle is damaged in an odd way.
+                message = f"{part.segment.label}: {error.message}"
+                raise ClipUnreadable(message, advice="leave it out with --exclude") from error
             remarks += _shortness(part, length)
             on_seconds(written)
         pictures.finish()

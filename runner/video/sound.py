@@ -1,6 +1,6 @@
 """The sound of a cut: that of each clip for exactly as long as its picture lasts, and silence where there is none.
 
-It is encoded anew even where the pictures are copied. Its packets do not end where pictures end, so copied ones would
+It is encoded even where the pictures are copied. Its packets do not end where pictures end, so copied ones would
 drift from clip to clip.
 """
 
@@ -16,7 +16,7 @@ import av
 from runner.video.clip_reader import opened
 
 RATE = 48_000
-# Whole numbers: a damaged clip can decode to samples that are no numbers, which the encoder refuses.
+# Whole numbers: a damaged clip can decode to samples that are not numbers, which the encoder refuses.
 _LAYOUT, _FORM = "stereo", "s16p"
 _BLOCK = 4096
 
@@ -51,7 +51,7 @@ class Sound:
 
 
 def clip_sound(file: Path, *, start: Fraction, samples: int) -> Iterator[Any]:
-    """Yield at most so many samples of a clip's sound from its second `start` on, as frames of 48 kHz in stereo.
+    """Yield at most `samples` samples of a clip's sound from its second `start` on, as frames of 48 kHz in stereo.
 
     Sound that begins later has silence before it. Sound that cannot be decoded ends.
     """
@@ -82,7 +82,7 @@ def clip_sound(file: Path, *, start: Fraction, samples: int) -> Iterator[Any]:
 
 
 def silence(samples: int) -> Any:  # noqa: ANN401 - as above
-    """Return so many samples of silence."""
+    """Return `samples` samples of silence."""
     block = av.AudioFrame(format=_FORM, layout=_LAYOUT, samples=samples)
     block.sample_rate = RATE
     for plane in block.planes:

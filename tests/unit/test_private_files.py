@@ -18,6 +18,7 @@ from runner.system.private_files import (
     read_private,
     refuse_odd,
     try_writing,
+    whole_path,
     write_whole,
 )
 
@@ -174,3 +175,22 @@ def test_a_folder_where_there_can_be_none_is_an_error_and_no_endless_search(tmp_
     ):
         with pytest.raises(OSError):  # noqa: PT011 - the class depends on the system
             make_folder(path)
+
+
+def test_a_library_writes_a_file_that_is_whole_or_absent(tmp_path: Path) -> None:
+    place = tmp_path / "cut.mp4"
+    with whole_path(place) as part:
+        part.write_bytes(b"new")
+        assert not place.exists()
+    assert place.read_bytes() == b"new"
+    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+
+    def stopped() -> None:
+        with whole_path(place) as part:
+            part.write_bytes(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert place.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [place]

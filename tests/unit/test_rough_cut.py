@@ -10,7 +10,7 @@ import av
 import pytest
 from PIL import Image
 
-from runner.domain.errors import CannotCreate, UsageError
+from runner.domain.errors import CannotCreate, ClipUnreadable, UsageError
 from runner.video.clip_reader import Look, usual_rate
 from runner.video.lettering import GROUND
 from runner.video.rough_cut import Cut, Part, Segment, Wishes, raster_of, why_encoded, write_cut
@@ -271,6 +271,18 @@ def test_a_person_who_stops_it_is_left_without_a_file(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         write_cut([clip(file), gap("s020")], tmp_path / "cut.mp4", wishes=Wishes(), on_progress=stop)
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_clip_that_vanishes_meanwhile_is_named(tmp_path: Path) -> None:
+    files = [draw_clip(tmp_path / f"s0{at}_t01.mp4") for at in range(2)]
+    with pytest.raises(ClipUnreadable, match=r"^s01_t01: it cannot be read"):
+        write_cut(
+            [*map(clip, files)],
+            tmp_path / "cut.mp4",
+            wishes=Wishes(),
+            on_progress=lambda _done, _of: files[1].unlink(missing_ok=True),
+        )
+    assert not (tmp_path / "cut.mp4").exists()
 
 
 def test_a_folder_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
