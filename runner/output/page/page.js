@@ -198,11 +198,11 @@ function withDecisions(/** @type {Board} */ board) {
   showDecisions(board);
 }
 
-/** Search fields and posters are the page's own; one clip with sound plays at a time. */
 async function main() {
   const run = await taken(at("script.run"));
+  head(run);
   const all = await takesOf();
-  head(run, all);
+  overview(run, all);
   recall(run.key, all);
   findFilters(all);
   const board = new Board(run, all);
