@@ -13,7 +13,7 @@ from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import FailureClass, TakeState
 from runner.output.write_reports import write_report
 from runner.system.canonical_json import JsonValue
-from tests.browser import NOT_OUTSIDE, Tab
+from tests.browser import NOT_OUTSIDE, Tab, draw_clip
 from tests.unit.output_records import BODY, NOW, FakeRecord, delivered, header, pending, queued, succeeded
 
 STEAL = "document.title='stolen'"
@@ -43,19 +43,6 @@ PAYLOADS = (
 pytestmark = pytest.mark.browser
 
 
-def _clip(path: Path, *, width: int = 160, height: int = 90) -> None:
-    av = pytest.importorskip("av")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=12)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for number in range(12):
-            frame = av.VideoFrame(width, height, "rgb24")
-            frame.planes[0].update(bytes([40 + number * 10, 90, 160]) * (frame.planes[0].buffer_size // 3))
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-
-
 def _page(folder: Path, takes: list[TakeRecord], run: RunHeader | None = None) -> Path:
     return write_report(folder, FakeRecord(run or header(), takes), now=NOW).html
 
@@ -74,7 +61,7 @@ def _board() -> list[TakeRecord]:
 def test_clips_play_from_the_disk_under_the_policy(tab: Tab, tmp_path: Path) -> None:
     takes = _board()
     for take in takes[:2]:
-        _clip(tmp_path / str(take.file))
+        draw_clip(tmp_path / str(take.file))
     tab.open(_page(tmp_path, takes))
     tab.until("[...document.querySelectorAll('video')].every((video) => video.readyState >= 2)")
     tab.js("document.querySelector('video').play()")

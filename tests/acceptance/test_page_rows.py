@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from playwright.sync_api import ViewportSize
 
 from runner.domain.clip_checks import Flag, FlagKind, Probe
 from runner.domain.picks import NO_PICKS, Decision, Pick, Picks
@@ -22,21 +23,17 @@ from runner.domain.states import FailureClass, TakeState
 from runner.output.write_reports import write_report
 from runner.store.picks_table import read_table
 from runner.system import csv_cells
-from tests.browser import NOT_OUTSIDE, Tab
+from tests.browser import NOT_OUTSIDE, Tab, draw_clip
 from tests.unit.output_records import BODY, NOW, FakeRecord, delivered, header, pending
 
 pytestmark = pytest.mark.browser
 
 SEEDS = (11, 12, 13)
 FOCUS = "document.activeElement.closest('.take')?.dataset.name ?? ''"
-PHONE = {"width": 390, "height": 844}
+TALL: ViewportSize = {"width": 1280, "height": 2600}
+"""A screen on which all rows of the board are near, so that all are built."""
+PHONE: ViewportSize = {"width": 390, "height": 844}
 NIGHT = 3600.0
-WATCH = """const watch = () => {
-  if (document.querySelector('.take') && !document.querySelector('.tools').hidden) window.shownAt = performance.now();
-  else requestAnimationFrame(watch);
-};
-watch();"""
-"""Notes the time, in ms since the page was opened, at which the first rows are there."""
 
 
 def _take(shot: int, seed: int, **changes: Any) -> TakeRecord:  # noqa: ANN401  fields of a record
@@ -61,9 +58,12 @@ def _board(shots: int = 4) -> list[TakeRecord]:
         for shot in range(1, shots + 1)
         for seed in SEEDS
     ]
-    lost = {"state": TakeState.FAILED, "failure": FailureClass.MODERATION, "reason": "the input was flagged"}
     takes[3] = replace(
-        pending("s002@seed=11", body=BODY, position=201), **lost, point={"seed": 11}, shot_id="s002"
+        pending("s002@seed=11", body=BODY, position=201),
+        state=TakeState.FAILED,
+        failure=FailureClass.MODERATION,
+        reason="the input was flagged",
+        point={"seed": 11},
     )
     takes[7] = replace(
         takes[7],
@@ -90,8 +90,18 @@ def _write(
 @pytest.fixture
 def board(tab: Tab, tmp_path: Path) -> Tab:
     """Return the tab with a board of four shots open."""
-    tab.open(_write(tmp_path, _board()))
+    _open(tab, _write(tmp_path, _board()))
     return tab
+
+
+def _open(tab: Tab, page: Path, fragment: str = "") -> None:
+    tab.page.set_viewport_size(TALL)
+    tab.open(page, fragment=fragment)
+
+
+def _reload(tab: Tab) -> None:
+    tab.page.reload()
+    tab.until("document.querySelector('.tools')?.hidden === false")
 
 
 def _labels(tab: Tab) -> list[str]:
@@ -128,11 +138,14 @@ def test_posters_are_there_at_once_and_no_player_is(board: Tab) -> None:
     assert board.requested() <= NOT_OUTSIDE
 
 
-def test_a_take_moves_while_it_is_pointed_at(board: Tab) -> None:
-    board.page.hover(".delivered .still")
-    board.until("document.querySelectorAll('video.motion').length === 1")
-    board.page.hover("h1")
-    board.until("document.querySelectorAll('video.motion').length === 0")
+def test_a_take_moves_while_it_is_pointed_at(tab: Tab, tmp_path: Path) -> None:
+    takes = _board()[:1]
+    draw_clip(tmp_path / str(takes[0].file))
+    _open(tab, _write(tmp_path, takes))
+    tab.page.hover(".still")
+    tab.until("document.querySelector('video.motion')?.currentTime > 0")
+    tab.page.hover("h1")
+    tab.until("document.querySelectorAll('video').length === 0")
 
 
 def test_each_row_is_one_stop_and_keys_go_from_take_to_take(board: Tab) -> None:
@@ -157,17 +170,17 @@ def test_each_row_is_one_stop_and_keys_go_from_take_to_take(board: Tab) -> None:
 
 
 def test_decisions_are_made_by_keys_and_outlive_a_reload(tab: Tab, tmp_path: Path) -> None:
-    page = _write(tmp_path, _board())
-    tab.open(page)
+    _open(tab, _write(tmp_path, _board()))
     tab.press("j", "j", "p", "l", "x", "l", "m")
     decided = "[...document.querySelectorAll('.mark')].map((each) => each.textContent).filter(Boolean)"
     shown = ["picked · not saved yet", "rejected · not saved yet", "maybe · not saved yet"]
     assert tab.js(decided) == shown
     said = "document.querySelector('.decided').value"
     assert tab.js(said) == "1 picked, 1 rejected, 1 maybe, 3 shots undecided · 3 not saved yet"
-    tab.open(page)
+    _reload(tab)
     assert tab.js(decided) == shown
-    tab.press("j", "j", "u")
+    assert _here(tab) == "s003 t03"
+    tab.press("1", "u")
     assert tab.js(decided) == shown[1:]
     assert tab.js(said).startswith("0 picked, 1 rejected")
 
@@ -188,7 +201,7 @@ def test_decisions_leave_as_a_file_that_the_program_reads(tab: Tab, tmp_path: Pa
     earlier = Picks(
         (Pick("s001", "s001@seed=11", Decision.REJECT, "too dark", "Ben", "2026-05-01T10:00:00Z"),)
     )
-    tab.open(_write(tmp_path, _board(), picks=earlier))
+    _open(tab, _write(tmp_path, _board(), picks=earlier))
     assert tab.js("document.querySelector('.mark:not(:empty)').textContent") == "rejected"
     tab.press("j", "l", "p", "e")
     tab.page.keyboard.type('=HYPERLINK("x"), lovely')
@@ -213,10 +226,10 @@ def test_decisions_leave_as_a_file_that_the_program_reads(tab: Tab, tmp_path: Pa
 
 
 def test_what_a_newer_file_says_replaces_what_the_browser_kept(tab: Tab, tmp_path: Path) -> None:
-    tab.open(_write(tmp_path, _board()))
+    _open(tab, _write(tmp_path, _board()))
     tab.press("j", "l", "p")
     later = Picks((Pick("s002", "s002@seed=12", Decision.REJECT, "", "Ben", "2999-01-01T00:00:00Z"),))
-    tab.open(_write(tmp_path, _board(), picks=later))
+    _open(tab, _write(tmp_path, _board(), picks=later))
     assert tab.js("document.querySelector('.mark:not(:empty)').textContent") == "rejected"
 
 
@@ -224,7 +237,7 @@ def test_a_browser_that_keeps_nothing_says_so(tab: Tab, tmp_path: Path) -> None:
     tab.page.add_init_script(
         "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no'); }})"
     )
-    tab.open(_write(tmp_path, _board()))
+    _open(tab, _write(tmp_path, _board()))
     tab.press("j", "l", "p")
     assert tab.js("document.querySelector('.mark:not(:empty)').textContent") == "picked · not saved yet"
     assert tab.js("document.querySelector('.unkept').checkVisibility()") is True
@@ -243,8 +256,7 @@ def test_cells_are_guarded_as_the_program_guards_them(board: Tab) -> None:
 
 
 def test_filters_and_sort_are_in_the_address_and_outlive_a_reload(tab: Tab, tmp_path: Path) -> None:
-    page = _write(tmp_path, _board())
-    tab.open(page)
+    _open(tab, _write(tmp_path, _board()))
     tab.page.click(".choices summary")
     tab.page.select_option("[data-filter='axis.seed']", "12")
     tab.page.select_option(".sort", "board")
@@ -253,7 +265,7 @@ def test_filters_and_sort_are_in_the_address_and_outlive_a_reload(tab: Tab, tmp_
     assert tab.js("document.querySelector('.shown').value") == "4 of 12"
     address = tab.js("location.hash")
     assert address == "#axis.seed=12&q=harb&sort=board"
-    tab.open(page, fragment=address)
+    _reload(tab)
     assert _labels(tab) == ["s001 t02", "s002 t02", "s003 t02", "s004 t02"]
     assert tab.js("document.querySelector('input[type=search]').value") == "harb"
     tab.press("Escape")
@@ -388,8 +400,8 @@ def test_all_posters_are_on_paper(tab: Tab, tmp_path: Path) -> None:
     ("name", "size"),
     [("wide", {"width": 1440, "height": 1000}), ("tablet", {"width": 820, "height": 1180}), ("phone", PHONE)],
 )
-def test_axe_finds_nothing(tab: Tab, tmp_path: Path, name: str, size: dict[str, int], scheme: Any) -> None:  # noqa: ANN401  Playwright's own literal
-    tab.page.set_viewport_size(size)  # type: ignore[arg-type]
+def test_axe_finds_nothing(tab: Tab, tmp_path: Path, name: str, size: ViewportSize, scheme: Any) -> None:  # noqa: ANN401  Playwright's own literal
+    tab.page.set_viewport_size(size)
     tab.page.emulate_media(color_scheme=scheme)
     picks = Picks(
         (Pick("s001", "s001@seed=11", Decision.REJECT), Pick("s001", "s001@seed=12", Decision.PICK, "lovely"))
@@ -406,29 +418,25 @@ def test_axe_finds_nothing(tab: Tab, tmp_path: Path, name: str, size: dict[str, 
 
 
 def test_fingers_find_large_targets_on_a_phone(tab: Tab, tmp_path: Path) -> None:
-    tab.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    tab.page.set_viewport_size(PHONE)
     tab.open(_write(tmp_path, _board()))
-    targets = "[...document.querySelectorAll('button, summary, select, input')].filter((each) => each.checkVisibility())"
-    small = f"{targets}.filter((each) => each.offsetHeight < 44).map((each) => each.className || each.localName)"
+    targets = "[...document.querySelectorAll('button, summary, select, input')]"
+    is_small = "each.checkVisibility() && each.offsetHeight < 44"
+    small = f"{targets}.filter((each) => {is_small}).map((each) => each.className || each.localName)"
     assert tab.js(small) == []
 
 
-@pytest.mark.parametrize(("takes", "limit"), [(1_000, 1.0), (10_000, 2.0)])
-def test_thousands_of_takes_are_there_soon(tab: Tab, tmp_path: Path, takes: int, limit: float) -> None:
-    """The time is the browser's own, from opening until the first row is on the screen and keys work.
-
-    Of five openings the best one counts, since other programs share this machine.
-    """
+@pytest.mark.parametrize(("takes", "seconds"), [(1_000, 1.0), (10_000, 2.0)])
+def test_thousands_of_takes_are_there_soon(tab: Tab, tmp_path: Path, takes: int, seconds: float) -> None:
+    """What counts is the processor time of the page's thread, until the first rows are there and keys work."""
     page = _write(
-        tmp_path, [_take(shot, seed) for shot in range(takes // 4) for seed in (*SEEDS, 14)], posters=False
+        tmp_path,
+        [_take(shot, seed) for shot in range(takes // 4) for seed in (*SEEDS, 14)],
+        posters=False,
     )
-    tab.page.add_init_script(WATCH)
-    times = []
-    for _ in range(5):
-        tab.open(page)
-        tab.press("j")
-        tab.until("document.activeElement.matches('.take')")
-        times.append(tab.js("shownAt / 1000"))
-        if times[-1] < limit:
-            break
-    assert min(times) < limit
+    tab.call("Performance.enable", timeDomain="threadTicks")
+    tab.open(page)
+    tab.press("j")
+    tab.until("document.activeElement.matches('.take')")
+    spent = {each["name"]: each["value"] for each in tab.call("Performance.getMetrics")["metrics"]}
+    assert spent["TaskDuration"] < seconds

@@ -24,10 +24,12 @@ class LongList {
       this.groups.set(this.root.appendChild(make("div", { className: "group" })), items.slice(at, at + GROUP_SIZE));
     }
     let height = 0;
+    let isInSight = true;
     for (const [group, part] of this.groups) {
-      if (height) group.style.height = `${height * part.length}px`;
-      // What is in sight is there at once. The others wait until a look says that they come near.
-      if (!height || group.getBoundingClientRect().top < innerHeight * 2) this.fill(group);
+      // What is in sight is there at once. The others wait until they come near.
+      isInSight &&= group.getBoundingClientRect().top < innerHeight * 2;
+      if (isInSight) this.fill(group);
+      else group.style.height = `${height * part.length}px`;
       height ||= group.offsetHeight / part.length;
       this.near.observe(group);
     }
