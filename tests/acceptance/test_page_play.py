@@ -121,6 +121,16 @@ def test_a_frame_step_moves_every_take_by_one_frame(tab: Tab, tmp_path: Path) ->
     assert tab.js("row.querySelector('.clock').textContent") == "0:02.95 / 0:03.00"
 
 
+def test_the_rate_of_a_clip_that_was_not_measured_is_learned_by_playing_it(tab: Tab, tmp_path: Path) -> None:
+    _open(tab, tmp_path, [Drawn(RED, 12)])
+    tab.js("takes[0].fps = null; players.toggle()")
+    tab.until("players.clips.rate === 12 && players.clips.time > 0.5")
+    tab.js("players.toggle()")
+    before = tab.js("players.clips.time")
+    tab.js("players.step(1)")
+    assert tab.js("players.clips.time") - before == pytest.approx(1 / 12, abs=0.001)
+
+
 def test_a_drag_of_the_scrub_bar_moves_all_takes_and_playing_goes_on(tab: Tab, tmp_path: Path) -> None:
     _open(tab, tmp_path, [Drawn(RED), Drawn(BLUE)])
     tab.js("players.toggle()")
