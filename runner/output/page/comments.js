@@ -1,4 +1,4 @@
-// --- Comments, on a page for somebody else ---
+// --- Comments, on a page for others ---
 // They stay in the browser, and leave it as a file that is sent back.
 
 /**
@@ -41,7 +41,7 @@ function keepComments() {
 
 // --- The bar ---
 
-/** Make the page one for somebody else: without decisions, unless they are asked for, and with its own file. */
+/** Make the page one for others: without decisions, unless they are asked for, and with its own file. */
 function addComments(/** @type {Head} */ run, /** @type {Take[]} */ takes) {
   picks.isOpen = run.mode === "decide";
   if (!picks.isOpen) KEYS.splice(0, KEYS.length, ...KEYS.filter(([, says]) => !/pick|note|decision/.test(says)));
