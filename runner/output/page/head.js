@@ -1,7 +1,7 @@
 // --- The head: the whole run at a glance ---
 
 /** Write the head, as far as it is about the whole run. */
-function head(/** @type {Head} */ run, /** @type {Take[]} */ takes) {
+function head(/** @type {Head} */ run) {
   document.title = `${run.name} · contact sheet`;
   at(".banner").hidden = !run.simulated;
   at("h1").append(run.name);
@@ -9,12 +9,16 @@ function head(/** @type {Head} */ run, /** @type {Take[]} */ takes) {
   at(".meta").append(...spans(run.facts));
   at(".causes").append(...run.causes.map((cause) => make("li", {}, cause)));
   at(".causes").hidden = !run.causes.length;
+  if (run.mode === "run") at("footer").append(`Made by shotrunner ${run.version} from the run's state file. The clips play from the folder beside this page; links to the service expire.`);
+}
+
+/** Show times and money in tables, and the run over time. */
+function overview(/** @type {Head} */ run, /** @type {Take[]} */ takes) {
   const figures = at(".figures");
   for (const table of [run.models, run.classes]) if (table.length) figures.append(tableOf(table));
   at(".night").hidden = !drawNight(at(".night"), takes);
   at(".overview").hidden = !figures.childElementCount && at(".night").hidden;
   at(".overview").open = matchMedia("(min-width: 60rem)").matches;
-  if (run.mode === "run") at("footer").append(`Made by shotrunner ${run.version} from the run's state file. The clips play from the folder beside this page; links to the service expire.`);
 }
 
 /** Return a table of which the first row holds the heads, and the first cell of each other row its name. */

@@ -9,6 +9,7 @@ class LongList {
     this.root = root;
     this.build = build;
     this.leave = leave;
+    this.isOnPaper = false;
     this.groups = /** @type {Map<Element, any[]>} */ (new Map());
     this.near = new IntersectionObserver((seen) => this.move(seen), { rootMargin: "100% 0px" });
   }
@@ -23,17 +24,20 @@ class LongList {
       this.groups.set(this.root.appendChild(make("div", { className: "group" })), items.slice(at, at + GROUP_SIZE));
     }
     let height = 0;
+    let isInSight = true;
     for (const [group, part] of this.groups) {
-      if (height) group.style.height = `${height * part.length}px`;
-      else {
-        this.fill(group);
-        height = group.offsetHeight / part.length;
-      }
+      // What is in sight is there at once. The others wait until they come near.
+      isInSight &&= group.getBoundingClientRect().top < innerHeight * 2;
+      if (isInSight) this.fill(group);
+      else group.style.height = `${height * part.length}px`;
+      height ||= group.offsetHeight / part.length;
       this.near.observe(group);
     }
   }
 
   move(/** @type {IntersectionObserverEntry[]} */ seen) {
+    // On paper nothing is near or far.
+    if (this.isOnPaper) return;
     for (const { isIntersecting, target } of seen) {
       if (isIntersecting) this.fill(target);
       else this.empty(target);
@@ -69,6 +73,7 @@ class LongList {
 
   /** Build the first items, as long as `weight` of them together is at most `most`, for paper. */
   fillFirst(/** @type {number} */ most, /** @type {(item: any) => number} */ weight) {
+    this.isOnPaper = true;
     for (const [group, part] of this.groups) {
       if (most > 0) this.fill(group);
       for (const item of part) most -= weight(item);
@@ -77,6 +82,7 @@ class LongList {
 
   /** Empty again what is far from the screen. */
   settle() {
+    this.isOnPaper = false;
     for (const group of this.groups.keys()) {
       this.near.unobserve(group);
       this.near.observe(group);

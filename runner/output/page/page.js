@@ -94,6 +94,12 @@ class Board {
     return true;
   }
 
+  /** Go to the take that the address names, if it is on the page. */
+  seek(/** @type {string} */ label) {
+    const row = label && this.part.find((each) => each.takes.some((take) => take.label === label));
+    if (row) this.goTo(row, row.takes.findIndex((take) => take.label === label));
+  }
+
   move(/** @type {number} */ down, /** @type {number} */ right) {
     if (!this.row || !this.part.includes(this.row)) return this.goTo(this.firstInSight(), 0);
     const place = this.row.takes.indexOf(this.take);
@@ -198,20 +204,20 @@ function withDecisions(/** @type {Board} */ board) {
   showDecisions(board);
 }
 
-/** Search fields and posters are the page's own; one clip with sound plays at a time. */
 async function main() {
   const run = await taken(at("script.run"));
+  head(run);
   const all = await takesOf();
-  head(run, all);
+  overview(run, all);
   for (const add of additions.page) add(run, all);
   recall(run.key, all);
   findFilters(all);
   const board = new Board(run, all);
   makeFilters(run, () => board.change());
   readChoice();
-  const sought = choice.take;
   at(".unprinted").textContent = `At most ${MOST_PRINTED} takes are printed; filter for the others.`;
   at(".tools").hidden = false;
+  const sought = choice.take;
   board.change();
   withDecisions(board);
   listen(board);
@@ -220,10 +226,11 @@ async function main() {
   at(".after").addEventListener("click", () => board.turn(1));
   window.addEventListener("hashchange", () => {
     readChoice();
+    const sought = choice.take;
     board.change();
+    board.seek(sought);
   });
-  const row = sought && board.part.find((each) => each.takes.some((take) => take.label === sought));
-  if (row) board.goTo(row, row.takes.findIndex((take) => take.label === sought));
+  board.seek(sought);
 }
 
 main().catch((error) => {

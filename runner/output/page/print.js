@@ -7,7 +7,8 @@ function laidOut(/** @type {LongList} */ rows) {
   rows.fillFirst(MOST_PRINTED, (item) => item.takes?.length ?? 0);
   for (const [row] of mounted) showTakes(row, MOST_PRINTED);
   const posters = [...document.querySelectorAll("img.poster")];
-  for (const image of posters) image.loading = "eager";
+  // A picture that is decoded later would be a white box.
+  for (const image of posters) Object.assign(image, { loading: "eager", decoding: "sync" });
   return posters;
 }
 

@@ -86,6 +86,9 @@ function remarks(/** @type {Row} */ row, /** @type {Take} */ take) {
   if (!common.notes && take.notes) said.push(make("p", { className: "notes", dir: "auto" }, take.notes));
   if (!common.tags && take.tags.length) said.push(make("p", { className: "tags" }, ...spans(take.tags)));
   if (!common.frames && take.frames.length) said.push(make("p", { className: "links" }, ...take.frames.map(named)));
+  // A clip that is here needs no link to the service, which expires.
+  const outputs = take.clip ? [] : take.outputs.map(([url, isLink], index) => named([take.outputs.length > 1 ? `output ${index + 1}` : "output link", url, isLink]));
+  if (outputs.length) said.push(make("p", { className: "links" }, ...outputs));
   for (const [who, at, text] of take.comments) said.push(make("p", { className: "comment", dir: "auto" }, make("b", {}, [who, at].filter(Boolean).join(" ")), ` ${text}`));
   return said;
 }
