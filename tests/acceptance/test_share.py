@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from runner.domain.preview_names import preview_names
 from runner.store.reader import open_reader
 from tests.acceptance.boards import takes_of
-from tests.acceptance.command import Desk
+from tests.acceptance.command import Desk, new_desk
 from tests.browser import NOT_OUTSIDE, Tab
 from tests.report_page import head_in, takes_in, text_of
 
@@ -35,14 +36,23 @@ SCRIPT = "faults: [{route: submit, fault: moderation, after: 4, count: 1}]"
 FAST = ("--speed", 20, "--poll-interval", 0.1)
 
 
-def rehearsed(desk: Desk) -> Path:
-    """Run the board with one take that fails, and return its folder."""
+@pytest.fixture(scope="module")
+def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the board once, with one take that fails, and return the folder it was run in."""
+    desk = new_desk(tmp_path_factory.mktemp("rehearsal"))
     board, script = desk.folder / "board.yaml", desk.folder / "script.yaml"
     board.write_text(BOARD)
     script.write_text(SCRIPT)
     desk.run("run", board, "--simulate", *FAST, "--script", script, code=None)
-    (place,) = (desk.folder / "reports").iterdir()
-    return place
+    return desk.folder
+
+
+@pytest.fixture
+def place(rehearsed: Path, desk: Desk) -> Path:
+    """Return the folder of a run of the test's own."""
+    shutil.copytree(rehearsed, desk.folder, dirs_exist_ok=True)
+    (run,) = (desk.folder / "reports").iterdir()
+    return run
 
 
 def everything(folder: Path) -> str:
@@ -51,8 +61,8 @@ def everything(folder: Path) -> str:
     return names + text_of(folder / "index.html") + (folder / "shotrunner-share.json").read_text()
 
 
-def test_nothing_that_is_not_for_others_leaves_with_a_page(desk: Desk) -> None:
-    place, out = rehearsed(desk), desk.folder / "for-ana"
+def test_nothing_that_is_not_for_others_leaves_with_a_page(desk: Desk, place: Path) -> None:
+    out = desk.folder / "for-ana"
     told = desk.run("report", place, "--share", out)
     assert "4 takes of 2 shots" in told.out
     takes = takes_of(place)
@@ -84,8 +94,7 @@ def test_nothing_that_is_not_for_others_leaves_with_a_page(desk: Desk) -> None:
     assert (out / "clips" / "s010_t02.mp4").read_bytes() == (place / str(takes[1].file)).read_bytes()
 
 
-def test_picks_alone_are_shared_as_soon_as_there_are_any(desk: Desk) -> None:
-    place = rehearsed(desk)
+def test_picks_alone_are_shared_as_soon_as_there_are_any(desk: Desk, place: Path) -> None:
     assert (
         "pick takes first" in desk.run("report", place, "--share", desk.folder / "x", "--picks", code=64).err
     )
@@ -98,8 +107,7 @@ def test_picks_alone_are_shared_as_soon_as_there_are_any(desk: Desk) -> None:
     assert [take["decision"] for take in takes_in(desk.folder / "all" / "index.html")] == ["", "pick", "", ""]
 
 
-def test_posters_that_were_made_go_with_their_clips(desk: Desk) -> None:
-    place = rehearsed(desk)
+def test_posters_that_were_made_go_with_their_clips(desk: Desk, place: Path) -> None:
     first, second, *_ = takes_of(place)
     for take, name in ((first, "small"), (first, "large"), (second, "small")):
         poster = place / getattr(preview_names(str(take.sha256)), name)
@@ -114,8 +122,7 @@ def test_posters_that_were_made_go_with_their_clips(desk: Desk) -> None:
     assert all(poster is None or poster["motion"] is None for poster in posters)
 
 
-def test_a_missing_clip_and_the_run_itself_are_named(desk: Desk) -> None:
-    place = rehearsed(desk)
+def test_a_missing_clip_and_the_run_itself_are_named(desk: Desk, place: Path) -> None:
     Path(place / str(takes_of(place)[0].file)).unlink()
     told = desk.run("report", place, "--share", desk.folder / "out")
     assert "not here: s010_t01" in told.out
@@ -126,9 +133,9 @@ def test_a_missing_clip_and_the_run_itself_are_named(desk: Desk) -> None:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("mode", ["share", "decide"])
-def test_comments_with_their_place_come_back_as_a_file(desk: Desk, tab: Tab, mode: str) -> None:
+def test_comments_with_their_place_come_back_as_a_file(desk: Desk, place: Path, tab: Tab, mode: str) -> None:
     """A person plays a clip, writes at a moment of it, reloads, saves, and `pick --import` reads the file."""
-    place, out = rehearsed(desk), desk.folder / "out"
+    out = desk.folder / "out"
     desk.run("report", place, "--share", out, *(["--decide"] if mode == "decide" else []))
     tab.open(out / "index.html")
     box = tab.page.locator(".commenting").nth(1)
@@ -168,8 +175,8 @@ def test_comments_with_their_place_come_back_as_a_file(desk: Desk, tab: Tab, mod
 
 
 @pytest.mark.browser
-def test_a_shared_page_is_accessible_and_fits_a_phone(desk: Desk, tab: Tab) -> None:
-    place, out = rehearsed(desk), desk.folder / "out"
+def test_a_shared_page_is_accessible_and_fits_a_phone(desk: Desk, place: Path, tab: Tab) -> None:
+    out = desk.folder / "out"
     desk.run("report", place, "--share", out)
     tab.open(out / "index.html")
     assert tab.axe() == []
@@ -180,3 +187,24 @@ def test_a_shared_page_is_accessible_and_fits_a_phone(desk: Desk, tab: Tab) -> N
     tab.screenshot("share-phone")
     small = "[...document.querySelectorAll('.commenting button, .commentbar button')]"
     assert tab.js(f"{small}.every((each) => each.getBoundingClientRect().height > 0)")
+
+
+@pytest.mark.browser
+def test_a_comment_is_written_beside_two_takes_that_play_in_step(desk: Desk, place: Path, tab: Tab) -> None:
+    """Both stop at the thought; what is typed is text and no key; the card has the comment as well."""
+    out = desk.folder / "out"
+    desk.run("report", place, "--share", out)
+    tab.open(out / "index.html")
+    tab.page.locator(".compare").first.click()
+    tab.press("b", " ")
+    playing = "[...document.querySelectorAll('.lightbox video')]"
+    tab.until(f"{playing}.length === 2 && {playing}.every((each) => each.currentTime > 0.3)")
+    text = tab.page.locator(".lightbox textarea").nth(1)
+    text.click()
+    assert tab.js(f"{playing}.every((each) => each.paused)")
+    text.press_sequentially("px b")
+    tab.page.locator(".lightbox .add").nth(1).click()
+    written = "[...document.querySelectorAll('.written li span')].map((each) => each.textContent)"
+    assert tab.js(written) == ["px b", "px b"]
+    assert tab.axe(within=".lightbox") == []
+    assert tab.complaints() == []
