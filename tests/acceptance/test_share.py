@@ -196,8 +196,9 @@ def test_a_comment_is_written_beside_two_takes_that_play_in_step(desk: Desk, pla
     desk.run("report", place, "--share", out)
     tab.open(out / "index.html")
     tab.page.locator(".compare").first.click()
-    tab.press("b", " ")
-    playing = "[...document.querySelectorAll('.lightbox video')]"
+    tab.page.locator(".lightbox .modes button").nth(1).click()
+    tab.page.locator(".lightbox .transport button").first.click()
+    playing = "[...document.querySelectorAll('.lightbox video.player')]"
     tab.until(f"{playing}.length === 2 && {playing}.every((each) => each.currentTime > 0.3)")
     text = tab.page.locator(".lightbox textarea").nth(1)
     text.click()
