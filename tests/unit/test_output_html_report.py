@@ -10,15 +10,19 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from runner.domain.clip_checks import Flag, FlagKind, Probe
 from runner.domain.money import NOTHING_SPENT, Charge, Spending
+from runner.domain.picks import Decision, Pick, Picks
+from runner.domain.preview_names import preview_names
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import DeliveryState, FailureClass, TakeState
 from runner.output.html_report import BLOCK, write_page
 from runner.output.report_head import Summary
-from runner.output.report_view import card, file_link, sidecar, web_link
+from runner.output.report_view import Beside, card, file_link, sidecar, web_link
 from runner.output.status_text import status_lines
 from tests.report_page import takes_in
 from tests.unit.output_records import BODY, NOW, delivered, header, pending, queued, succeeded
@@ -186,6 +190,118 @@ def test_a_held_take_says_what_to_do() -> None:
     assert sentence.startswith("It may have been charged. Look on the provider's site")
     assert command == "shotrunner reconcile storyboard.yaml"
     assert "cost unknown" in shown["facts"]
+
+
+def test_only_previews_that_are_there_are_shown() -> None:
+    take = delivered(pending())
+    names = preview_names(str(take.sha256))
+    assert card(header(), take)["poster"] is None
+    shown = card(header(), take, beside=Beside.of(frozenset({names.small, names.motion})))["poster"]
+    assert shown == {"small": names.small, "large": None, "first": None, "last": None, "motion": names.motion}
+    lost = replace(take, delivery=DeliveryState.FETCHING)
+    assert card(header(), lost, beside=Beside.of(frozenset({names.small})))["poster"] is None
+
+
+def test_a_card_shows_the_word_that_counts_and_all_comments() -> None:
+    picks = Picks(
+        (
+            Pick("s010", "s010", Decision.PICK, "lovely", "Ana", "2026-05-01T10:00:00Z"),
+            Pick("s010", "s010", Decision.REJECT, "too dark\x1b", "Ben", "2026-05-02T10:00:00Z"),
+            Pick("s010", "s010", None, "hold longer", "Cleo", "2026-05-03T10:00:00Z", at=61.5),
+        )
+    )
+    shown = card(header(), delivered(pending()), beside=Beside.of(picks=picks))
+    said = [shown[key] for key in ("decision", "remark", "who", "when")]
+    assert said == ["reject", "too dark\\x1b", "Ben", "2026-05-02T10:00:00Z"]
+    assert shown["comments"] == [("Cleo", "1:01.50", "hold longer")]
+    assert card(header(), delivered(pending("s020")), beside=Beside.of(picks=picks))["decision"] == ""
+
+
+def test_flags_and_what_was_measured_are_on_the_card() -> None:
+    flag = Flag(FlagKind.SIZE, "320×180\x1b")
+    shown = card(header(), replace(delivered(pending()), flags=(flag,), probe=Probe(seconds=2.0, fps=24.0)))
+    assert (shown["flags"], shown["clipSeconds"], shown["fps"]) == ([("size", "320×180\\x1b")], 2.0, 24.0)
+    assert shown["advice"][1] == "shotrunner reroll storyboard.yaml s010"
+
+
+@pytest.mark.parametrize(
+    ("body", "frames"),
+    [
+        ({"image": "https://a.example/b"}, [("image", True)]),
+        ({"ref": "https://a.example/b.PNG?x=1"}, [("ref", True)]),
+        (
+            {"images": ["https://a.example/1.jpg", "https://a.example/2.jpg"]},
+            [("images 1", True), ("images 2", True)],
+        ),
+        ({"image": "javascript://x.jpg", "video": "https://a.example/b.mp4"}, [("image", False)]),
+        ({"prompt": "an image", "frame_count": 7}, []),
+        ({"image": "https://[broken/a.jpg"}, []),
+    ],
+    ids=["by name", "by ending", "list", "no safe link", "no link", "broken"],
+)
+def test_input_pictures_are_found(body: dict[str, object], frames: list[tuple[str, bool]]) -> None:
+    shown = card(header(), pending(body=body))  # type: ignore[arg-type]
+    assert [(name, is_link) for name, _, is_link in shown["frames"]] == frames
+
+
+GONE = {"position": None}
+SENT = {"attempts": 1, "request_id": "req-1"}
+ADVICE: dict[str, tuple[dict[str, Any], str]] = {
+    "held": ({"state": TakeState.HELD, "attempts": 1}, "reconcile storyboard.yaml"),
+    "refused": ({"state": TakeState.FAILED, "failure": FailureClass.REFUSED}, "run storyboard.yaml"),
+    "moderated": ({"state": TakeState.FAILED, "failure": FailureClass.MODERATION}, "run storyboard.yaml"),
+    "given up": ({"state": TakeState.FAILED, "failure": FailureClass.MISSING, **SENT}, "run storyboard.yaml"),
+    "broken": (
+        {"state": TakeState.FAILED, "failure": FailureClass.PROVIDER_FAILED},
+        "retry storyboard.yaml s010",
+    ),
+    "cancelled": ({"state": TakeState.CANCELLED, **SENT}, "retry storyboard.yaml s010"),
+    "rendered": ({"state": TakeState.SUCCEEDED, **SENT}, "fetch storyboard.yaml s010"),
+    "waiting": ({}, "run storyboard.yaml"),
+    "gone": ({"state": TakeState.FAILED, "failure": FailureClass.PROVIDER_FAILED, **GONE}, ""),
+    "dropped": ({"state": TakeState.DROPPED}, ""),
+}
+
+
+@pytest.mark.parametrize("case", ADVICE)
+def test_each_take_without_a_clip_says_what_to_do(case: str) -> None:
+    changes, command = ADVICE[case]
+    sentence, advised = card(header(), replace(pending(), **changes))["advice"]
+    assert advised == (f"shotrunner {command}" if command else "")
+    assert bool(sentence) is bool(command)
+
+
+def test_the_head_sums_times_and_money_by_model_and_by_failure() -> None:
+    failed = replace(
+        queued(pending("c")),
+        state=TakeState.FAILED,
+        failure=FailureClass.MODERATION,
+        seconds=4.0,
+        model="m/2",
+    )
+    takes = [delivered(pending("a")), replace(delivered(pending("b"), cost=None), seconds=100.0), failed]
+    said = json.loads(_head(*takes))
+    heads = ["takes", "typical job", "longest job", "billed"]
+    assert said["models"] == [
+        ["model", *heads],
+        ["pika/pikaframes", "2", "1 min 10 s", "1 min 40 s", "$0.30"],
+        ["m/2", "1", "4.0 s", "4.0 s", "–"],
+    ]
+    assert said["classes"] == [["failure", *heads], ["moderation", "1", "4.0 s", "4.0 s", "–"]]
+    assert "40 s from the first submission to the last result" in said["facts"]
+
+
+def test_what_waits_for_a_person_is_counted_with_its_command() -> None:
+    odd = replace(delivered(pending("b")), flags=(Flag(FlagKind.BLACK, "black"),))
+    held = replace(pending("a"), state=TakeState.HELD, attempts=1)
+    lost = replace(succeeded(pending("c")), delivery=DeliveryState.UNDELIVERABLE)
+    gone = replace(queued(pending("d", position=None)), state=TakeState.FAILED)
+    said = json.loads(_head(held, odd, lost, gone, run=header(simulated=True)))["needs"]
+    assert [(kind, command) for kind, _, command in said] == [
+        ("held", "shotrunner reconcile storyboard.yaml --simulate"),
+        ("undeliverable", "shotrunner fetch storyboard.yaml --simulate"),
+        ("flagged", "shotrunner status storyboard.yaml --only flagged --simulate"),
+    ]
 
 
 def test_a_take_out_of_the_manifest_is_marked() -> None:

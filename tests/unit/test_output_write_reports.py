@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from runner.domain.errors import CannotCreate
+from runner.domain.picks import Decision, Pick, Picks
+from runner.domain.preview_names import preview_names
 from runner.domain.states import TakeState
 from runner.output.write_reports import Reports, reports_are_current, write_report
 from runner.system import version
@@ -79,6 +81,21 @@ def test_reports_are_current_until_the_record_is_another(tmp_path: Path) -> None
     assert not reports_are_current(tmp_path, replace(record, named="8"))
     assert not reports_are_current(tmp_path, replace(record, named=""))
     assert not reports_are_current(tmp_path / "elsewhere", record)
+
+
+def test_reports_are_current_until_a_decision_or_a_preview_is_added(tmp_path: Path) -> None:
+    record, _ = _whole(tmp_path)
+    picks = Picks((Pick("s010", "s010", Decision.PICK),))
+    assert not reports_are_current(tmp_path, record, picks=picks)
+    write_report(tmp_path, record, now=NOW, picks=picks)
+    assert reports_are_current(tmp_path, record, picks=picks)
+    names = preview_names("cd" * 32)
+    (tmp_path / names.small).parent.mkdir()
+    (tmp_path / names.small).touch()
+    assert not reports_are_current(tmp_path, record, picks=picks)
+    (shown,) = takes_in(write_report(tmp_path, record, now=NOW, picks=picks).html)
+    assert (shown["decision"], shown["poster"]["small"]) == ("pick", names.small)
+    assert reports_are_current(tmp_path, record, picks=picks)
 
 
 @pytest.mark.parametrize("name", ["report.csv", "report.html"])
