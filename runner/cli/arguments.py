@@ -342,7 +342,7 @@ _DROP = _command(
     _switch("-y, --yes", "do not ask, even if a job may still be billed or a rendered clip is lost"),
 )
 _SHARING = _group(
-    "a page for somebody else",
+    "a page for others",
     _value(
         "--share DIR",
         Path,
@@ -678,7 +678,7 @@ COMMANDS = (
     ),
     _command(
         "report",
-        "write report.csv and report.html again from the run's record, or a page for somebody else",
+        "write report.csv and report.html again from the run's record, or a page for others",
         *_TARGET_OF_TWO,
         _SHARING,
     ),

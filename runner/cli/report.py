@@ -1,4 +1,4 @@
-"""`report`: writes the CSV and the page of a run, or a page for somebody else; also of a run that was killed."""
+"""`report`: writes the CSV and the page of a run, or a page for others; also of a run that was killed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runner.domain.errors import UsageError
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Write both and print where they are, or write a page for somebody else."""
+    """Write both and print where they are, or write a page for others."""
     if arguments.share is not None:
         return _share(arguments)
     _refuse_lone_flags(arguments)
@@ -23,9 +23,7 @@ def command(arguments: argparse.Namespace) -> int:
 def _refuse_lone_flags(arguments: argparse.Namespace) -> None:
     for name in ("picks", "all", "prompts", "decide", "force"):
         if getattr(arguments, name):
-            raise UsageError(
-                f"--{name} is about a page for somebody else", advice="add --share DIR or FILE.zip"
-            )
+            raise UsageError(f"--{name} is about a page for others", advice="add --share DIR or FILE.zip")
 
 
 def _share(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""A page for somebody else, with its clips and posters: picks or all takes, without money, ids and errors.
+"""A page for others, with its clips and posters: picks or all takes, without money, ids and errors.
 
 In: a run directory or its manifest. Out: one folder or one zip that can leave this machine. It reads the record alone,
 and downloads nothing.
@@ -52,7 +52,7 @@ def share(
     force: bool = False,
     clock: Clock | None = None,
 ) -> Shared:
-    """Write a page for somebody else to `out`, a zip if its name says so and else a folder.
+    """Write a page for others to `out`, a zip if its name says so and else a folder.
 
     `target` and `simulated` are those of `report`. `picks_only` takes only picked takes; None does that as soon as one
     is picked. `prompts` shows prompts, `decide` lets the other person pick and reject. `force` writes over other files.

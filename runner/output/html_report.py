@@ -46,7 +46,7 @@ SCRIPTS = (
 """The files of the page's one style and one script, in the order in which they are joined."""
 SHARED_STYLES = (*STYLES, "comments.css")
 SHARED_SCRIPTS = (*SCRIPTS[:-1], "comments.js", SCRIPTS[-1])
-"""The files of a page for somebody else."""
+"""The files of a page for others."""
 _IN_TABLE = "The same takes are in report.csv, beside this page."
 _IN_FOLDER = "The clips are in the folder clips, beside this page."
 _FASTEST = 1
@@ -80,7 +80,7 @@ def write_page(
 
 
 def write_shared_page(file: BinaryIO, cards: Iterable[Card], head: Head) -> None:
-    """Write a page for somebody else, which takes comments; the cards and the head hold all that it shows."""
+    """Write a page for others, which takes comments; the cards and the head hold all that it shows."""
     sealed = {"mark": "", "otherwise": _IN_FOLDER}
     _write(
         file,

@@ -1,4 +1,4 @@
-"""Writes what is handed to somebody else: one folder or one zip, whole or not at all, never over a stranger's files.
+"""Writes what is handed to others: one folder or one zip, whole or not at all, never over a stranger's files.
 
 It knows names and contents alone. A folder that was made here has a small list of its files in it. By this list a later
 one takes the place of those files, and of nothing else.
@@ -51,7 +51,7 @@ class Content:
 def write_folder(target: Path, contents: Iterable[Content], *, force: bool = False) -> None:
     """Write a folder; an earlier one of this kind is replaced, and all other files in it stay.
 
-    The files get the usual rights of this user, since somebody else is to read them.
+    The files get the usual rights of this user, since others are to read them.
 
     Raises:
         CannotCreate: the place has a stranger's files and `force` is not given, or cannot be written.

@@ -1,7 +1,7 @@
-"""What a page for somebody else shows of each take: clips, posters and short names. What is not for them is not in it.
+"""What a page for others shows of each take: clips, posters and short names. What is not for them is not in it.
 
 A take has no id, no money, no error and no address here. Each field is named, so that a new field of the page stays
-empty until somebody decides about it.
+empty until a person decides about it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from runner.system.canonical_json import JsonValue
 from runner.system.escapes import visible, visible_lines
 
 SHARE, DECIDE = "share", "decide"
-"""The modes of a page for somebody else: with comments alone, or with decisions as well."""
+"""The modes of a page for others: with comments alone, or with decisions as well."""
 
 _DELIVERED = "delivered"
 _STEM = 80

@@ -1,4 +1,4 @@
-// --- Comments, on a page for somebody else ---
+// --- Comments, on a page for others ---
 // They stay in the browser, and leave it as a file that is sent back.
 
 /**
@@ -41,7 +41,7 @@ function keepComments() {
 
 // --- The bar ---
 
-/** Make the page one for somebody else: without decisions, unless they are asked for, and with its own file. */
+/** Make the page one for others: without decisions, unless they are asked for, and with its own file. */
 function addComments(/** @type {Head} */ run, /** @type {Take[]} */ takes) {
   picks.isOpen = run.mode === "decide";
   if (!picks.isOpen) KEYS.splice(0, KEYS.length, ...KEYS.filter(([, says]) => !/pick|note|decision/.test(says)));
@@ -91,6 +91,7 @@ function commentBar(/** @type {Take[]} */ takes) {
 /** Return the box in which comments on a take are written and shown. */
 function commentBox(/** @type {Take} */ take) {
   const written = make("ul", { className: "written" });
+  written.dataset.take = take.label;
   const text = make("textarea", { rows: 2, placeholder: "Comment", tabIndex: -1 });
   text.setAttribute("aria-label", `comment on ${take.label}`);
   const place = make("output", { className: "place" });
@@ -102,6 +103,8 @@ function commentBox(/** @type {Take} */ take) {
   play.addEventListener("click", () => watch(take).play().catch(() => {}));
   text.addEventListener("focus", () => {
     const video = playerIn(take);
+    // Clips in step are paused by their own bar, which would start a single one again.
+    barOf(box)?.querySelector('[aria-label="pause"]')?.click();
     video?.pause();
     moment = video ? video.currentTime : null;
     place.value = moment === null ? "" : `at ${placeText(moment)}`;
@@ -111,15 +114,16 @@ function commentBox(/** @type {Take} */ take) {
     comments.said.set(take.id, [...commentsOn(take), { at: moment, text: text.value.trim(), when: `${new Date().toISOString().slice(0, 19)}Z` }]);
     text.value = "";
     place.value = "";
-    showComments(take, written);
+    showComments(take);
   });
   listComments(take, written);
   return box;
 }
 
-function showComments(/** @type {Take} */ take, /** @type {HTMLElement} */ written) {
+/** Keep what is written about a take, and show it wherever the take is shown. */
+function showComments(/** @type {Take} */ take) {
   keepComments();
-  listComments(take, written);
+  for (const written of document.querySelectorAll(".written")) if (written.dataset.take === take.label) listComments(take, written);
   document.dispatchEvent(new CustomEvent("commented"));
 }
 
@@ -128,20 +132,36 @@ function listComments(/** @type {Take} */ take, /** @type {HTMLElement} */ writt
     const remove = button("✕", "plain remove", `Remove the comment on ${take.label}`);
     remove.addEventListener("click", () => {
       comments.said.set(take.id, commentsOn(take).filter((other) => other !== comment));
-      showComments(take, written);
+      showComments(take);
     });
     const line = make("li", {}, make("span", { dir: "auto" }, comment.text), " ", remove);
     if (comment.at === null) return line;
     const jump = button(placeText(comment.at), "plain jump", `Show ${take.label} at ${placeText(comment.at)}`);
-    jump.addEventListener("click", () => { watch(take).currentTime = comment.at; });
+    jump.addEventListener("click", () => showPlace(written, take, comment.at));
     line.prepend(jump, " ");
     return line;
   }));
 }
 
-/** Return the player that shows a take now, in its card; null if none does. A moving poster has no place of its own. */
+/** Return the bar that steers the clips beside a box of comments, if they play in step. */
+const barOf = (/** @type {Element} */ box) => box.closest("dialog, .row")?.querySelector(".transport");
+
+/** Show a take at a place of its clip, and what plays in step with it. */
+function showPlace(/** @type {Element} */ box, /** @type {Take} */ take, /** @type {number} */ seconds) {
+  const scrub = barOf(box)?.querySelector(".scrub");
+  const lengths = [...box.closest("dialog, .row").querySelectorAll("video.player")].map((video) => video.duration || 0);
+  if (!scrub || !lengths.length) {
+    watch(take).currentTime = seconds;
+    return;
+  }
+  scrub.value = String((seconds / Math.max(...lengths)) * Number(scrub.max));
+  scrub.dispatchEvent(new Event("input"));
+}
+
+/** Return the player that shows a take now; null if none does. A moving poster has no place of its own. */
 function playerIn(/** @type {Take} */ take) {
-  return built.get(take)?.querySelector(".still video:not(.motion, .poster)") ?? null;
+  const large = [...document.querySelectorAll("dialog[open] video")].find((video) => video.getAttribute("src") === take.clip);
+  return large ?? built.get(take)?.querySelector(".still video:not(.motion, .poster)") ?? null;
 }
 
 /** Return the player of a take, made in its card when there is none. */

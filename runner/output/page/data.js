@@ -55,7 +55,7 @@
  * @property {Take[]} every
  *
  * @typedef {object} Head  what is said of the whole run, a `Head` of `report_head.py`
- * @property {string} mode  run; or share, or decide, for somebody else
+ * @property {string} mode  run; or share, or decide, for others
  * @property {string} key  names the run in the browser's store
  * @property {string} name
  * @property {boolean} simulated
@@ -70,7 +70,7 @@
  * @property {string} importCommand
  */
 
-/** What a page for somebody else adds: to the whole page before it is shown, and to each card. */
+/** What a page for others adds: to the whole page before it is shown, and to each card. */
 const additions = {
   page: /** @type {((run: Head, takes: Take[]) => void)[]} */ ([]),
   card: /** @type {((take: Take) => Node)[]} */ ([]),

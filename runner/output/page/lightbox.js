@@ -198,8 +198,15 @@ class Lightbox {
       thumb.lastElementChild.textContent = this.seen.map((seen, side) => (seen === index ? "AB"[side] : "")).join("");
       thumb.dataset.decision = saidOf(this.takes[index]).decision;
     });
-    this.facts.replaceChildren(...takes.map((take) => factsOf(take, this.nameOf(take))));
+    this.facts.replaceChildren(...takes.map((take) => this.known(take)));
     this.tell();
+  }
+
+  /** Return what is known of a take, and what a page for others adds to it. */
+  known(/** @type {Take} */ take) {
+    const facts = factsOf(take, this.nameOf(take));
+    facts.append(...additions.card.map((add) => add(take)));
+    return facts;
   }
 
   /** Show what the players have come to. */
@@ -224,7 +231,7 @@ class Lightbox {
     event.stopPropagation();
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const { target, key } = event;
-    if (target.matches("select, summary, input:not([type=range])") || (key === " " && target.matches("button"))) return;
+    if (target.matches("select, summary, textarea, input:not([type=range])") || (key === " " && target.matches("button"))) return;
     if (target.matches("input") && /^(Arrow|Page|Home|End)/.test(key)) return;
     const digit = /^Digit([1-9])$/.exec(event.code);
     const act = digit ? () => this.choose(Number(digit[1]) - 1, event.shiftKey ? 1 : 0) : this.act(key);
@@ -272,7 +279,8 @@ function measured(/** @type {HTMLVideoElement} */ video, /** @type {Take} */ tak
 
 /** Return what is known of a take, with the first and the last picture of its clip and links to its inputs. */
 function factsOf(/** @type {Take} */ take, /** @type {string} */ name) {
-  const rows = [["clip", make("span", { className: "measured" }, take.clip ? "not loaded" : take.standing)], ["model", take.model]];
+  const rows = [["clip", make("span", { className: "measured" }, take.clip ? "not loaded" : take.standing)]];
+  if (take.model) rows.push(["model", take.model]);
   if (take.facts.length) rows.push(["take", take.facts.join(", ")]);
   for (const [, text] of take.flags) rows.push(["flag", make("strong", { className: "flag" }, text)]);
   if (take.note) rows.push(["note", take.note]);
