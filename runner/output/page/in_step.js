@@ -1,6 +1,7 @@
 // --- Clips in step ---
 
 const USUAL_RATE = 24;
+const MOST_RATE = 120;
 // A clip that is not ready by then is left behind, and joins the others once it is.
 const READY_WITHIN_MS = 5000;
 // A small drift is worn off within a quarter of a second. Beyond these frames all wait for each other.
@@ -19,8 +20,8 @@ class InStep {
   /** @param {HTMLVideoElement[]} videos @param {(number | null)[]} rates  frames per second, as far as known @param {() => void} changed */
   constructor(videos, rates, changed) {
     this.videos = videos;
-    this.rate = Math.min(...rates.filter(Boolean)) || USUAL_RATE;
-    if (!Number.isFinite(this.rate)) this.rate = USUAL_RATE;
+    /** Frames per second of each clip, null where that is not known. */
+    this.rates = rates;
     this.changed = changed;
     this.time = 0;
     this.speed = 1;
@@ -32,7 +33,10 @@ class InStep {
     this.regrouped = 0;
     this.failed = /** @type {Set<HTMLVideoElement>} */ (new Set());
     this.left = new AbortController();
-    for (const video of videos) this.watch(video);
+    videos.forEach((video, index) => {
+      this.watch(video);
+      if (!rates[index]) this.learn(video, index);
+    });
   }
 
   watch(/** @type {HTMLVideoElement} */ video) {
@@ -49,6 +53,26 @@ class InStep {
       this.changed();
     }, { signal });
     video.addEventListener("seeked", () => this.changed(), { signal });
+  }
+
+  /** Learn the rate of a clip that nobody has measured from the frames that are shown while it plays. */
+  learn(/** @type {HTMLVideoElement} */ video, /** @type {number} */ index) {
+    let before = Infinity;
+    const look = (/** @type {number} */ _, /** @type {{ mediaTime: number }} */ { mediaTime }) => {
+      if (this.left.signal.aborted) return;
+      const rate = 1 / (mediaTime - before);
+      // Frames that were left out make the distance greater, so the shortest one counts.
+      if (this.isRunning && rate > 1 && rate > (this.rates[index] ?? 0)) this.rates[index] = Math.min(Math.round(rate * 1000) / 1000, MOST_RATE);
+      before = mediaTime;
+      video.requestVideoFrameCallback(look);
+    };
+    video.requestVideoFrameCallback?.(look);
+  }
+
+  /** The lowest rate that is known: a step by its frames moves every clip. */
+  get rate() {
+    const known = this.rates.filter(Boolean);
+    return known.length ? Math.min(...known) : USUAL_RATE;
   }
 
   /** The clips that have loaded so far. */

@@ -72,7 +72,11 @@ class Lightbox {
 
   /** Return a button with which a take is chosen: the first one alone, beside another one the second. */
   thumb(/** @type {Take} */ take, /** @type {number} */ index) {
-    const still = take.poster?.small ? make("img", { src: take.poster.small, alt: "", decoding: "async" }) : make("span", { className: "blank" }, take.clip ? "" : take.standing);
+    const still = stillOf(take);
+    // The button has the name; a picture in it that had one of its own would be read out twice.
+    still.removeAttribute("tabindex");
+    still.ariaHidden = "true";
+    still.alt = "";
     const name = make("span", { className: "thumb-name" }, this.nameOf(take));
     const made = make("button", { type: "button", className: "thumb" }, still, name, make("span", { className: "mark" }));
     made.addEventListener("click", (event) => this.choose(index, this.mode === "one" && !event.shiftKey ? 0 : 1));
@@ -202,7 +206,7 @@ class Lightbox {
     const { clips, seen } = this;
     this.transport.show();
     const shape = clips.lead;
-    if (shape?.videoWidth) this.stage.style.setProperty("--shape", `${shape.videoWidth} / ${shape.videoHeight}`);
+    if (shape?.videoWidth) this.stage.style.setProperty("--shape", String(shape.videoWidth / shape.videoHeight));
     const failed = [];
     seen.forEach((index, side) => {
       const video = this.sides[side].querySelector("video");
@@ -254,6 +258,7 @@ class Lightbox {
   leave() {
     this.clips.release();
     for (const player of this.players.values()) dropPlayer(player);
+    clear(this.dialog);
     this.dialog.remove();
   }
 }
