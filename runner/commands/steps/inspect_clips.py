@@ -52,7 +52,7 @@ _MISSING_EXTRA = (
 class ClipInspection:
     """Looks into the clips of one session; it listens to the engine, and `finish` ends it.
 
-    `stand_in` is the hash of a ready-made clip that is what nobody asked for, so it is not judged.
+    `stand_in` is the hash of a ready-made clip that no request asked for, so it is not judged.
     """
 
     def __init__(
@@ -172,11 +172,12 @@ class ClipInspection:
         take = reader.take(take_id)
         if take is None or take.delivery is not DeliveryState.DELIVERED or not (take.file and take.sha256):
             return
-        path = self._place.path / take.file
-        probe, flags = self._found(take, path, take.sha256)
-        fact = Checked(take.sha256, probe.to_json(), tuple(flags_as_json(flags)))
-        self._recorded.append(self._state.record(take_id, fact, at=self._clock.wall()))
-        self._looked += 1
+        path, probe = self._place.path / take.file, take.probe
+        if probe is None or (self._inspector.decodes and not probe.is_decoded):
+            probe, flags = self._found(take, path, take.sha256)
+            fact = Checked(take.sha256, probe.to_json(), tuple(flags_as_json(flags)))
+            self._recorded.append(self._state.record(take_id, fact, at=self._clock.wall()))
+            self._looked += 1
         if len(self._recorded) > _MOST_WAITING:
             self._recorded.popleft().exception()
         expected = _expected(take.sha256, probe) if self._inspector.decodes else ()
