@@ -18,7 +18,7 @@ from pathlib import Path
 
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.signals import heed_skips
-from runner.domain.clip_checks import Flag, Probe, flags_as_json
+from runner.domain.clip_checks import Flag, FlagKind, Probe, flags_as_json
 from runner.domain.display import counted
 from runner.domain.preview_names import PREVIEWS, preview_names
 from runner.domain.records import TakeRecord
@@ -173,7 +173,8 @@ class ClipInspection:
         if take is None or take.delivery is not DeliveryState.DELIVERED or not (take.file and take.sha256):
             return
         path, probe = self._place.path / take.file, take.probe
-        if probe is None or (self._inspector.decodes and not probe.is_decoded):
+        is_hopeless = any(flag.kind is FlagKind.UNREADABLE for flag in take.flags)
+        if probe is None or (self._inspector.decodes and not probe.is_decoded and not is_hopeless):
             probe, flags = self._found(take, path, take.sha256)
             fact = Checked(take.sha256, probe.to_json(), tuple(flags_as_json(flags)))
             self._recorded.append(self._state.record(take_id, fact, at=self._clock.wall()))
