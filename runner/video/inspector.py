@@ -22,7 +22,7 @@ from runner.video.header import header_probe
 from runner.video.judge import Look
 from runner.video.kinds import NotReadable
 
-DEADLINE_S = 60
+DEADLINE_S = 120
 _START_S = 60
 _MOST_ANSWER = 2**20
 _WORKER = "runner.video.worker"

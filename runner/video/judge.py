@@ -108,7 +108,8 @@ def _pictures(look: Look) -> Iterator[Flag | None]:
 
 def _missing(look: Look) -> Flag | None:
     promised, end = look.probe.seconds, look.end
-    if promised is None or not look.probe.is_decoded:
+    # Without a width there is no picture that could be decoded.
+    if promised is None or not (look.probe.is_decoded and look.probe.width):
         return None
     if end is None or promised - end > max(MISSING_S, MISSING_SHARE * promised):
         reached = "no picture" if end is None else f"only {_seconds(end)}"

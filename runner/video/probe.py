@@ -83,10 +83,10 @@ def look_into(path: Path) -> Look:
         name = extension(path)
         if film is not None and film.codec_context is None:
             # A decoder that is not there proves nothing about the clip.
-            return Look(Probe(name, seconds=length_of(container, film), audio=audio))
+            return Look(Probe(name, seconds=length_of(container, film), audio=audio, is_decoded=True))
         if film is None:
             seconds = length_of(container, sound) if sound is not None else None
-            return Look(Probe(container=name, seconds=seconds, audio=audio))
+            return Look(Probe(container=name, seconds=seconds, audio=audio, is_decoded=True))
         return _film(container, film, name, audio)
 
 

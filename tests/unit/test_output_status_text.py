@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from runner.domain import display
+from runner.domain.clip_checks import Flag, FlagKind, Probe
 from runner.domain.records import AttemptRecord, EventRecord
 from runner.domain.states import DeliveryState, FailureClass, TakeState
 from runner.output.status_text import HELD_SHOWN, status_lines, take_lines
@@ -43,6 +44,23 @@ def test_status_of_an_empty_run() -> None:
 
 def test_status_says_that_a_run_is_simulated() -> None:
     assert status_lines(header(simulated=True), {}, {}, held=[])[0] == "teaser (simulated, nothing is paid)"
+
+
+def test_flagged_clips_are_named_with_what_is_odd() -> None:
+    """A label that says more than the id stands first, and no text steers the terminal."""
+    flags = (Flag(FlagKind.BLACK, "black \x1b[31mthroughout"), Flag(FlagKind.SIZE, "320×180 instead of 720p"))
+    odd = replace(delivered(pending("s010@seed=4")), shot_id="s010", number=2, flags=flags)
+    shown = status_lines(header(), {TakeState.SUCCEEDED: 1}, {}, held=[], flagged=[odd])
+    assert shown[-2].startswith("1 clip flagged")
+    assert shown[-1].startswith("  s010_t02 black")
+    assert shown[-1].endswith("; 320×180 instead of 720p (s010@seed=4)")
+    assert "\x1b" not in shown[-1]
+
+
+def test_what_was_measured_of_a_clip_is_one_line() -> None:
+    probe = Probe("mp4", "h264", 1280, 720, 5.0, 24.0, 120, "", is_decoded=True)
+    shown = "\n".join(take_lines(replace(delivered(pending("a")), probe=probe), [], []))
+    assert "h264, 1280×720, 5 s, 24 frames/s, no sound" in shown
 
 
 def test_held_takes_are_named_with_what_to_do() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from runner.domain.clip_checks import Flag, FlagKind
 from runner.domain.errors import UsageError
 from runner.domain.picks import Decision
 from runner.domain.states import TakeState
@@ -94,6 +95,17 @@ def test_a_pattern_that_means_nothing_is_refused_with_a_way_out(pattern: str, ad
 def test_of_one_kind_they_add_up_and_kinds_narrow_each_other(choice: Choice, ids: tuple[str, ...]) -> None:
     """The limit is left to whoever acts, since only they know what they act on."""
     assert choose(TAKES, choice) == ids
+
+
+def test_flagged_takes_are_chosen_by_that_word_unless_it_names_a_shot() -> None:
+    flagged = replace(TAKES[0], flags=(Flag(FlagKind.BLACK, "black throughout"),))
+    takes = [flagged, *TAKES[1:]]
+    for choice in (Choice(("flagged",)), Choice(("status:flagged",)), Choice(statuses=("flagged",))):
+        assert choose(takes, choice) == ("s010@seed=1",)
+    assert choose(takes, Choice(exclude=("flagged",))) == ("s010@seed=2", "s020")
+    assert choose(TAKES, Choice(("flagged",))) == ()
+    named = replace(TAKES[2], take_id="flagged", shot_id="flagged")
+    assert choose([*takes, named], Choice(("flagged",))) == ("flagged",)
 
 
 def test_a_stale_take_is_chosen_by_that_word() -> None:

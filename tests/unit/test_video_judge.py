@@ -126,7 +126,7 @@ def test_each_oddity_is_one_flag(look: Look, asked: Asked, kind: FlagKind) -> No
         Look(replace(PROBE, is_decoded=False)),
         # A picture and a sound.
         Look(Probe("png", "png", 1280, 720, None, None, 1, "", is_decoded=True)),
-        Look(Probe("mp3", seconds=5.0, audio="mp3")),
+        Look(Probe("mp3", seconds=5.0, audio="mp3", is_decoded=True)),
     ],
 )
 def test_what_is_right_or_unknown_is_not_flagged(look: Look) -> None:

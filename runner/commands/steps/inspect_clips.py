@@ -18,7 +18,7 @@ from pathlib import Path
 
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.signals import heed_skips
-from runner.domain.clip_checks import Flag, Probe, flags_as_json
+from runner.domain.clip_checks import Flag, FlagKind, Probe, flags_as_json
 from runner.domain.display import counted
 from runner.domain.preview_names import PREVIEWS, preview_names
 from runner.domain.records import TakeRecord
@@ -52,7 +52,7 @@ _MISSING_EXTRA = (
 class ClipInspection:
     """Looks into the clips of one session; it listens to the engine, and `finish` ends it.
 
-    `stand_in` is the hash of a ready-made clip that is what nobody asked for, so it is not judged.
+    `stand_in` is the hash of a ready-made clip that no request asked for, so it is not judged.
     """
 
     def __init__(
@@ -172,11 +172,13 @@ class ClipInspection:
         take = reader.take(take_id)
         if take is None or take.delivery is not DeliveryState.DELIVERED or not (take.file and take.sha256):
             return
-        path = self._place.path / take.file
-        probe, flags = self._found(take, path, take.sha256)
-        fact = Checked(take.sha256, probe.to_json(), tuple(flags_as_json(flags)))
-        self._recorded.append(self._state.record(take_id, fact, at=self._clock.wall()))
-        self._looked += 1
+        path, probe = self._place.path / take.file, take.probe
+        is_hopeless = any(flag.kind is FlagKind.UNREADABLE for flag in take.flags)
+        if probe is None or (self._inspector.decodes and not probe.is_decoded and not is_hopeless):
+            probe, flags = self._found(take, path, take.sha256)
+            fact = Checked(take.sha256, probe.to_json(), tuple(flags_as_json(flags)))
+            self._recorded.append(self._state.record(take_id, fact, at=self._clock.wall()))
+            self._looked += 1
         if len(self._recorded) > _MOST_WAITING:
             self._recorded.popleft().exception()
         expected = _expected(take.sha256, probe) if self._inspector.decodes else ()
