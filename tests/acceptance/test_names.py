@@ -54,7 +54,7 @@ def test_clips_have_the_names_of_the_template_until_another_is_given(desk: Desk)
     path.write_text(path.read_text().replace("[7, 8]", "[9, 7, 8]"))
     desk.run("run", path, *QUICK)
     assert owners(desk) == NAMED | {"s010_t03": "s010@seed=9"}
-    rows = report_of(place(desk) / "report.csv")
+    rows = report_of(place(desk))
     assert {row["label"]: row["file"] for row in rows} == {name: f"clips/{name}.mp4" for name in owners(desk)}
     desk.run("run", path, *QUICK, "--name", "{id}")
     assert clips(desk)["s010@seed=8"] == before["s010_t02"]
