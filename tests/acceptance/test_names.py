@@ -100,12 +100,15 @@ def test_a_strangers_file_under_a_new_name_stays_and_so_does_the_clip(desk: Desk
     assert clips(desk).keys() == NAMED.keys()
 
 
-def test_fetch_names_clips_anew_and_brings_back_what_is_missing(desk: Desk) -> None:
+def test_fetch_gives_clips_other_names_and_brings_back_what_is_missing(desk: Desk) -> None:
     path = board(desk)
     desk.run("run", path, *QUICK)
     (place(desk) / "clips" / "s020.mp4").unlink()
     desk.run("fetch", path, "--simulate", "--name", "{shot}_{seed}")
-    assert owners(desk) == {"s010_7": "s010@seed=7", "s010_8": "s010@seed=8", "s020_7": "s020"}
+    named = {"s010_7": "s010@seed=7", "s010_8": "s010@seed=8", "s020_7": "s020"}
+    assert clips(desk).keys() == named.keys()
+    # The sidecar of the clip that was gone stays behind, and gives way to any other.
+    assert owners(desk) == named | {"s020": "s020"}
     desk.run("verify", path, "--simulate")
 
 
