@@ -271,7 +271,7 @@ def _unknown(name: str, known: Mapping[str, None]) -> UsageError:
 
 
 def _difference(one: NamedTake, other: NamedTake, template: NameTemplate) -> str:
-    """Return the fields that would tell two takes apart."""
+    """Return the fields in which two takes differ, as words for a person."""
     return (
         " or ".join(f"{{{name}}}" for name in _differing(one, other) if name not in template.fields) or BY_ID
     )
