@@ -852,7 +852,7 @@ def test_outputs_have_the_name_of_their_take_and_its_sidecar_proves_whose_they_a
     server: RawServer, options: FetchOptions
 ) -> None:
     """What is short-lived keeps the take's id, so that a change of names never concerns it."""
-    links = server.answers(body(FILM)), server.answers(body(FILM))
+    links = server.serve(body(FILM), path="/1"), server.serve(body(FILM), path="/2")
     ticket = replace(order(*links), shot_id="s010", number=2, stem="s010_t02")
     assert fetch_clip(ticket, options) == delivered(FILM, name="s010_t02.mp4")
     assert clips(options).keys() == {"s010_t02.mp4", "s010_t02+2.mp4"}

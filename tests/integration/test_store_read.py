@@ -273,7 +273,7 @@ def test_takes_of_an_older_file_have_numbers_that_older_renders_share_and_the_ne
         kept = ", ".join(name for name in names if name not in {"take_id", "request_id", "position", "state"})
         for take_id, place in (("failed@seed=2", 900), ("failed~1", None)):
             connection.execute(
-                f"INSERT INTO takes (take_id, position, {kept}) SELECT ?, ?, {kept} FROM takes"  # noqa: S608 - our own names
+                f"INSERT INTO takes (take_id, position, {kept}) SELECT ?, ?, {kept} FROM takes"
                 " WHERE take_id = 'pending'",
                 (take_id, place),
             )
