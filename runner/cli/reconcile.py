@@ -50,7 +50,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 def _adopt(run: RecordedRun, arguments: argparse.Namespace) -> Decided:
     api_base = arguments.api_base
-    # A label is no id, and the record is written by ids.
+    # The record is written by ids, and this may be a label.
     take = named(read_takes(run.place), [arguments.take])[0].take_id
     look_up = None if arguments.offline else reconcile.ask_api(run.place, take, api_base=api_base)
     request_id, opening = arguments.request_id, opening_of(arguments)

@@ -92,12 +92,12 @@ def parse_template(text: str) -> NameTemplate:
     """Return a template, taken apart.
 
     Raises:
-        UsageError: it is no template, or would make unsafe names whatever the takes are.
+        UsageError: it is not a template, or would make unsafe names of any takes.
     """
     try:
         found = list(Formatter().parse(text))
     except ValueError as error:
-        raise UsageError(f"{text!r} is no template for names: {error}", advice=_ADVICE) from error
+        raise UsageError(f"{text!r} is not a template for names: {error}", advice=_ADVICE) from error
     parts = []
     for literal, name, padding, conversion in found:
         if unsafe := _UNSAFE.search(literal):
@@ -108,7 +108,7 @@ def parse_template(text: str) -> NameTemplate:
         if name is not None and (not name or conversion or not _PADDING.fullmatch(padding or "")):
             shown = f"{{{name}{f'!{conversion}' if conversion else ''}{f':{padding}' if padding else ''}}}"
             raise UsageError(
-                f"{shown!r} is no field of a name", advice=f"a field is {{take}} or {{take:02}}; {_ADVICE}"
+                f"{shown!r} is not a field of a name", advice=f"a field is {{take}} or {{take:02}}; {_ADVICE}"
             )
         parts.append((literal, name or "", padding or ""))
     if not any(name for _, name, _ in parts):
@@ -120,7 +120,7 @@ def kept_template(text: str) -> str:
     """Return a template as a record keeps it: nothing stands for the takes' ids.
 
     Raises:
-        UsageError: it is no template.
+        UsageError: it is not a template.
     """
     return "" if parse_template(text).text == BY_ID else text
 
@@ -128,11 +128,11 @@ def kept_template(text: str) -> str:
 def file_names(text: str, takes: Iterable[NamedTake]) -> FileNames:
     """Return a name for each take; nothing for `text` means the takes' ids.
 
-    No two names are alike, whatever their case. Takes of the board come first; a take that left it, and a take with a
-    problem, gets another name if its own is not free.
+    No two names are alike, even if case does not count. Takes of the board come first. A take that left it, and one
+    with a problem, gets another name if its own is not free.
 
     Raises:
-        UsageError: the text is no template.
+        UsageError: the text is not a template.
     """
     if not text:
         return FileNames({take.take_id: take.take_id for take in takes})
@@ -156,7 +156,7 @@ class _Naming:
         self._problems += (_unknown(name, known) for name in self._template.fields if name not in known)
         first = [take for take in takes if take.is_planned]
         others = [take for take in takes if not take.is_planned]
-        # Too many problems of the same kind help nobody, and unknown fields are the cause of all others.
+        # An unknown field is the cause of all other problems, and they would only hide it.
         left = [take for take in first if self._problems or not self._give_own(take)]
         later = [take for take in others if "~" in take.take_id or not self._give_own(take, quiet=True)]
         for take in (*left, *later):
@@ -271,7 +271,7 @@ def _unknown(name: str, known: Mapping[str, None]) -> UsageError:
 
 
 def _difference(one: NamedTake, other: NamedTake, template: NameTemplate) -> str:
-    """Return the fields that would tell two takes apart."""
+    """Return the fields in which two takes differ, as words for a person."""
     return (
         " or ".join(f"{{{name}}}" for name in _differing(one, other) if name not in template.fields) or BY_ID
     )

@@ -42,7 +42,7 @@ def names_of_files(
     """Return the names of the files of the plan's takes by a template, by that of the run if it is None.
 
     Raises:
-        UsageError: the text is no template.
+        UsageError: the text is not a template.
     """
     text = record.name_template if template is None else kept_template(template)
     if not text:

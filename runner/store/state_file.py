@@ -214,7 +214,7 @@ class StateFile:
         """Record the names of all takes' files by a template; the files themselves follow later.
 
         Raises:
-            UsageError: it is no template, or it does not suit the takes of the board.
+            UsageError: it is not a template, or it does not suit the takes of the board.
         """
         self._do(lambda connection: name_files(connection, template, strict=True))
 

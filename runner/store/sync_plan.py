@@ -142,7 +142,7 @@ def name_files(connection: sqlite3.Connection, template: str | None, *, strict: 
     A take that the template cannot name gets another name.
 
     Raises:
-        UsageError: the text is no template, or with `strict` it does not suit the takes of the board.
+        UsageError: the text is not a template, or with `strict` it does not suit the takes of the board.
     """
     known = connection.execute("SELECT name_template FROM run").fetchone()[0]
     wanted = known if template is None else kept_template(template)

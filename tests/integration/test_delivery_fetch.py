@@ -846,3 +846,16 @@ def test_the_work_goes_to_another_process_and_back(
 
 def _ticket(url: str) -> Ticket:
     return Ticket(TAKE, "m", '{"seed":7}', "f" * 64, TakeState.SUCCEEDED, request_id="req-1", outputs=(url,))
+
+
+def test_outputs_have_the_name_of_their_take_and_its_sidecar_proves_whose_they_are(
+    server: RawServer, options: FetchOptions
+) -> None:
+    """What is short-lived keeps the take's id, so that a change of names never concerns it."""
+    links = server.serve(body(FILM), path="/1"), server.serve(body(FILM), path="/2")
+    ticket = replace(order(*links), shot_id="s010", number=2, stem="s010_t02")
+    assert fetch_clip(ticket, options) == delivered(FILM, name="s010_t02.mp4")
+    assert clips(options).keys() == {"s010_t02.mp4", "s010_t02+2.mp4"}
+    noted = json.loads((options.run_dir / "clips/s010_t02.json").read_bytes())
+    assert (noted["take"], noted["label"]) == (TAKE, ticket.label)
+    assert fetch_clip(ticket, options) == delivered(FILM, name="s010_t02.mp4")

@@ -261,3 +261,29 @@ def test_a_file_of_an_older_program_is_read_like_a_new_one_and_left_as_it_is(tmp
         assert all(reader.attempts(take.take_id) for take in takes if take.attempts)
     assert path.read_bytes() == before
     assert not (tmp_path / "state.db-wal").exists()
+
+
+def test_takes_of_an_older_file_have_numbers_that_older_renders_share_and_the_next_run_keeps(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "state.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(Path(__file__).with_name("state_v1.sql").read_text("utf-8"))
+        names = [row[1] for row in connection.execute("PRAGMA table_info(takes)")]
+        kept = ", ".join(name for name in names if name not in {"take_id", "request_id", "position", "state"})
+        for take_id, place in (("failed@seed=2", 900), ("failed~1", None)):
+            connection.execute(
+                f"INSERT INTO takes (take_id, position, {kept}) SELECT ?, ?, {kept} FROM takes"
+                " WHERE take_id = 'pending'",
+                (take_id, place),
+            )
+        connection.execute("UPDATE takes SET shot_id = 'failed' WHERE take_id LIKE 'failed%'")
+        connection.commit()
+    with open_reader(path) as reader:
+        labels = {take.take_id: take.label for take in reader.takes()}
+    found = [labels[name] for name in ("failed", "failed@seed=2", "failed~1", "held")]
+    assert found == ["failed_t01", "failed_t02", "failed_t01~1", "held_t01"]
+    with StateFile.open(path):
+        pass
+    with open_reader(path) as reader:
+        assert {take.take_id: take.label for take in reader.takes()} == labels

@@ -126,12 +126,21 @@ def test_a_pattern_that_leaves_nothing_is_said() -> None:
         retries([at(S.SUCCEEDED)], planned=planned(at(S.SUCCEEDED)), choice=Choice(("a",)))
 
 
-def test_takes_are_named_by_their_ids_once_each() -> None:
-    takes = [failed("s010@seed=1"), failed("s010@seed=2")]
-    assert named(takes, ["s010@seed=2", "s010@seed=2"]) == (takes[1],)
+def test_takes_are_named_by_their_ids_or_labels_once_each() -> None:
+    takes = [replace(failed(f"s010@seed={n}"), shot_id="s010", number=n) for n in (1, 2)]
+    assert named(takes, ["s010@seed=2", "s010_t02", "s010@seed=2"]) == (takes[1],)
     with pytest.raises(UsageError) as raised:
-        named(takes, ["s010"])
+        named(takes, ["s01@seed=1"])
     assert "s010@seed=1" in raised.value.advice
+
+
+def test_the_id_of_a_shot_is_not_taken_for_all_its_takes_where_it_may_cost() -> None:
+    takes = [replace(failed(f"s010@seed={n}"), shot_id="s010", number=n) for n in (1, 2)]
+    with pytest.raises(UsageError, match="there is no take 's010'") as raised:
+        named(takes, ["s010"])
+    assert (
+        raised.value.advice == "it is a shot, with the takes s010_t01, s010_t02; --only s010 chooses them all"
+    )
 
 
 # adopt

@@ -222,3 +222,37 @@ def test_a_file_that_another_take_can_own_is_moved_only_by_its_bytes(tmp_path: P
         "s010+of-req-old.mp4": b"one",
         "s010.2.mp4": b"the clip of s010.2",
     }
+
+
+def of_another(clips: Path, *, present: bool) -> None:
+    """Leave the sidecar of another take under the name that this one's files have now."""
+    (clips / "s010.mp4").unlink()
+    (clips / "s010.json").rename(clips / "t01.json")
+    text = (clips / "t01.json").read_text().replace('"s010.mp4"', '"t01.mp4"').replace('"s010"', '"other"')
+    (clips / "t01.json").write_text(text)
+    if present:
+        (clips / "t01.mp4").write_bytes(b"theirs")
+
+
+def test_a_sidecar_that_a_change_of_names_left_behind_blocks_no_paid_clip(tmp_path: Path) -> None:
+    """A kill in its middle leaves it, once the files of that take have other names."""
+    arrive(tmp_path, b"one", request_id="req-0")
+    of_another(tmp_path, present=False)
+    with Folder(tmp_path) as folder:
+        holdings = ClipOwnership(folder, "s010", "req-1", stem="t01")
+        landed = DeliveredFile(0, "t01.mp4", hashlib.sha256(b"two").hexdigest(), 3)
+        holdings.promise(landed, about)
+        (tmp_path / "t01.mp4").write_bytes(b"two")
+        holdings.land(landed)
+        holdings.settle(about)
+        assert ClipOwnership(folder, "s010", "req-1", stem="t01").landed == {0: landed}
+
+
+def test_the_clip_of_another_take_is_never_taken_for_this_ones(tmp_path: Path) -> None:
+    arrive(tmp_path, b"one", request_id="req-1")
+    of_another(tmp_path, present=True)
+    with (
+        Folder(tmp_path) as folder,
+        pytest.raises(NameConflict, match=r"t01\.json is not a file of this run"),
+    ):
+        ClipOwnership(folder, "s010", "req-1", stem="t01")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -181,3 +183,83 @@ def test_a_kill_before_or_after_any_record_loses_no_clip(
     for take, clip in record.items():
         assert clip.file == f"clips/{take}.mp4"
         assert (run_dir / clip.file).read_bytes() == f"{owners[take]}#0".encode()
+
+
+class Knife:
+    """Kills before the n-th change of a folder, and never while `left` is None."""
+
+    left: int | None = None
+
+    def __call__(self, event: str, _arguments: object) -> None:
+        if self.left is not None and event in {"os.link", "os.remove", "os.rename"}:
+            self.left -= 1
+            if self.left < 0:
+                self.left = None
+                raise Killed
+
+
+KNIFE = Knife()
+# A hook stays for the life of the process: without a count it does nothing.
+sys.addaudithook(KNIFE)
+
+
+def named_anew(run_dir: Path, record: dict[str, Clip]) -> None:
+    """Give the clips of the record the names they should have, and keep the record as a run does."""
+
+    def told(take: str, file: str) -> None:
+        record[take] = replace(record[take], file=file)
+
+    assert rename_clips(run_dir, list(record.values()), told=told) == ()
+
+
+@pytest.mark.parametrize(
+    "stems",
+    [
+        {"a": "s_1", "b": "s_2", "c": "s_3"},
+        {"a": "b", "b": "c", "c": "a"},
+        {"a": "b", "b": "c", "c": "d"},
+        {"a": "A", "b": "B_b", "c": "b"},
+    ],
+    ids=str,
+)
+def test_a_kill_before_any_step_of_a_change_of_names_is_mended_by_the_next_run(
+    stems: Mapping[str, str], tmp_path: Path
+) -> None:
+    for kill_at in itertools.count():
+        run_dir = tmp_path / str(kill_at)
+        run_dir.mkdir()
+        record = {
+            take: replace(deliver(run_dir, take, outputs=2), stem=stem, label=f"{take}_t01")
+            for take, stem in stems.items()
+        }
+        KNIFE.left = kill_at
+        try:
+            named_anew(run_dir, record)
+            is_whole = True
+        except Killed:
+            is_whole = False
+            there = {path.read_bytes() for path in (run_dir / "clips").iterdir()}
+            assert {f"{take}#{index}".encode() for take in stems for index in (0, 1)} <= there
+            named_anew(run_dir, record)
+        finally:
+            KNIFE.left = None
+        for take, stem in stems.items():
+            assert record[take].file == f"clips/{stem}.mp4"
+            found = read_sidecar((run_dir / f"clips/{stem}.json").read_bytes(), take=take, stem=stem)
+            assert found is not None
+            assert (found.request_id, found.about["label"]) == (f"req-{take}", f"{take}_t01")
+            for landed in found.outputs:
+                assert (run_dir / "clips" / landed.file).read_bytes() == f"{take}#{landed.index}".encode()
+        # A sidecar of the old name may stay, which names no file that is there; or a second name of a clip on its way.
+        clips = {path.name for path in (run_dir / "clips").glob("*.mp4") if "+moving" not in path.name}
+        assert clips == {f"{stem}{end}" for stem in stems.values() for end in (".mp4", "+2.mp4")}
+        if is_whole:
+            assert kill_at > 10
+            return
+
+
+def test_a_name_that_differs_in_case_alone_goes_by_the_third_name(tmp_path: Path) -> None:
+    """Where a system ignores case, the new name is the clip itself, and would be removed as its second name."""
+    clip, seen = replace(deliver(tmp_path, "a"), stem="A"), list[str]()
+    assert rename_clips(tmp_path, [clip], told=lambda _, file: seen.append(file)) == ()
+    assert seen == ["clips/A+moving.mp4", "clips/A.mp4"]

@@ -100,7 +100,7 @@ def name_files(state: StateFile, template: str, *, clock: Clock) -> tuple[str, .
     """Give all files of a run other names by a template, and return remarks about those that had to stay.
 
     Raises:
-        UsageError: it is no template, or it does not suit the takes of the board; nothing was changed.
+        UsageError: it is not a template, or it does not suit the takes of the board; nothing was changed.
         DiskFailed: the disk fails; what was done is recorded, and the next run does the rest.
     """
     place = RunDir(state.path.parent)

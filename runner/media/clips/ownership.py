@@ -177,7 +177,7 @@ class ClipOwnership:
 def is_left_over(folder: Folder, sidecar: bytes, *, stem: str) -> bool:
     """Return whether a sidecar is that of another take whose files have other names by now.
 
-    A kill in the middle of a change of names leaves one: its files went first, and nobody would look for it here.
+    A kill in the middle of a change of names leaves one: its files went first, and it stayed behind.
     """
     found = read_sidecar(sidecar, take=None, stem=stem)
     return found is not None and not any(folder.has(landed.file) for landed in found.outputs)
