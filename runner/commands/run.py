@@ -117,7 +117,9 @@ def run(request: RunRequest) -> RunSummary:
                 _run_session(request, place, state, todo, inspection) if todo.agreed else _DECLINED
             )
         state.note_heard(heard_now(place, request.environ))
-        if todo.agreed and not (todo.said or state.notes):
+        # A run that is noted as complete is not gone through again, so nothing may be left of the looks.
+        is_complete = inspection is None or inspection.is_complete
+        if todo.agreed and is_complete and not (todo.said or state.notes):
             state.note_completion(todo.completion)
         # The engine says them, where there is anything left to do.
         notes = () if todo.is_engaged else state.notes

@@ -65,7 +65,8 @@ def flags(state: StateFile) -> dict[str, list[str]]:
 def test_clips_of_earlier_runs_are_looked_into_once(state: StateFile) -> None:
     """What is odd is recorded with what was measured; the second time there is nothing to do."""
     fake = FakeInspector({"b.mp4": SHORT})
-    assert looked_into(state, fake).remarks == ()
+    first = looked_into(state, fake)
+    assert (first.remarks, first.is_complete) == ((), True)
     assert flags(state) == {"a": [], "b": ["2 s long instead of 5 s"]}
     assert seen(state).probe == PLAIN.probe
     again = FakeInspector()
@@ -152,6 +153,7 @@ def test_the_end_of_a_run_waits_no_longer_than_it_may(state: StateFile) -> None:
     inspection.finish(patience=0)
     assert inspection.remarks == ("not looked into yet: 2 clips; the next run or fetch goes on",)
     assert seen(state).probe is None
+    assert not inspection.is_complete
 
 
 def test_a_signal_ends_the_wait_and_nothing_else(state: StateFile) -> None:

@@ -111,6 +111,11 @@ class ClipInspection:
         return len(self._takes)
 
     @property
+    def is_complete(self) -> bool:
+        """Whether each clip was looked into and has its previews."""
+        return not (self._takes or self._previews)
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """What a person should know about the looks, one sentence each."""
         said = [self._trouble] if self._trouble and self._looked else []
