@@ -80,7 +80,7 @@ def recorded_cut(
     """
     wanted = [take for take in takes if take.position is not None or take.delivery is DeliveryState.DELIVERED]
     if not choice.is_all:
-        chosen = frozenset(choose(wanted, choice)[: choice.limit])
+        chosen = frozenset(choose(wanted, choice, decisions=picks.decisions)[: choice.limit])
         wanted = [take for take in wanted if take.take_id in chosen]
     by_shot: dict[str, list[TakeRecord]] = {}
     for take in wanted:

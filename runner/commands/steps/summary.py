@@ -57,7 +57,7 @@ class RunSummary:
     `spending` is all that the run directory ever may have paid, `left` are the takes that were not submitted, and
     `cancelled` those that only a retry submits again. `stale` counts clips of rows that changed since; `causes` are
     sentences about what failed, one for each cause. `flagged` are the takes the run was about with something odd about
-    their clips, which is no failure.
+    their clips; that is not a failure.
     """
 
     run_dir: Path
