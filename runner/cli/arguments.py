@@ -550,6 +550,25 @@ COMMANDS = (
         _CHOSEN,
         *_CHOOSING_TAKES,
     ),
+    _command(
+        "reroll",
+        "propose further takes of a shot whose takes were all rejected, as a change of the manifest. "
+        "It shows the change and the new takes, and it writes nothing by itself. No take that exists is touched.",
+        _TARGET,
+        _place("shot", "the shot's id", metavar="SHOT"),
+        _SIMULATED,
+        _value(
+            "--takes N",
+            whole(1, 1000),
+            "how many more seeds (default: as many as the shot has, at most 4)",
+            dest="count",
+        ),
+        _switch("--anyway", "go on although some takes of the shot are not rejected"),
+        _switch("--write", "change the manifest, after a question"),
+        _switch("-y, --yes", "with --write: do not ask"),
+        _MORE_SCHEMAS,
+        _MANIFEST_SIZE,
+    ),
     _command("report", "write report.csv and report.html again from the run's record", *_TARGET_OF_TWO),
     _command("export", "write a storyboard in another form", title="forms", parts=(_LOCK,), required=True),
     _command(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from runner.cli.from_flags import user_name
 from runner.cli.terminal import note, show_result, warn
@@ -101,12 +101,14 @@ def _remark(done: Decided, arguments: argparse.Namespace) -> None:
 
 def list_lines(found: Choices, arguments: argparse.Namespace) -> Iterator[str]:
     """Yield a table of all shots with what was decided, then conflicts, and rows that count no more."""
-    shots = found.shots
+    shots, notes = found.shots, _notes_of(found)
     rows: list[tuple[str, ...]] = [("shot", "picked", "rejected", "maybe", "undecided", "notes")]
     for each in shots:
-        takes = (*each.picked, *each.rejected, *each.maybe, *each.undecided)
+        takes = sorted(
+            (*each.picked, *each.rejected, *each.maybe, *each.undecided), key=lambda take: take.number
+        )
         counts = (each.picked, each.rejected, each.maybe, each.undecided)
-        rows.append((visible(each.shot), *map(_numbers, counts), _notes(found, takes)))
+        rows.append((visible(each.shot), *map(_numbers, counts), _notes(notes, takes)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -121,8 +123,17 @@ def _numbers(takes: tuple[NamedTake, ...]) -> str:
     return " ".join(str(take.number) for take in takes) or "-"
 
 
-def _notes(found: Choices, takes: tuple[NamedTake, ...]) -> str:
-    said = [f"{take.number}: {row.note}" for take in takes for row in found.picks.comments(take.take_id)]
+def _notes_of(found: Choices) -> Mapping[str, list[str]]:
+    """Return all notes by the take's id."""
+    notes: dict[str, list[str]] = {}
+    for row in found.picks.rows:
+        if row.note:
+            notes.setdefault(row.take, []).append(row.note)
+    return notes
+
+
+def _notes(notes: Mapping[str, list[str]], takes: Sequence[NamedTake]) -> str:
+    said = [f"{take.number}: {note}" for take in takes for note in notes.get(take.take_id, ())]
     return visible("; ".join(said), _NOTES)
 
 

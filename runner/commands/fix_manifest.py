@@ -86,11 +86,11 @@ def propose_fixes(
     """
     before = manifest_bytes(manifest, limits)
     board = _Board(
-        manifest, _codec(before), Models.bundled(search_path(manifest, schema_dirs)), limits, simulated
+        manifest, codec_of(before), Models.bundled(search_path(manifest, schema_dirs)), limits, simulated
     )
     text = before.decode(board.codec)
     after, count = _mended(board, text)
-    return FixProposal(manifest, _diff(text, after, manifest), count, before, after.encode(board.codec))
+    return FixProposal(manifest, diff_of(text, after, manifest), count, before, after.encode(board.codec))
 
 
 def _mended(board: _Board, text: str) -> tuple[str, int]:
@@ -135,7 +135,7 @@ def write_fixes(proposal: FixProposal) -> None:
         raise file_error(error, path, "cannot be written") from error
 
 
-def _codec(data: bytes) -> str:
+def codec_of(data: bytes) -> str:
     """Return the name of the encoding of a manifest, in which the byte-order mark is a character."""
     codec = _CODECS.get(data[:2], "utf-8")
     try:
@@ -146,6 +146,7 @@ def _codec(data: bytes) -> str:
     return codec
 
 
-def _diff(before: str, after: str, path: Path) -> tuple[str, ...]:
+def diff_of(before: str, after: str, path: Path) -> tuple[str, ...]:
+    """Return the change of a file's text as the lines of a unified diff."""
     old, new = (text.removeprefix(_BOM).splitlines() for text in (before, after))
     return tuple(difflib.unified_diff(old, new, str(path), str(path), lineterm="", n=1))

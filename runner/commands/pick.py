@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from runner.commands.steps.find_run import find_run
@@ -15,7 +16,7 @@ from runner.domain.errors import UsageError
 from runner.domain.picks import Decision, Pick, Picks, newest, settled
 from runner.domain.take_names import NamedTake, TakeNames
 from runner.store.picks_file import OpenPicks, open_picks, read_others, take_names, write_picks
-from runner.store.picks_table import PicksTable
+from runner.store.picks_table import PicksTable, moment
 from runner.store.run_dir import RunDir
 from runner.system.clock import Clock, SystemClock
 
@@ -127,7 +128,7 @@ def decide(
         rows += _row(take, decision, kept, who, when)
         others = {row.who: row for row in said if row.who != who and row.decision is not None}
         for other in others.values() if settle else ():
-            rows += _row(take, None, other.note, other.who, max(now, other.when))
+            rows += _row(take, None, other.note, other.who, _behind(other, now))
     return _merged(place, names, found, rows, dry_run=dry_run)
 
 
@@ -135,6 +136,13 @@ def _row(take: NamedTake, decision: Decision | None, note: str, who: str, when: 
     """Return the row of a decision; one that is taken back leaves its note as a comment."""
     said = Pick(take.shot_id, take.take_id, decision, note if decision else "", who, when)
     return [said, replace(said, note=note)] if note and not decision else [said]
+
+
+def _behind(row: Pick, now: str) -> str:
+    """Return a time behind a row's own, which is usually now; a later import of the same row then changes nothing."""
+    if row.moment < now.removesuffix("Z"):
+        return now
+    return moment((datetime.fromisoformat(row.when) + timedelta(milliseconds=1)).isoformat()) or now
 
 
 def import_picks(
@@ -161,6 +169,11 @@ def import_picks(
     if table.is_report:
         counts = settled(found.table.rows, names).decisions
         rows = tuple(row for row in rows if row.decision is not counts.get(row.take))
+    if not table.has_comments:
+        decided = {(row.take, row.who) for row in found.table.rows if row.decision is not None}
+        # In a file without a column for comments a lone note is the person's newest word: the decision was taken back.
+        back = [row for row in rows if row.is_comment and (row.take, row.who) in decided]
+        rows = (*(replace(row, note="") for row in back), *rows)
     done = _merged(place, names, found, rows, dry_run=dry_run)
     return replace(done, rows=len(table.rows), read_as=table.read_as)
 
@@ -201,6 +214,8 @@ def meant_takes(names: TakeNames, words: Sequence[str]) -> tuple[NamedTake, ...]
         if numbered := names.numbered(shot, word):
             found[numbered.take_id], is_open = numbered, False
             continue
+        if is_open and word.isdecimal() and word not in names.shots:
+            raise _no_take(names, word, shot)
         if is_open:
             found |= _single(names, shot)
         is_open = word in names.shots

@@ -25,7 +25,7 @@ from runner.store.reader import open_reader
 class RunStatus:
     """Where a run stands: its takes by state, its rendered takes by delivery, the held ones, and its money.
 
-    `choices` are what people decided, None if nobody decided anything.
+    `choices` are what people decided, None before the first decision.
     """
 
     run_dir: Path

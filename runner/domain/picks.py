@@ -52,7 +52,7 @@ class Pick:
 class Picks:
     """All rows of a file of picks, in its order.
 
-    `older` are decisions about a clip that was rendered anew since; they count no more. `unknown` are the names of
+    `older` are decisions about a clip that was rendered again since; they count no more. `unknown` are the names of
     takes that are not on record; their rows are among `rows`.
     """
 

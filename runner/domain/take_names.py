@@ -61,8 +61,8 @@ class TakeNames:
         return next((take for take in takes if found and take.number == int(found[1])), None)
 
     def is_newer(self, take: NamedTake, when: str) -> bool:
-        """Return whether the clip of a take was rendered anew after `when`, which is ISO 8601 in UTC."""
-        # Only a take that left an older render can have been rendered anew. For any other, a clock that is slow on the
+        """Return whether the clip of a take was rendered again after `when`, which is ISO 8601 in UTC."""
+        # Only a take that left an older render can have been rendered again. For any other, a clock that is slow on the
         # machine where a person decided would otherwise undo the decision.
         if take.take_id not in self._rerendered:
             return False

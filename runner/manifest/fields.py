@@ -23,7 +23,8 @@ TOP_KEYS = (
 )  # fmt: skip
 DEFAULT_KEYS = ("model", "inputs", "style", "tags", "sweep", "repeat")
 SHOT_KEYS = (
-    "id", "model", "inputs", "style", "sweep", "tags", "notes", "repeat", "chain", "price", "take", "point",
+    "id", "model", "inputs", "style", "sweep", "tags", "notes", "repeat", "takes", "chain", "price",
+    "take", "point",
 )  # fmt: skip
 PLACE_KEYS = ("sequence",)
 SEQUENCE_KEYS = (

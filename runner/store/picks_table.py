@@ -19,7 +19,7 @@ from runner.domain.display import visible
 from runner.domain.errors import PicksInvalid
 from runner.domain.picks import Decision, Pick
 from runner.domain.take_names import TakeNames
-from runner.system.csv_cells import guard, unguard
+from runner.system.csv_cells import GUARD, guard, unguard
 
 COLUMNS: Final = ("shot", "take", "decision", "note", "who", "when")
 """The columns of a new file; a column `at` follows with the first comment that has a time."""
@@ -79,11 +79,18 @@ class PicksTable:
         names = _names(self.header)
         return _REPORTED in names and "decision" not in names
 
+    @property
+    def has_comments(self) -> bool:
+        """True if a row without a decision is a comment beside the person's decision: the file has a column `at`."""
+        return "at" in _names(self.header)
+
     def named(self, names: TakeNames) -> PicksTable:
         """Return the table with the ids of takes in its rows, where a person wrote a label or a number."""
         records = tuple(
             replace(record, pick=replace(record.pick, take=take.take_id))
-            if record.pick and (take := names.find(record.pick.take, shot=record.pick.shot))
+            if record.pick
+            and record.pick.take not in names.by_id
+            and (take := names.find(record.pick.take, shot=record.pick.shot))
             else record
             for record in self.records
         )
@@ -193,7 +200,7 @@ class _Reader:
         kept = tuple(cells)
         take, word = self._cell(cells, "take"), self._word(cells)
         note, at = ("", "") if self._is_report else (self._cell(cells, "note"), self._cell(cells, "at"))
-        # A row of a report without a decision is no word of anyone; in a file of picks it takes an earlier one back.
+        # A row of a report without a decision says nothing; in a file of picks it takes an earlier one back.
         if not (word if self._is_report else take or word or note or at):
             return Record(kept)
         faults = len(self.faults)
@@ -225,7 +232,8 @@ class _Reader:
 
     def _cell(self, cells: Sequence[str], column: str) -> str:
         place = self._names.get(column)
-        return "" if place is None or place >= len(cells) else unguard(cells[place]).strip()
+        cell = "" if place is None or place >= len(cells) else cells[place]
+        return (unguard(cell) if GUARD in cell else cell).strip()
 
     def _fault(self, line: int, column: str, cell: str, why: str) -> None:
         shown = f"{visible(cell, _LONGEST)!r} " if cell else ""

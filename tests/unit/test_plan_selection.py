@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from runner.domain.errors import UsageError
+from runner.domain.picks import Decision
 from runner.domain.states import TakeState
 from runner.plan.selection import ALL, Choice, choose
 from tests.unit.output_records import pending
@@ -35,6 +36,29 @@ TAKES = [
 )
 def test_a_pattern_means_what_it_says(patterns: list[str], ids: set[str]) -> None:
     assert set(choose(TAKES, Choice(tuple(patterns)))) == ids
+
+
+@pytest.mark.parametrize(
+    ("choice", "ids"),
+    [
+        (Choice(("picked",)), ("s010@seed=1",)),
+        (Choice(("unpicked",)), ("s010@seed=2", "s020")),
+        (Choice(statuses=("rejected",)), ("s010@seed=2",)),
+        (Choice(("status:maybe",)), ()),
+        (Choice(exclude=("rejected",)), ("s010@seed=1", "s020")),
+    ],
+)
+def test_a_decision_chooses(choice: Choice, ids: tuple[str, ...]) -> None:
+    decided = {"s010@seed=1": Decision.PICK, "s010@seed=2": Decision.REJECT}
+    assert choice.needs_decisions
+    assert choose(TAKES, choice, decisions=decided) == ids
+
+
+def test_a_shot_that_is_called_like_a_decision_comes_first() -> None:
+    takes = [*TAKES, replace(pending("picked"), shot_id="picked")]
+    decided = {"s020": Decision.PICK}
+    assert choose(takes, Choice(("picked",)), decisions=decided) == ("picked",)
+    assert choose(takes, Choice(("status:picked",)), decisions=decided) == ("s020",)
 
 
 @pytest.mark.parametrize(

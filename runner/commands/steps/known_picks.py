@@ -34,7 +34,7 @@ def decisions_for(place: RunDir, choice: Choice) -> Decisions:
 
 
 def choice_counts(place: RunDir) -> ChoiceCounts | None:
-    """Return how far choosing has come, None if nobody decided anything."""
+    """Return how far choosing has come, None before the first decision."""
     try:
         decisions = read_picks(place.path).decisions
     except ShotrunnerError as error:
