@@ -176,7 +176,7 @@ def test_decisions_are_made_by_keys_and_outlive_a_reload(tab: Tab, tmp_path: Pat
     shown = ["picked · not saved yet", "rejected · not saved yet", "maybe · not saved yet"]
     assert tab.js(decided) == shown
     said = "document.querySelector('.decided').value"
-    assert tab.js(said) == "1 picked, 1 rejected, 1 maybe, 3 shots undecided · 3 not saved yet"
+    assert tab.js(said) == "1 picked, 1 rejected, 1 maybe, 3 shots undecided · 3 not saved"
     _reload(tab)
     assert tab.js(decided) == shown
     assert _here(tab) == "s003 t03"

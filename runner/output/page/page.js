@@ -144,8 +144,8 @@ class Board {
 
   open() {
     const takes = this.row?.takes.filter((take) => take.clip) ?? [];
-    if (!this.take?.clip) return false;
-    openLightbox(takes, takes.indexOf(this.take));
+    if (!takes.length) return false;
+    openLightbox(takes, Math.max(0, takes.indexOf(this.take)));
     return true;
   }
 
@@ -177,7 +177,7 @@ class Board {
 /** Show in the bar what is decided in all, and whether it is in a file. */
 function showDecisions(/** @type {Board} */ board) {
   const { words, unsaved } = decisionWords(board.rows);
-  at(".decided").value = unsaved ? `${words} · ${unsaved} not saved yet` : words;
+  at(".decided").value = unsaved ? `${words} · ${unsaved} not saved` : words;
   at(".decisions").classList.toggle("waiting", unsaved > 0);
   at(".unkept").hidden = picks.isKept;
 }
