@@ -45,7 +45,8 @@ def cut_list(
     """Return the cut of a run, or of a manifest that has not been run: all gaps, of the planned lengths.
 
     Only shots that are in the manifest have a slot, in its order. The picked take plays, of several the first by
-    number. Without a pick it is the newest whole clip that is not rejected. `choice` leaves takes out, and so shots
+    number. Without a pick it is the newest whole clip that is not rejected, and
+    a flagged one only if there is no other. `choice` leaves takes out, and so shots
     without any. The rate is `fps`, or the most common measured one, or 24.
 
     Raises:
@@ -164,7 +165,7 @@ def _is_here(take: TakeRecord, folder: Path) -> bool:
 
 
 def _playing(takes: Sequence[TakeRecord], here: Sequence[TakeRecord], said: _Said) -> TakeRecord | None:
-    """Return the take whose clip plays: the first picked one, else the newest that is whole and not rejected."""
+    """Return the take whose clip plays: the first picked one, else the newest whole one, rather one without a flag."""
     if any(map(said.has_picked, takes)):
         # If a picked clip is not here, no other one takes its place: the choice is the user's.
         picked = filter(said.has_picked, here)
@@ -177,7 +178,7 @@ def _playing(takes: Sequence[TakeRecord], here: Sequence[TakeRecord], said: _Sai
     # A clip that left the manifest plays only if no other one can.
     return max(
         free,
-        key=lambda take: (take.position is not None, take.finished_at or 0.0, take.number),
+        key=lambda take: (take.position is not None, not take.flags, take.finished_at or 0.0, take.number),
         default=None,
     )
 
