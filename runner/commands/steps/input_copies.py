@@ -1,7 +1,7 @@
 """Gets the pictures that went into takes, a few at a time, for the thread that makes small copies of them.
 
 Downloads run in threads of their own and only keep bytes in memory, so a session may end at any moment. A picture that
-cannot be got is asked for once in a session, and nobody hears of it: its link stays.
+cannot be got is asked for once in a session and not reported: its link stays.
 """
 
 from __future__ import annotations
