@@ -274,12 +274,13 @@ _CAUTION = _group(
 )
 _NO_LOOK = _switch(
     "--no-look",
-    "do not look at the media links of what is about to be paid for; only links that show themselves that they have "
-    "expired are refused",
+    "do not look at the media links of what is about to be paid for, and make no small copies of pictures; only links "
+    "that show themselves that they have expired are refused",
 )
 _NO_INSPECT = _switch(
     "--no-inspect",
-    "do not look into the clips; without it, odd ones are flagged and previews are made beside them",
+    "do not look into the clips; without it, odd ones are flagged, and previews of them and of their input pictures "
+    "are made beside them",
 )
 _RUNNING: tuple[Argument | Group, ...] = (
     _choosing("submit"),

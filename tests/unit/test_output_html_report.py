@@ -241,7 +241,7 @@ def test_flags_and_what_was_measured_are_on_the_card() -> None:
 )
 def test_input_pictures_are_found(body: dict[str, object], frames: list[tuple[str, bool]]) -> None:
     shown = card(header(), pending(body=body))  # type: ignore[arg-type]
-    assert [(name, is_link) for name, _, is_link in shown["frames"]] == frames
+    assert [(name, is_link) for name, _, is_link, _ in shown["frames"]] == frames
 
 
 GONE = {"position": None}

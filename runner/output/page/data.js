@@ -10,6 +10,8 @@
  * @property {string | null} last
  * @property {string | null} motion  a small clip without sound
  *
+ * @typedef {[name: string, address: string, isLink: boolean, copy: string | null]} Input  `copy` is a small picture of it
+ *
  * @typedef {object} Take  a `Card` of `report_view.py`
  * @property {string} id
  * @property {string} shot
@@ -38,7 +40,7 @@
  * @property {[url: string, isLink: boolean][]} outputs
  * @property {[name: string, text: string, isLink: boolean][]} inputs
  * @property {number} prompt  which of the inputs is the prompt, -1 for none
- * @property {[name: string, text: string, isLink: boolean][]} frames  the input pictures
+ * @property {Input[]} frames  the input pictures
  * @property {[name: string, text: string][]} details
  * @property {number | null} clipSeconds  measured, as is `fps`
  * @property {number | null} fps

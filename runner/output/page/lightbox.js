@@ -277,7 +277,7 @@ function measured(/** @type {HTMLVideoElement} */ video, /** @type {Take} */ tak
   return [`${video.videoWidth} × ${video.videoHeight}`, timecode(video.duration), ...rate].join(", ");
 }
 
-/** Return what is known of a take, with the first and the last picture of its clip and links to its inputs. */
+/** Return what is known of a take, with its input pictures beside the first and the last one of its clip. */
 function factsOf(/** @type {Take} */ take, /** @type {string} */ name) {
   const rows = [["clip", make("span", { className: "measured" }, take.clip ? "not loaded" : take.standing)]];
   if (take.model) rows.push(["model", take.model]);
@@ -286,7 +286,9 @@ function factsOf(/** @type {Take} */ take, /** @type {string} */ name) {
   if (take.note) rows.push(["note", take.note]);
   if (promptOf(take)) rows.push(["prompt", make("span", { dir: "auto" }, promptOf(take))]);
   if (take.frames.length) rows.push(["input", make("span", { className: "links" }, ...take.frames.map(named))]);
+  const given = take.frames.filter(([, , , copy]) => copy).map(([name, , , copy]) => [copy, `input ${name}`]);
   const ends = [["first", "first frame"], ["last", "last frame"]].filter(([which]) => take.poster?.[which]);
-  const pictures = ends.map(([which, words]) => make("figure", {}, make("img", { src: take.poster[which], alt: "", loading: "lazy" }), make("figcaption", {}, words)));
+  const shown = [...given, ...ends.map(([which, words]) => [take.poster[which], words])];
+  const pictures = shown.map(([src, words]) => make("figure", {}, make("img", { src, alt: "", loading: "lazy" }), make("figcaption", {}, words)));
   return make("section", {}, make("h3", {}, name), make("div", { className: "ends" }, ...pictures), list(rows));
 }

@@ -48,7 +48,7 @@ function rowHead(/** @type {Row} */ row) {
   }
   if (tags.length) head.append(make("p", { className: "tags" }, ...spans(tags)));
   if (notes) head.append(make("p", { className: "notes", dir: "auto" }, notes));
-  if (frames.length) head.append(make("p", { className: "links" }, ...frames.map(named)));
+  if (frames.length) head.append(make("p", { className: "links" }, ...frames.map(inputPicture)));
   if (row.takes.some((take) => take.clip)) head.append(rowTools(row));
   return head;
 }
