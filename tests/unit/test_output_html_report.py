@@ -329,7 +329,9 @@ def test_what_waits_for_a_person_is_counted_with_its_command() -> None:
 def test_no_two_scripts_of_a_page_declare_the_same_name() -> None:
     """They are joined into one, in which a second declaration would break the page or replace the first."""
     folder = resources.files("runner.output").joinpath("page")
-    declared = re.compile(r"^(?:async )?(?:function|class|const|let|var) +(\w+|[\[{][^\]}]*[\]}])", re.MULTILINE)
+    declared = re.compile(
+        r"^(?:async )?(?:function|class|const|let|var) +(\w+|[\[{][^\]}]*[\]}])", re.MULTILINE
+    )
     names = Counter(
         name
         for script in SHARED_SCRIPTS

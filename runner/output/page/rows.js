@@ -55,6 +55,7 @@ function rowHead(/** @type {Row} */ row) {
 
 function rowTools(/** @type {Row} */ row) {
   const play = button("▶ Play in step", "plain play", `Play all takes of ${row.shot} in step`);
+  play.hidden = !row.takes.some(isPlayable);
   play.addEventListener("click", () => togglePlay(row));
   const compare = button("Compare", "plain compare", `Compare takes of ${row.shot}`);
   compare.addEventListener("click", () => openLightbox(row.takes.filter((take) => take.clip), 0));
@@ -71,7 +72,7 @@ function togglePlay(/** @type {Row} */ row) {
 function playerOf(/** @type {Row} */ row) {
   const place = mounted.get(row);
   if (!place) return null;
-  const takes = row.takes.slice(0, place.shown).filter((take) => take.clip);
+  const takes = row.takes.slice(0, place.shown).filter(isPlayable);
   if (!takes.length) return null;
   const stills = takes.map((take) => built.get(take).querySelector(".still"));
   for (const still of stills) hideMotion(still);
