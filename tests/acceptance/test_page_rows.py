@@ -270,9 +270,12 @@ def test_a_browser_that_keeps_nothing_says_so(tab: Tab, tmp_path: Path) -> None:
         "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no'); }})"
     )
     _open(tab, _write(tmp_path, _board()))
+    leaving = "window.dispatchEvent(new Event('beforeunload', {cancelable: true}))"
+    assert tab.js(leaving) is True
     tab.press("j", "l", "p")
     assert tab.js("document.querySelector('.mark:not(:empty)').textContent") == "picked · not saved yet"
     assert tab.js("document.querySelector('.unkept').checkVisibility()") is True
+    assert tab.js(leaving) is False, "and asks before it is closed"
 
 
 def test_cells_are_guarded_as_the_program_guards_them(board: Tab) -> None:
@@ -458,8 +461,15 @@ def test_a_row_of_many_takes_is_built_in_parts(tab: Tab, tmp_path: Path) -> None
     tab.open(_write(tmp_path, [_take(1, seed) for seed in range(100, 300)], posters=False))
     built = "document.querySelectorAll('.take').length"
     assert tab.js(built) == 60
+    tab.press("j", "Space")
     tab.page.click(".further")
     assert tab.js(built) == 120
+    assert tab.js("document.querySelectorAll('.player').length") == 0
+    tab.js("built.get([...built.keys()].at(-1)).focus()")
+    tab.press("Space")
+    assert tab.js("document.querySelector('.take:last-of-type .player') !== null"), (
+        "those further on play too"
+    )
     assert tab.js("document.documentElement.scrollWidth <= innerWidth") is True
 
 

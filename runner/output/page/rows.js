@@ -22,6 +22,11 @@ function showTakes(/** @type {Row} */ row, /** @type {number} */ count) {
   const place = mounted.get(row);
   const strip = place.element.querySelector(".strip");
   strip.querySelector(".further")?.remove();
+  if (place.shown < Math.min(count, row.takes.length)) {
+    // Its player knows only the takes that were shown before.
+    place.player?.stop();
+    place.player = null;
+  }
   for (; place.shown < Math.min(count, row.takes.length); place.shown++) strip.append(takeCard(row, row.takes[place.shown]));
   if (!strip.querySelector('[tabindex="0"]')) setStop(strip.firstElementChild);
   const left = row.takes.length - place.shown;
