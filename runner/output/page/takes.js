@@ -27,7 +27,7 @@ function film(/** @type {Take} */ take, /** @type {string} */ short) {
   const mark = make("span", { className: "mark" });
   const edge = make("div", { className: "edge" }, make("span", { className: "short" }, short), mark, make("span", { className: "gate" }, take.model));
   const still = make("div", { className: "still" }, stillOf(take));
-  if (take.clip && hovers && !isCalm) {
+  if (isPlayable(take) && !isSound(take) && hovers && !isCalm) {
     still.addEventListener("pointerenter", () => showMotion(still, take));
     still.addEventListener("pointerleave", () => hideMotion(still));
   }
@@ -36,8 +36,8 @@ function film(/** @type {Take} */ take, /** @type {string} */ short) {
 
 /** Return the picture of a take that stands for it: a poster, else the clip's own first picture, else its state. */
 function stillOf(/** @type {Take} */ take) {
-  if (!take.clip) return make("div", { className: "blank" }, make("span", {}, take.standing));
-  const { small, large } = take.poster ?? {};
+  if (!take.clip || isSound(take)) return make("div", { className: "blank" }, make("span", {}, take.clip ? "sound" : take.standing));
+  const { small = isPicture(take) ? take.clip : null, large = null } = take.poster ?? {};
   if (!small && !large) {
     const video = make("video", { className: "poster", muted: true, playsInline: true, preload: "metadata", src: `${take.clip}#t=0.1`, tabIndex: -1 });
     video.setAttribute("aria-label", `clip of ${take.label}`);
