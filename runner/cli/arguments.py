@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.cli.arg_types import amount, limit, moment, number, or_auto, period, pixels, stretch, whole
+from runner.cli.arg_types import (
+    amount,
+    limit,
+    moment,
+    number,
+    or_auto,
+    period,
+    pixels,
+    stretch,
+    timecode,
+    whole,
+)
 from runner.manifest.size_limits import MOST_FILE_BYTES, MOST_TAKES, MOST_TEXT_BYTES
 
 
@@ -399,8 +410,11 @@ def _timeline(form: str, says: str) -> Command:
             "file to write, - is standard output (default: in the folder exports of the run)",
             dest="out",
         ),
-        _switch("--force", "replace an existing file"),
+        _switch("--force", "replace any file, not only an unchanged export"),
         _value("--fps N", number(1.0, 1000.0), "frames per second (default: most clips' own, or 24)"),
+        _value(
+            "--start TIMECODE=01:00:00:00", timecode, "timecode of the first frame (default: 01:00:00:00)"
+        ),
         _switch("--relative", "name the clips relative to the file, so that both can be moved together"),
         _choosing("cut"),
         _MORE_SCHEMAS,
@@ -422,7 +436,7 @@ _TIMELINES = (
 def _seen(form: str, says: str, *arguments: Argument | Group) -> Command:
     """Return a form of the board that needs no editor to be looked at."""
     out = _value("-o FILE", Path, "file to write (default: in the folder exports of the run)", dest="out")
-    force = _switch("--force", "replace an existing file")
+    force = _switch("--force", "replace any file, not only an unchanged export")
     return _command(form, says, _BOARD, *arguments, _SIMULATED, out, force, _MORE_SCHEMAS)
 
 

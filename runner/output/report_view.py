@@ -23,6 +23,7 @@ from runner.domain.input_pictures import input_pictures
 from runner.domain.money import NOTHING_SPENT, Spending
 from runner.domain.picks import NO_PICKS, Pick, Picks, newest
 from runner.domain.preview_names import input_name, preview_names
+from runner.domain.prompts import is_prompt
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import ACTIVE, IN_DOUBT, OVER, DeliveryState
 from runner.output.take_advice import advice
@@ -219,12 +220,6 @@ def _short(changed: Difference) -> tuple[str, str, str]:
     old, new = display.apart(changed.old, changed.new, _CHANGE_SHOWN)
     name = changed.field.removeprefix("inputs.")
     return _line(name), visible(old, 2 * _CHANGE_SHOWN), visible(new, 2 * _CHANGE_SHOWN)
-
-
-def is_prompt(name: str, given: JsonValue) -> bool:
-    """Return whether an input of this name is a prompt that says something."""
-    name = name.lower()
-    return isinstance(given, str) and bool(given) and "prompt" in name and "negative" not in name
 
 
 def _input(header: RunHeader, name: str, given: JsonValue) -> tuple[str, str, bool]:
