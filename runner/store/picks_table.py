@@ -107,7 +107,7 @@ class PicksTable:
         for row in rows:
             place = places.get(_key(row))
             before = None if place is None else records[place].pick
-            if before is not None and (row.moment < before.moment or _says_the_same(row, before)):
+            if before is not None and (row.is_comment or row.moment < before.moment):
                 continue
             cells = () if place is None else records[place].cells
             record = Record(_cells(header, row, cells), row)
@@ -116,7 +116,9 @@ class PicksTable:
                 records.append(record)
             else:
                 records[place] = record
-            changed.append(row)
+            # The same word at a later time is no news, but it outweighs what others said in between.
+            if before is None or not _says_the_same(row, before):
+                changed.append(row)
         return Merged(replace(self, header=header, records=tuple(records)), tuple(changed))
 
     def to_bytes(self) -> bytes:

@@ -56,7 +56,7 @@ def test_a_run_delivers_what_an_earlier_one_gave_up(
         (take,) = reader.takes()
         kinds = [event.fact for event in reader.events(take.take_id)]
     assert (take.state, take.failure, take.reason, take.cost) == (TakeState.SUCCEEDED, None, "", 0.25)
-    assert kinds[-3:] == ["FoundAfterAll", "FetchStarted", "Delivered"]
+    assert kinds[-4:] == ["FoundAfterAll", "FetchStarted", "Delivered", "Checked"]
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_what_the_parser_says_repeats_no_secret(
     ("words", "said"),
     [
         (["chek"], "shotrunner: no such command: chek; did you mean check?"),
-        (["pick", "b.yaml"], "shotrunner: no such command: pick"),
+        (["choose", "b.yaml"], "shotrunner: no such command: choose"),
         ([], "shotrunner: COMMAND must be given"),
         (["run"], "shotrunner run: manifest must be given"),
         (["run", "b.yaml", "--simulat"], "shotrunner run: no such flag: --simulat; did you mean --simulate?"),
