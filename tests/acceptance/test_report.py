@@ -17,7 +17,19 @@ from tests.acceptance.command import Desk, new_desk
 from tests.report_page import text_of
 
 RESULTS = [
-    *("take", "label", "point", "state", "class", "flags", "pick", "stale_fields", "request_id", "seed", "outputs"),
+    *(
+        "take",
+        "label",
+        "point",
+        "state",
+        "class",
+        "flags",
+        "pick",
+        "stale_fields",
+        "request_id",
+        "seed",
+        "outputs",
+    ),
     *("file", "sha256", "bytes", "clip_seconds", "clip_width", "clip_height", "clip_fps", "submitted_at"),
     *("finished_at", "seconds", "cost", "estimate", "error", "fingerprint"),
 ]
