@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
-from runner.cli.arguments import COMMANDS, Argument, Command, Group
+from runner.cli.argument_kinds import Argument, Command, Group
+from runner.cli.arguments import COMMANDS
 from runner.domain.errors import UsageError
 from runner.system.escapes import visible
 from runner.system.version import __version__

@@ -67,7 +67,8 @@ def write_folder(target: Path, contents: Iterable[Content], *, force: bool = Fal
 
 
 def _write_folder(target: Path, contents: Iterable[Content], earlier: Sequence[str]) -> None:
-    part = target.with_name(f".{target.name[:_STEM]}.{secrets.token_hex(4)}.part")
+    place = target.absolute()  # the folder `.` has no name of its own
+    part = place.with_name(f".{place.name[:_STEM]}.{secrets.token_hex(4)}.part")
     part.mkdir()
     try:
         names = [_put(part, content) for content in contents]
@@ -94,7 +95,7 @@ def _put(folder: Path, content: Content) -> str:
 
 def _replace(target: Path, part: Path, names: Sequence[str], earlier: Sequence[str]) -> None:
     """Move the new files into a folder that is there. Its page goes first and comes last, so no half of it opens."""
-    for folder in {(target / name).parent for name in names}:
+    for folder in {(target / name).parent for name in (*names, *earlier)}:
         if folder.is_symlink() and folder != target:
             raise NotOurs(errno.ELOOP, "is a symbolic link", folder)
     for name in sorted({_INDEX, *earlier}, key=lambda name: name != _INDEX):

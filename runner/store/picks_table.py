@@ -116,7 +116,7 @@ class PicksTable:
                 records.append(record)
             else:
                 records[place] = record
-            # The same word at a later time is no news, but it outweighs what others said in between.
+            # The same word at a later time changes nothing, but it outweighs what others said in between.
             if before is None or not _says_the_same(row, before):
                 changed.append(row)
         return Merged(replace(self, header=header, records=tuple(records)), tuple(changed))

@@ -138,36 +138,33 @@ def write_whole(path: Path, text: str | bytes) -> None:
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Yield a hidden file to write to, which gets its name at the end as by `write_whole`; an error removes it."""
-    # Every writer has its own name: two at once must not share a half-written file.
-    part = path.with_name(f".{path.name[:_STEM]}.{secrets.token_hex(4)}.part")
-    with os.fdopen(open_private(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
-        try:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            part.replace(path)
-        except BaseException:
-            # The first failure is the one to report.
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-            raise
-    flush_folder(path.parent)
+    with _hidden(path) as (_, descriptor), os.fdopen(descriptor, "wb", closefd=False) as file:
+        yield file
 
 
 @contextmanager
 def whole_path(path: Path) -> Iterator[Path]:
     """Yield the path of a hidden file, for a library that opens files by itself; otherwise like `whole_file`."""
-    part = path.with_name(f".{path.name[:_STEM]}.{secrets.token_hex(4)}.part")
-    os.close(open_private(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-    try:
+    with _hidden(path) as (part, _):
         yield part
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
+
+
+@contextmanager
+def _hidden(path: Path) -> Iterator[tuple[Path, int]]:
+    # Every writer has its own name: two at once must not share a half-written file.
+    part = path.with_name(f".{path.name[:_STEM]}.{secrets.token_hex(4)}.part")
+    descriptor = open_private(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    try:
+        yield part, descriptor
+        os.fsync(descriptor)
         part.replace(path)
     except BaseException:
+        # The first failure is the one to report.
         with suppress(OSError):
             part.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(descriptor)
     flush_folder(path.parent)
 
 

@@ -160,10 +160,19 @@ def test_a_signal_ends_the_wait_and_nothing_else(state: StateFile) -> None:
     slow = Slow()
     inspection = inspect(state, slow)
     assert slow.began.wait(PATIENCE)
-    interrupt = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
-    interrupt.start()
-    inspection.finish(patience=PATIENCE)
+    before = signal.getsignal(signal.SIGTERM)
+
+    def interrupt() -> None:
+        # Before the wait has begun, the signal would end the tests.
+        while signal.getsignal(signal.SIGTERM) is before:
+            threading.Event().wait(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    # If the signal did not end it, the slow look would, and both takes would be read by their headers.
+    inspection.finish(patience=10 * PATIENCE)
     assert inspection.left == 2
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), OSError("a disk"), MemoryError()])

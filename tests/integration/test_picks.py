@@ -26,7 +26,7 @@ from runner.simulator.settings import SimulatorSettings
 from runner.store.picks_file import read_picks
 from runner.system.clock import SystemClock
 
-FAST = SimulatorSettings(speed=500.0)
+FAST = SimulatorSettings(speed=500.0, render=False)
 HEAD = """version: 1
 defaults:
   model: pika/pika-2-2/image-to-video
@@ -60,7 +60,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a board and its finished run."""
     folder = tmp_path_factory.mktemp("board")
     (folder / "board.yaml").write_text(BOARD)
-    assert run_manifest(folder / "board.yaml", simulate=FAST).counts
+    assert run_manifest(folder / "board.yaml", simulate=FAST, inspect=False).counts
     return folder
 
 
@@ -180,7 +180,7 @@ def test_a_file_with_a_bad_cell_is_left_alone_and_stops_no_run(board: Path) -> N
     counts = status(board).choices
     assert counts is not None
     assert "line 2" in counts.fault
-    summary = run_manifest(board, simulate=FAST, moved=True)
+    summary = run_manifest(board, simulate=FAST, inspect=False, moved=True)
     assert summary.reports is not None
     assert "the reports have no picks: picks.csv: line 2" in summary.remarks[0]
 
@@ -197,10 +197,10 @@ def test_status_counts_shots_with_a_pick_and_rejected_takes(board: Path) -> None
 def test_a_decision_does_not_count_for_a_clip_that_was_rendered_later(tmp_path: Path) -> None:
     board = tmp_path / "board.yaml"
     board.write_text(f"{HEAD % 'A boat.'}  - {{id: s010, sweep: {{}}}}\n")
-    run_manifest(board, simulate=FAST)
+    run_manifest(board, simulate=FAST, inspect=False)
     decide(board, ["s010"], Decision.PICK, who="ann", clock=PastClock())
     board.write_text(f"{HEAD % 'A ship.'}  - {{id: s010, sweep: {{}}}}\n")
-    run_manifest(board, simulate=FAST, stale=True)
+    run_manifest(board, simulate=FAST, inspect=False, stale=True)
     picks = read_picks(place(board))
     assert not picks.decisions
     assert [row.take for row in picks.older] == ["s010"]
@@ -256,7 +256,7 @@ def test_a_reroll_changes_one_cell_of_a_sheet(tmp_path: Path, cells: str, change
     model, board = "pika/pika-2-2/image-to-video", tmp_path / "board.csv"
     head = "id,model,image,takes,seeds\r\n"
     board.write_text(f"{head}s010,{model},https://e.com/a.jpg,{cells}\r\n", newline="")
-    run_manifest(board, simulate=FAST)
+    run_manifest(board, simulate=FAST, inspect=False)
     found = propose_takes(board, "s010", takes=2, anyway=True)
     assert found.proposal is not None
     assert found.proposal.after.decode() == f"{head}{changed.format(model=model)}\r\n"
@@ -273,7 +273,7 @@ def test_a_reroll_changes_one_cell_of_a_sheet(tmp_path: Path, cells: str, change
 def test_a_form_that_cannot_be_changed_safely_gets_the_seeds_to_write(tmp_path: Path, shot: str) -> None:
     board = tmp_path / "board.yaml"
     board.write_text(f"vars: {{first: 5}}\n{HEAD % 'A boat.'}  - {shot}\n")
-    run_manifest(board, simulate=FAST)
+    run_manifest(board, simulate=FAST, inspect=False)
     found = propose_takes(board, "s010", takes=2, anyway=True)
     assert found.proposal is None
     assert len(found.seeds) == 2
@@ -283,7 +283,7 @@ def test_a_shared_sweep_is_not_changed_for_another_shot(tmp_path: Path) -> None:
     board = tmp_path / "board.yaml"
     shots = "  - {id: s010, sweep: &two {seed: [1, 2]}}\n  - {id: s020, sweep: *two}\n"
     board.write_text(f"{HEAD % 'A boat.'}{shots}")
-    run_manifest(board, simulate=FAST)
+    run_manifest(board, simulate=FAST, inspect=False)
     assert propose_takes(board, "s010", takes=2, anyway=True).proposal is None
 
 

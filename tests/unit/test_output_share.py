@@ -149,6 +149,22 @@ def test_a_list_that_was_forged_removes_nothing_outside(tmp_path: Path) -> None:
     assert (tmp_path / "precious").read_text() == "mine"
 
 
+def test_a_folder_of_an_earlier_page_that_leads_elsewhere_loses_nothing(tmp_path: Path) -> None:
+    place, elsewhere = tmp_path / "share", tmp_path / "elsewhere"
+    write_folder(place, [Content("posters/mine.jpg", b"p"), INDEX])
+    (place / "posters").rename(elsewhere)
+    (place / "posters").symlink_to(elsewhere)
+    with pytest.raises(CannotCreate, match="symbolic link"):
+        write_folder(place, [CLIP, INDEX])
+    assert files_in(elsewhere) == {"mine.jpg"}
+
+
+def test_the_current_folder_is_a_folder_as_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_folder(Path(), [CLIP, INDEX])
+    assert files_in(tmp_path) == {"index.html", LIST, CLIP.name}
+
+
 def test_a_folder_of_clips_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
     place, elsewhere = tmp_path / "share", tmp_path / "elsewhere"
     elsewhere.mkdir()
