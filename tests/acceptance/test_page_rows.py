@@ -471,6 +471,9 @@ def test_a_row_of_many_takes_is_built_in_parts(tab: Tab, tmp_path: Path) -> None
         "those further on play too"
     )
     assert tab.js("document.documentElement.scrollWidth <= innerWidth") is True
+    tab.press("Enter")
+    assert tab.js("document.querySelectorAll('.thumb').length") == 60
+    assert tab.js("document.querySelector('.lightbox h2').textContent").startswith("s001 · t219 ")
 
 
 def test_all_posters_are_on_paper(tab: Tab, tmp_path: Path) -> None:
