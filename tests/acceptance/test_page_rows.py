@@ -248,6 +248,21 @@ def test_the_page_in_two_windows_forgets_nothing(tab: Tab, tmp_path: Path) -> No
     assert tab.js("document.querySelector('.decided').value").startswith("1 picked, 1 rejected")
 
 
+def test_what_another_page_left_in_the_store_does_no_harm(tab: Tab, tmp_path: Path) -> None:
+    """Pages from the disk share one store."""
+    _open(tab, _write(tmp_path, _board()))
+    tab.press("j", "l", "p")
+    odd = {"s003@seed=11": None, "s003@seed=12": 5, "s004@seed=11": {"decision": "accept"}, "constructor": []}
+    tab.js(
+        "var kept = JSON.parse(localStorage.getItem(picks.key));"
+        f"Object.assign(kept.said, {json.dumps(odd)});"
+        "localStorage.setItem(picks.key, JSON.stringify(kept))"
+    )
+    _reload(tab)
+    assert tab.js("document.querySelector('.decided').value").startswith("1 picked, 0 rejected, 3 shots")
+    assert len(_labels(tab)) == 12
+
+
 def test_a_decision_that_is_taken_back_after_it_was_saved_is_written_once_more(
     tab: Tab, tmp_path: Path
 ) -> None:
@@ -471,6 +486,9 @@ def test_a_row_of_many_takes_is_built_in_parts(tab: Tab, tmp_path: Path) -> None
         "those further on play too"
     )
     assert tab.js("document.documentElement.scrollWidth <= innerWidth") is True
+    tab.press("Enter")
+    assert tab.js("document.querySelectorAll('.thumb').length") == 60
+    assert tab.js("document.querySelector('.lightbox h2').textContent").startswith("s001 · t219 ")
 
 
 def test_all_posters_are_on_paper(tab: Tab, tmp_path: Path) -> None:

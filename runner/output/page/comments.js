@@ -29,11 +29,17 @@ function commentRows(/** @type {Take[]} */ takes) {
   return [...decisions, ...written];
 }
 
+/** Return whether a value is a comment: pages from the disk share one store, so anything may be in it. */
+function isComment(/** @type {any} */ value) {
+  return typeof value?.text === "string" && typeof value.when === "string" && (value.at === null || Number.isFinite(value.at));
+}
+
 /** Read what the browser keeps: the page may be open twice, and neither may forget what is written on the other. */
 function rereadComments() {
   if (!picks.isKept) return;
   try {
-    comments.said = new Map(Object.entries(JSON.parse(localStorage.getItem(comments.key) ?? "{}")));
+    const said = Object.entries(JSON.parse(localStorage.getItem(comments.key) ?? "{}"));
+    comments.said = new Map(said.filter(([, each]) => Array.isArray(each) && each.every(isComment)));
   } catch {
     picks.isKept = false;
   }

@@ -6,16 +6,19 @@ const MODES = /** @type {[Mode, string, string][]} */ ([
 ]);
 const VERDICTS = /** @type {[string, string, string][]} */ ([["pick", "Pick", "p"], ["reject", "Reject", "x"], ["maybe", "Maybe", "m"], ["", "Undecided", "u"]]);
 const MOST_KEPT = 6;
+// As many as a row shows at first.
+const MOST_COMPARED = 60;
 const LIGHTBOX_KEYS = [
   ["space", "play or pause"], [", .", "one frame back or on"], ["← →", "other take"], ["1 … 9", "that take"], ["Shift 1 … 9", "that take as the second"],
   ["b", "second take, or none"], ["o s w d", "one, side by side, wipe, difference"], ["r", "loop"], ["[ ]", "slower, faster"], ["v", "sound"],
   ["p x m u", "pick, reject, maybe, undecided"], ["Esc", "back to the page"],
 ];
 
-/** Show the takes of a shot large, beginning with the `first`-th. Return it, so that it can be closed. */
+/** Show the takes of a shot large, beginning with the `first`-th; of many takes those around it. Return it, so that it can be closed. */
 function openLightbox(/** @type {Take[]} */ takes, first = 0) {
   rowInHand?.stop();
-  return new Lightbox(takes, first);
+  const from = Math.max(0, Math.min(first - MOST_COMPARED / 2, takes.length - MOST_COMPARED));
+  return new Lightbox(takes.slice(from, from + MOST_COMPARED), first - from);
 }
 
 /** A dialog with one take, or with two that are compared in step: `chosen` has the numbers of the first and the second. */

@@ -71,13 +71,18 @@ function recall(/** @type {string} */ key, /** @type {Take[]} */ takes) {
   });
 }
 
+/** Return whether a value is a person's word: pages from the disk share one store, so anything may be in it. */
+function isSaid(/** @type {any} */ value) {
+  return ["pick", "reject", "maybe", ""].includes(value?.decision) && [value.note, value.who, value.when].every((each) => typeof each === "string");
+}
+
 /** Read what the browser keeps. A file that says the same, or something newer, replaces it. */
 function reread() {
   if (!picks.isKept) return;
   try {
     picks.who = localStorage.getItem(WHO) ?? "";
     const { said = {}, written = {} } = JSON.parse(localStorage.getItem(picks.key) ?? "{}");
-    picks.said = new Map(Object.entries(said));
+    picks.said = new Map(Object.entries(said).filter(([, each]) => isSaid(each)));
     picks.written = new Map(Object.entries(written));
   } catch {
     picks.isKept = false;
