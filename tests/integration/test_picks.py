@@ -349,12 +349,12 @@ def test_a_command_that_does_not_say_one_thing_is_refused(
 
 
 def test_decisions_follow_takes_whose_ids_the_manifest_changed(board: Path) -> None:
-    decide(board, [SECOND], Decision.PICK, who="ann")
-    board.write_text(board.read_text().replace("id: s010\n", "id: s005\n", 1))
-    run_manifest(board, simulate=FAST)
-    assert said(board) == {"s005_t02": Decision.PICK}
-    decide(board, ["s005_t02"], Decision.REJECT, who="ann")
-    assert said(board) == {"s005_t02": Decision.REJECT}
+    decide(board, ["s020_t02"], Decision.PICK, who="ann")
+    board.write_text(board.read_text().replace("id: s020\n", "id: s025\n", 1))
+    run_manifest(board, simulate=FAST, moved=True)
+    assert said(board) == {"s025_t02": Decision.PICK}
+    decide(board, ["s025_t02"], Decision.REJECT, who="ann")
+    assert said(board) == {"s025_t02": Decision.REJECT}
     assert len(read_picks(place(board)).rows) == 1
 
 
