@@ -149,7 +149,7 @@ def _conflict_lines(found: Choices, arguments: argparse.Namespace) -> Iterator[s
         verb = "reject" if now and now.decision is Decision.REJECT else "pick"
         words = [verb, path_word(arguments.target), *(["--simulate"] if arguments.simulate else [])]
         yield f"  {visible(found.label(take))}  {said}{counts}"
-        yield f"    → {command_line(*words, found.label(take), '--settle')}"
+        yield f"    → {command_line(*words, found.word(take), '--settle')}"
     if len(conflicts) > _SHOWN:
         yield f"  and {len(conflicts) - _SHOWN:,} more"
 

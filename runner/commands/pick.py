@@ -15,7 +15,7 @@ from runner.domain.display import counted, iso, listed
 from runner.domain.errors import UsageError
 from runner.domain.picks import Decision, Pick, Picks, newest, settled
 from runner.domain.take_names import NamedTake, TakeNames
-from runner.store.picks_file import OpenPicks, open_picks, read_others, take_names, write_picks
+from runner.store.picks_file import OpenPicks, open_picks, picks_lock, read_others, take_names, write_picks
 from runner.store.picks_table import PicksTable, moment
 from runner.store.run_dir import RunDir
 from runner.system.clock import Clock, SystemClock
@@ -61,6 +61,11 @@ class Choices:
         take = self.names.by_id.get(take_id)
         return take.label if take else take_id
 
+    def word(self, take_id: str) -> str:
+        """Return a name of a take that means no other one."""
+        label = self.label(take_id)
+        return take_id if label in self.names.shots or label in self.names.by_id else label
+
 
 @dataclass(frozen=True, slots=True)
 class Decided:
@@ -84,7 +89,8 @@ def choices_of(target: Path, *, simulated: bool | None = None) -> Choices:
         FileMissing, StateFileUnusable: as for `status`.
         PicksInvalid: a cell of `picks.csv` cannot be read.
     """
-    place, names, found = _opened(target, simulated=simulated)
+    place = find_run(target, simulated=simulated)
+    names, found = _opened(place)
     return Choices(place, names, settled(found.table.rows, names))
 
 
@@ -109,27 +115,33 @@ def decide(
         UsageError: a word means no take, or a take has no clip to decide about.
         PicksInvalid, FileMissing, StateFileUnusable: as for `choices_of`.
     """
-    place, names, found = _opened(target, simulated=simulated)
-    takes = meant_takes(names, words)
+    place = find_run(target, simulated=simulated)
+    with picks_lock(place.path, dry_run=dry_run):
+        names, found = _opened(place)
+        takes = meant_takes(names, words)
+        _refuse_unfinished(takes, decision)
+        now = iso((clock or SystemClock()).wall())
+        rows: list[Pick] = []
+        for take in takes:
+            said = [row for row in found.table.rows if row.take == take.take_id and not row.is_comment]
+            mine = next((row for row in reversed(said) if row.who == who), None)
+            kept = mine.note if mine and note is None else note or ""
+            # What they say now counts, even if a clock that was fast gave their earlier row a later time.
+            when = mine.when if mine and mine.moment > now.removesuffix("Z") else now
+            rows += _row(take, decision, kept, who, when)
+            others = {row.who: row for row in said if row.who != who and row.decision is not None}
+            for other in others.values() if settle else ():
+                rows += _row(take, None, other.note, other.who, _behind(other, now))
+        return _merged(place, names, found, rows, dry_run=dry_run)
+
+
+def _refuse_unfinished(takes: Iterable[NamedTake], decision: Decision | None) -> None:
     unfinished = [take.label for take in takes if take.finished_at is None]
     if unfinished and decision is not None:
         raise UsageError(
             f"there is no clip yet to decide about: {listed(unfinished)}; nothing was recorded",
             advice="see where they stand with shotrunner status",
         )
-    now = iso((clock or SystemClock()).wall())
-    rows: list[Pick] = []
-    for take in takes:
-        said = [row for row in found.table.rows if row.take == take.take_id and not row.is_comment]
-        mine = next((row for row in reversed(said) if row.who == who), None)
-        kept = mine.note if mine and note is None else note or ""
-        # What they say now counts, even if a clock that was fast gave their earlier row a later time.
-        when = mine.when if mine and mine.moment > now.removesuffix("Z") else now
-        rows += _row(take, decision, kept, who, when)
-        others = {row.who: row for row in said if row.who != who and row.decision is not None}
-        for other in others.values() if settle else ():
-            rows += _row(take, None, other.note, other.who, _behind(other, now))
-    return _merged(place, names, found, rows, dry_run=dry_run)
 
 
 def _row(take: NamedTake, decision: Decision | None, note: str, who: str, when: str) -> list[Pick]:
@@ -142,7 +154,12 @@ def _behind(row: Pick, now: str) -> str:
     """Return a time behind a row's own, which is usually now; a later import of the same row then changes nothing."""
     if row.moment < now.removesuffix("Z"):
         return now
-    return moment((datetime.fromisoformat(row.when) + timedelta(milliseconds=1)).isoformat()) or now
+    try:
+        behind = datetime.fromisoformat(row.when) + timedelta(milliseconds=1)
+    except OverflowError:
+        # The last moment that there is.
+        return row.when
+    return moment(behind.isoformat()) or now
 
 
 def import_picks(
@@ -162,26 +179,33 @@ def import_picks(
         FileMissing: the file cannot be read.
         PicksInvalid, StateFileUnusable: as for `choices_of`, of either file.
     """
-    place, names, found = _opened(target, simulated=simulated)
+    place = find_run(target, simulated=simulated)
     when = "" if not source.exists() else iso(source.stat().st_mtime)
     table = read_others(source, who=who, when=when)
-    rows = table.named(names).rows
-    if table.is_report:
-        counts = settled(found.table.rows, names).decisions
-        rows = tuple(row for row in rows if row.decision is not counts.get(row.take))
-    if not table.has_comments:
-        decided = {(row.take, row.who) for row in found.table.rows if row.decision is not None}
-        # In a file without a column for comments a lone note is the person's newest word: the decision was taken back.
-        back = [row for row in rows if row.is_comment and (row.take, row.who) in decided]
-        rows = (*(replace(row, note="") for row in back), *rows)
-    done = _merged(place, names, found, rows, dry_run=dry_run)
+    with picks_lock(place.path, dry_run=dry_run):
+        names, found = _opened(place)
+        rows = _new_rows(table, found.table, names)
+        done = _merged(place, names, found, rows, dry_run=dry_run)
     return replace(done, rows=len(table.rows), read_as=table.read_as)
 
 
-def _opened(target: Path, *, simulated: bool | None) -> tuple[RunDir, TakeNames, OpenPicks]:
-    place = find_run(target, simulated=simulated)
+def _new_rows(table: PicksTable, present: PicksTable, names: TakeNames) -> tuple[Pick, ...]:
+    """Return what another file says, beside what is `present`."""
+    rows = table.named(names).rows
+    if table.is_report:
+        counts = settled(present.rows, names).decisions
+        rows = tuple(row for row in rows if row.decision is not counts.get(row.take))
+    if not table.has_comments:
+        decided = {(row.take, row.who) for row in present.rows if row.decision is not None}
+        # In a file without a column for comments a lone note is the person's newest word: the decision was taken back.
+        back = [row for row in rows if row.is_comment and (row.take, row.who) in decided]
+        rows = (*(replace(row, note="") for row in back), *rows)
+    return rows
+
+
+def _opened(place: RunDir) -> tuple[TakeNames, OpenPicks]:
     names, found = take_names(place.path), open_picks(place.path)
-    return place, names, replace(found, table=found.table.named(names))
+    return names, replace(found, table=found.table.named(names))
 
 
 def _merged(
@@ -222,7 +246,7 @@ def meant_takes(names: TakeNames, words: Sequence[str]) -> tuple[NamedTake, ...]
         if is_open:
             shot = word
         elif take := names.find(word):
-            found[take.take_id] = take
+            found[take.take_id] = _sure(names, word, take)
         else:
             raise _no_take(names, word, shot)
     return tuple((found | (_single(names, shot) if is_open else {})).values())
@@ -236,7 +260,19 @@ def _single(names: TakeNames, shot: str) -> dict[str, NamedTake]:
             f"shot {shot!r} has {counted(len(takes), 'take')}; which?",
             advice=f"name them by number: {numbers}",
         )
-    return {take.take_id: take for take in takes}
+    return {take.take_id: _sure(names, shot, take) for take in takes}
+
+
+def _sure(names: TakeNames, word: str, take: NamedTake) -> NamedTake:
+    """Return the take that a word means; refuse a word that is the label of another one as well."""
+    other = names.labelled(word)
+    if other is not None and other is not take:
+        raise UsageError(
+            f"{word!r} means two takes: {take.take_id} of shot {take.shot_id}, and take {other.number} of shot"
+            f" {other.shot_id}",
+            advice=f"write {take.shot_id} {take.number}, or {other.shot_id} {other.number}",
+        )
+    return take
 
 
 def _no_take(names: TakeNames, word: str, shot: str) -> UsageError:

@@ -109,7 +109,7 @@ def _refuse_wanted(run: RecordedRun, mine: Sequence[Take]) -> None:
         UsageError: there is one; the message says what each is.
     """
     names = take_names(run.place.path)
-    choices = Choices(run.place, names, settled(open_picks(run.place.path).table.rows, names))
+    choices = Choices(run.place, names, settled(open_picks(run.place.path).table.named(names).rows, names))
     decisions = choices.picks.decisions
     without_clip = {take.take_id for take in read_takes(run.place) if take.state in OVER}
     left = {

@@ -7,7 +7,7 @@ words on a take the newest counts. A row with neither decision nor note takes ba
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from runner.domain.take_names import TakeNames
@@ -26,6 +26,7 @@ class Pick:
     """One person's word about a take; `take` is its id, `when` is ISO 8601 in UTC, empty if it is not known.
 
     `decision` is None for a mere comment, and `at` is the second of the clip that a comment is about, None without one.
+    `former` is the id that the take had when the row was written, if it has another one now.
     """
 
     shot: str
@@ -35,6 +36,7 @@ class Pick:
     who: str = ""
     when: str = ""
     at: float | None = None
+    former: str = ""
 
     @property
     def is_comment(self) -> bool:
@@ -108,16 +110,15 @@ def _by_person(rows: Iterable[Pick]) -> Mapping[str, Mapping[str, Pick]]:
 
 
 def settled(rows: Iterable[Pick], names: TakeNames) -> Picks:
-    """Return rows as they count for the clips on record: under the takes' ids, without those about an older clip."""
+    """Return rows as they count for the clips on record, without those about an older clip; takes go by their ids."""
     kept, older = list[Pick](), list[Pick]()
     unknown = dict[str, None]()
     for row in rows:
-        take = names.find(row.take, shot=row.shot)
+        take = names.by_id.get(row.take)
         if take is None:
             unknown[row.take] = None
             kept.append(row)
             continue
-        known = row if row.take == take.take_id else replace(row, take=take.take_id)
         is_older = row.decision is not None and bool(row.when) and names.is_newer(take, row.when)
-        (older if is_older else kept).append(known)
+        (older if is_older else kept).append(row)
     return Picks(tuple(kept), tuple(older), tuple(unknown))

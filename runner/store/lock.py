@@ -12,15 +12,15 @@ import shlex
 import socket
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
 import filelock
 
 from runner.domain.disk_errors import file_error
-from runner.domain.errors import CannotCreate, RunInUse
+from runner.domain.errors import CannotCreate, RunInUse, UsageError
 from runner.system.private_files import make_folder, read_private, refuse_odd, write_whole
 
 LOCK = ".lock"
@@ -80,6 +80,32 @@ class RunLock:
             if (self._dir / OWNER).read_text(encoding="utf-8") == self._written:
                 (self._dir / OWNER).unlink()
         self._lock.release()
+
+
+@contextmanager
+def brief_lock(path: Path, *, patience: float = 10.0) -> Iterator[None]:
+    """Hold a lock file, of another use than a run's, for a moment; wait `patience` seconds for others to end.
+
+    Raises:
+        UsageError: another process holds it all that time.
+        CannotCreate, DiskFailed: it cannot be locked.
+    """
+    lock = filelock.FileLock(path, timeout=patience, mode=0o600)
+    try:
+        refuse_odd(path)
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise UsageError(
+            f"{path}: another command holds this lock", advice="give the same command again"
+        ) from error
+    except NotImplementedError as error:
+        raise CannotCreate(f"{path}: cannot be locked: {error}") from error
+    except OSError as error:
+        raise file_error(error, path, "cannot be locked") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def owner_of(run_dir: Path) -> str:

@@ -6,6 +6,7 @@ The file may be edited in a spreadsheet between two commands. It is never writte
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +14,14 @@ from runner.domain.disk_errors import file_error
 from runner.domain.errors import FileMissing, PicksInvalid, UsageError
 from runner.domain.picks import NO_PICKS, Pick, Picks, settled
 from runner.domain.take_names import TakeNames
+from runner.store.lock import brief_lock
 from runner.store.picks_table import PicksTable, read_table
 from runner.store.reader import open_reader
 from runner.store.run_dir import STATE_FILE
 from runner.system.private_files import read_given, read_private, write_whole
 
 PICKS = "picks.csv"
+LOCK = ".picks.lock"
 MOST_BYTES = 64 * 2**20
 
 
@@ -42,7 +45,8 @@ def read_picks(run_dir: Path) -> Picks:
     found = open_picks(run_dir)
     if found.data is None:
         return NO_PICKS
-    return settled(found.table.rows, take_names(run_dir))
+    names = take_names(run_dir)
+    return settled(found.table.named(names).rows, names)
 
 
 def take_names(run_dir: Path) -> TakeNames:
@@ -51,7 +55,15 @@ def take_names(run_dir: Path) -> TakeNames:
     if not state.exists():
         return TakeNames(())
     with open_reader(state) as reader:
-        return TakeNames(reader.named_takes())
+        return TakeNames(reader.named_takes(), reader.former_names())
+
+
+def picks_lock(run_dir: Path, *, dry_run: bool = False) -> AbstractContextManager[None]:
+    """Return what one command at a time holds from reading the file of a run until it is written.
+
+    Entering it raises `UsageError` after a long wait, `CannotCreate` or `DiskFailed`. A `dry_run` needs no lock.
+    """
+    return nullcontext() if dry_run else brief_lock(run_dir / LOCK)
 
 
 def open_picks(run_dir: Path) -> OpenPicks:

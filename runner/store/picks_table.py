@@ -11,6 +11,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -34,6 +35,9 @@ _WORDS: Final[Mapping[str, Decision]] = {
 }
 _ADVICE = "write pick, reject or maybe, or leave the cell empty"
 _TIME = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,4}):)?(\d{1,6}(?:[.,]\d{1,9})?)", re.ASCII)
+_SPREADSHEET_TIMES = ("%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
+"""How a spreadsheet may have changed a time; one with slashes would have two meanings."""
+
 _SHOWN = 10
 _LONGEST = 80
 
@@ -85,16 +89,8 @@ class PicksTable:
         return "at" in _names(self.header)
 
     def named(self, names: TakeNames) -> PicksTable:
-        """Return the table with the ids of takes in its rows, where a person wrote a label or a number."""
-        records = tuple(
-            replace(record, pick=replace(record.pick, take=take.take_id))
-            if record.pick
-            and record.pick.take not in names.by_id
-            and (take := names.find(record.pick.take, shot=record.pick.shot))
-            else record
-            for record in self.records
-        )
-        return replace(self, records=records)
+        """Return the table with the ids that takes have now, where a row has a label, a number or an id of before."""
+        return replace(self, records=tuple(_named(record, names) for record in self.records))
 
     def merged(self, rows: Iterable[Pick]) -> Merged:
         """Return the table with `rows`: one row for each take and person, of which the newest counts.
@@ -248,11 +244,20 @@ def moment(text: str) -> str | None:
     A time without a zone counts as UTC.
     """
     try:
-        found = datetime.fromisoformat(text)
+        found = _time(text)
         found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
     return found.isoformat(timespec="milliseconds" if found.microsecond else "seconds")[:-6] + "Z"
+
+
+def _time(text: str) -> datetime:
+    with suppress(ValueError):
+        return datetime.fromisoformat(text)
+    for form in _SPREADSHEET_TIMES:
+        with suppress(ValueError):
+            return datetime.strptime(text, form)  # noqa: DTZ007 - the caller adds the zone
+    raise ValueError(text)
 
 
 def _seconds(text: str) -> float | None:
@@ -261,6 +266,16 @@ def _seconds(text: str) -> float | None:
         return None
     hours, minutes, seconds = (float((part or "0").replace(",", ".")) for part in found.groups())
     return hours * 3600 + minutes * 60 + seconds
+
+
+def _named(record: Record, names: TakeNames) -> Record:
+    row = record.pick
+    take = names.written(row.take, shot=row.shot, when=row.when) if row else None
+    if row is None or take is None or take.take_id == row.take:
+        return record
+    # A later reader finds the take by the id that it had at this time, which may be another take's id now.
+    former = row.take if names.is_former(row.take) else ""
+    return replace(record, pick=replace(row, take=take.take_id, former=former))
 
 
 def _key(row: Pick) -> tuple[object, ...]:
@@ -282,7 +297,7 @@ def _cells(header: Sequence[str], row: Pick, before: Sequence[str]) -> tuple[str
     at = "" if row.at is None else f"{row.at:.3f}".rstrip("0").rstrip(".")
     said = {
         "shot": row.shot,
-        "take": row.take,
+        "take": row.former or row.take,
         "decision": row.decision or "",
         "note": row.note,
         "who": row.who,

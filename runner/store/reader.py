@@ -33,8 +33,8 @@ from runner.domain.records import (
     TakeRecord,
 )
 from runner.domain.shots import Ticket
-from runner.domain.states import ENDED, FREE, GIVEN_UP, DeliveryState, Fact, TakeState
-from runner.domain.take_names import NamedTake
+from runner.domain.states import ENDED, FREE, GIVEN_UP, DeliveryState, Fact, Renamed, TakeState
+from runner.domain.take_names import FormerName, NamedTake
 from runner.store import database, open_checks
 from runner.store.append_event import read_epoch
 from runner.store.location import Origin
@@ -135,6 +135,18 @@ class Reader:
             f"SELECT take_id, shot_id, number, finished_at, position IS NULL FROM takes {BY_PLACE}"  # noqa: S608 - our own names
         )
         return [NamedTake(take, shot, number, ended, bool(gone)) for take, shot, number, ended, gone in rows]
+
+    def former_names(self) -> list[FormerName]:
+        """Return the ids that takes had before they were renamed, the oldest first."""
+        rows = self._rows(
+            "SELECT take_id, details ->> 'old', at FROM events WHERE fact = ? ORDER BY seq", Renamed.__name__
+        )
+        # An older render made room, or went back: the time of a word decides there.
+        return [
+            FormerName(take, old, at)
+            for take, old, at in rows
+            if "~" in old or old.partition("~")[0] != take.partition("~")[0]
+        ]
 
     def each_take(self) -> Iterator[TakeRecord]:
         """Yield what `takes` returns, one after the other, so that memory does not grow with their number."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -344,3 +346,28 @@ def test_a_command_that_does_not_say_one_thing_is_refused(
 ) -> None:
     verb, *others = words
     assert shotrunner(capsys, verb, board, *others, code=64)[0] == ""
+
+
+def test_decisions_follow_takes_whose_ids_the_manifest_changed(board: Path) -> None:
+    decide(board, ["s020_t02"], Decision.PICK, who="ann")
+    board.write_text(board.read_text().replace("id: s020\n", "id: s025\n", 1))
+    run_manifest(board, simulate=FAST, moved=True)
+    assert said(board) == {"s025_t02": Decision.PICK}
+    decide(board, ["s025_t02"], Decision.REJECT, who="ann")
+    assert said(board) == {"s025_t02": Decision.REJECT}
+    assert len(read_picks(place(board)).rows) == 1
+
+
+def test_of_decisions_at_one_time_none_is_lost(board: Path) -> None:
+    people = [f"person {number}" for number in range(8)]
+    with ThreadPoolExecutor(len(people)) as threads:
+        list(threads.map(lambda who: decide(board, [FIRST], Decision.PICK, who=who), people))
+    assert {row.who for row in read_picks(place(board)).rows} == set(people)
+
+
+def test_a_decision_of_the_last_moment_there_is_can_be_settled(board: Path) -> None:
+    decide(board, [FIRST], Decision.PICK, who="ann")
+    path = place(board) / "picks.csv"
+    path.write_text(re.sub(r"2\d{3}-\S+Z", "9999-12-31T23:59:59.999999Z", path.read_text()))
+    decide(board, [FIRST], Decision.REJECT, who="bob", settle=True)
+    assert said(board) == {FIRST: Decision.REJECT}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.domain.errors import PicksInvalid
+from runner.commands.pick import meant_takes
+from runner.domain.errors import PicksInvalid, UsageError
 from runner.domain.picks import Decision, Pick, Picks, newest, settled
-from runner.domain.take_names import NamedTake, TakeNames
+from runner.domain.take_names import FormerName, NamedTake, TakeNames
 from runner.store.picks_table import PicksTable, moment, read_table
 
 EARLY, LATE = "2027-01-31T07:00:00Z", "2027-01-31T08:00:00Z"
@@ -115,6 +117,11 @@ def test_a_row_with_a_note_alone_is_a_comment_at_its_time(cell: str, second: flo
         ("2027-01-31T07:00:00.500Z", "2027-01-31T07:00:00.500Z"),
         ("0001-01-01T00:00:00+23:00", None),
         ("31.1.2027", None),
+        ("31.01.2027 07:00", EARLY),
+        ("31.1.2027 7:00:00", EARLY),
+        ("2027-01-31 7:00", EARLY),
+        # The first of February, or the second of January.
+        ("1/2/2027 7:00", None),
     ],
 )
 def test_times_are_understood_in_any_zone(text: str, expected: str | None) -> None:
@@ -139,11 +146,7 @@ def test_people_who_differ_are_a_conflict_until_one_agrees() -> None:
 
 
 def test_names_that_people_write_become_ids_and_unknown_ones_are_kept() -> None:
-    rows = [
-        Pick("s010", "2", Decision.PICK),
-        Pick("", "s010_t01", Decision.REJECT),
-        Pick("s", "s9", Decision.PICK),
-    ]
+    rows = read("shot,take,decision\ns010,2,pick\n,s010_t01,reject\ns,s9,pick\n").named(NAMES).rows
     found = settled(rows, NAMES)
     assert [row.take for row in found.rows] == ["s010@seed=8", "s010@seed=7", "s9"]
     assert found.unknown == ("s9",)
@@ -183,3 +186,73 @@ def test_no_cell_that_is_written_can_be_a_formula(note: str) -> None:
     (_, cells) = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
     assert not any(cell[:1] in {"=", "+", "@"} for cell in cells)
     assert not cells[3].startswith("-") or cells[3][1:2].isdigit()
+
+
+LIKE_LABELS = TakeNames(
+    [
+        NamedTake("s010@seed=7", "s010", 1, 10.0),
+        NamedTake("s010@seed=8", "s010", 2, 10.0),
+        NamedTake("s010_t02", "s010_t02", 1, 10.0),
+        NamedTake("010@seed=1", "010", 1, 10.0),
+        NamedTake("010@seed=2", "010", 2, 10.0),
+        NamedTake("020", "020", 1, 10.0),
+        NamedTake("0020", "0020", 1, 10.0),
+        NamedTake("030", "030", 1, 10.0),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("shot", "cell", "expected"),
+    [
+        ("s010", "s010_t02", "s010@seed=8"),
+        ("s010_t02", "s010_t02", "s010_t02"),
+        ("10", "2", "010@seed=2"),
+        ("10", "010@seed=1", "010@seed=1"),
+        ("30", "30", "030"),
+        # Two shots differ by zeros alone.
+        ("20", "20", "20"),
+    ],
+)
+def test_the_shot_of_a_row_and_zeros_that_a_spreadsheet_dropped_are_understood(
+    shot: str, cell: str, expected: str
+) -> None:
+    (row,) = read(f"shot,take,decision\n{shot},{cell},pick\n").named(LIKE_LABELS).rows
+    assert row.take == expected
+
+
+def test_a_word_that_is_a_shot_and_the_label_of_another_take_is_refused_with_both() -> None:
+    with pytest.raises(UsageError) as refused:
+        meant_takes(LIKE_LABELS, ["s010_t02"])
+    assert refused.value.message == (
+        "'s010_t02' means two takes: s010_t02 of shot s010_t02, and take 2 of shot s010"
+    )
+    assert refused.value.advice == "write s010_t02 1, or s010 2"
+    assert [take.take_id for take in meant_takes(LIKE_LABELS, ["s010_t02", "1"])] == ["s010_t02"]
+    assert [take.take_id for take in meant_takes(LIKE_LABELS, ["s010", "2"])] == ["s010@seed=8"]
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"), [(EARLY, "s020"), (LATE, "s010"), ("", "s010")], ids=["before", "after", "unknown"]
+)
+def test_a_decision_follows_its_take_when_ids_move_on(when: str, expected: str) -> None:
+    # A shot was inserted before: s010 became s020, and s020 became s030.
+    at = datetime.fromisoformat("2027-01-31T07:30:00Z").timestamp()
+    names = TakeNames(
+        [NamedTake(shot, shot, 1, 10.0) for shot in ("s010", "s020", "s030")],
+        [FormerName("s020", "s010", at), FormerName("s030", "s020", at)],
+    )
+    table = read(HEADER + f"s010,s010,pick,,ann,{when}\r\n").named(names)
+    assert settled(table.rows, names).decisions == {expected: Decision.PICK}
+    # An import writes the id of that time, so that the next reader finds the same take.
+    written = PicksTable().merged(table.rows).table.to_bytes()
+    assert read_table(written, file="picks.csv").named(names).rows == table.rows
+    # The next word of the same person is about the same take.
+    again = table.merged([Pick(expected, expected, Decision.REJECT, who="ann", when="2027-02-01T07:00:00Z")])
+    assert len(again.table.rows) == 1
+
+
+def test_a_decision_on_a_take_whose_old_id_is_free_follows_it_at_any_time() -> None:
+    names = TakeNames([NamedTake("new", "new", 1, 10.0)], [FormerName("new", "old", 0.0)])
+    (row,) = read(HEADER + f"old,old,pick,,ann,{LATE}\r\n").named(names).rows
+    assert row.take == "new"
