@@ -24,7 +24,7 @@ from runner.video.slate import Slate, slate_picture
 from runner.video.sound import Sound
 
 _USUAL_SIZE = (1280, 720)
-# Half the work of `veryfast` at quality 18, for files that are a fifth larger: the cut is for looking, not for delivery.
+# Half the work of `veryfast` at quality 18, for files that are a fifth larger: a cut is for looking.
 _ENCODER = {"preset": "superfast", "crf": "20", "bf": "0"}
 _THREADS = 2
 _KEY_PICTURE = 1
@@ -303,7 +303,8 @@ class _Encoded:
         words = part.segment.burn if self._has_burn_in else ""
         burn = burn_picture(words, size=self._raster.size) if words else None
         first = self._frames
-        for picture, frames in conformed(part.segment.file, self._raster, burn=burn):
+        most = part.look.seconds if part.look is not None else None
+        for picture, frames in conformed(part.segment.file, self._raster, burn=burn, seconds=most):
             is_still = part.look is not None and part.look.is_still
             count = self._raster.frames(part.seconds) if is_still else frames
             self._show(picture, count, is_first=self._frames == first)
