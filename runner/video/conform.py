@@ -57,8 +57,8 @@ def conformed(
 ) -> Iterator[tuple[Any, int]]:
     """Yield the pictures of a clip in the form of a cut, each with the number of frames for which it is shown.
 
-    A picture is shown until the next one is due, so that clips of any rate, and of none, keep their length. A part of a
-    frame at the end is left out, as in the other forms of a cut. `seconds` is how long the clip lasts, if that is known.
+    A picture is shown until the next one is due, so that clips of any rate, and of none, keep their length. A part of
+    a frame at the end is left out, as in the other forms of a cut. `seconds` is how long the clip lasts, if known.
 
     Raises:
         ClipUnreadable: it cannot be opened.
