@@ -61,7 +61,7 @@ def test_the_cut_has_the_take_that_plays_and_a_slate_for_the_gap(board: Timeline
 @pytest.mark.parametrize("fps", [24.0, 29.97, 60.0])
 def test_a_cut_of_clips_of_any_rate_is_as_long_as_its_timeline(fps: float, tmp_path: Path) -> None:
     frames = {Fraction(24000, 1001): 31, Fraction(25): 24, Fraction(30): 61, Fraction(60): 31}
-    slots = []
+    slots = list[Slot]()
     for rate, count in frames.items():
         seconds = float(count / rate)
         file = draw_clip(tmp_path / f"{count}-{rate.denominator}.mp4", fps=rate, seconds=seconds)
