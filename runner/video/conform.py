@@ -26,6 +26,8 @@ _LIMITED_RANGE = 1
 _UNKNOWN_MATRIX = 2
 _HD = (1280, 576)
 _THREADS = 2
+# As in the other forms of a cut, so that all of them have the same length.
+_ALMOST = Fraction(1, 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +47,35 @@ class Raster:
         """Return the number of frames that come nearest to a length, at least one."""
         return max(1, round(seconds * self.fps))
 
+    def whole_frames(self, seconds: Fraction) -> int:
+        """Return the number of frames that fit into a length; one that is almost there counts."""
+        return int(seconds * self.fps + _ALMOST)
 
-def conformed(file: Path, raster: Raster, *, burn: Image.Image | None = None) -> Iterator[tuple[Any, int]]:
+
+def conformed(
+    file: Path, raster: Raster, *, burn: Image.Image | None = None, seconds: Fraction | None = None
+) -> Iterator[tuple[Any, int]]:
     """Yield the pictures of a clip in the form of a cut, each with the number of frames for which it is shown.
 
-    A picture is shown until the next one is due, so that clips of any rate, and of none, keep their length.
+    A picture is shown until the next one is due, so that clips of any rate, and of none, keep their length. A part of
+    a frame at the end is left out, as in the other forms of a cut. `seconds` is how long the clip lasts, if known.
 
     Raises:
         ClipUnreadable: it cannot be opened.
     """
     held: Any = None
     at = shown = 0
+    most = None if seconds is None else raster.whole_frames(seconds)
     for picture, begins, ends in _timed(file, raster, burn):
         due = max(round(begins * raster.fps), at)
+        due = due if most is None else min(due, most)
         if held is not None and due > shown:
             yield held, due - shown
             shown = due
         held, at = picture, due
         end = ends
     if held is not None:
-        yield held, max(round(end * raster.fps) - shown, 0 if shown else 1)
+        yield held, max(raster.whole_frames(end) - shown, 0 if shown else 1)
 
 
 def still(picture: Image.Image) -> Any:  # noqa: ANN401 - PyAV has no types

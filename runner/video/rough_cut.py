@@ -303,7 +303,8 @@ class _Encoded:
         words = part.segment.burn if self._has_burn_in else ""
         burn = burn_picture(words, size=self._raster.size) if words else None
         first = self._frames
-        for picture, frames in conformed(part.segment.file, self._raster, burn=burn):
+        most = part.look.seconds if part.look is not None else None
+        for picture, frames in conformed(part.segment.file, self._raster, burn=burn, seconds=most):
             is_still = part.look is not None and part.look.is_still
             count = self._raster.frames(part.seconds) if is_still else frames
             self._show(picture, count, is_first=self._frames == first)

@@ -108,6 +108,12 @@ def test_a_gap_says_why_and_has_the_planned_length(
     assert slot.prompt == "A hand lifts the glasses"
 
 
+def test_a_gap_that_a_fetch_would_fill_is_waiting(tmp_path: Path) -> None:
+    assert only_slot(cut([succeeded(take(1))], tmp_path)).is_waiting
+    assert not only_slot(cut([take(1)], tmp_path)).is_waiting
+    assert not only_slot(cut([here(1, tmp_path), succeeded(take(2))], tmp_path)).is_waiting
+
+
 def test_no_other_clip_takes_the_place_of_a_picked_one_or_of_rejected_ones(tmp_path: Path) -> None:
     takes = [here(1, tmp_path), succeeded(take(2))]
     assert only_slot(cut(takes, tmp_path, said(t2=Decision.PICK))).active is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,9 @@ from runner.commands.steps.export_files import export_file
 from runner.domain.errors import CannotCreate, ExtraMissing, UsageError
 from runner.domain.picks import Decision
 from runner.domain.preview_names import preview_names
+from runner.timeline.lengths import placed
 from runner.timeline.slots import Clip, Slot, Timeline
-from tests.cut_clips import BLUE, GREEN, RED, draw_clip, lengths, near
+from tests.cut_clips import BLUE, GREEN, RED, draw_clip, lengths, near, pictures
 
 SHA256 = "ab" * 32
 
@@ -54,6 +56,20 @@ def test_the_cut_has_the_take_that_plays_and_a_slate_for_the_gap(board: Timeline
     )
     assert (done.clips, done.slates) == (1, 1)
     assert lengths(tmp_path / "cut.mp4")[0] == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("fps", [24.0, 29.97, 60.0])
+def test_a_cut_of_clips_of_any_rate_is_as_long_as_its_timeline(fps: float, tmp_path: Path) -> None:
+    frames = {Fraction(24000, 1001): 31, Fraction(25): 24, Fraction(30): 61, Fraction(60): 31}
+    slots = list[Slot]()
+    for rate, count in frames.items():
+        seconds = float(count / rate)
+        file = draw_clip(tmp_path / f"{count}-{rate.denominator}.mp4", fps=rate, seconds=seconds)
+        label = f"s{len(slots)}_t01"
+        slots.append(Slot(label, 5.0, Clip(label, label, file, seconds=seconds, fps=float(rate))))
+    timeline = Timeline("night", fps, (*slots, Slot("gap", 0.33, why="held")))
+    export_cut(timeline, tmp_path / "cut.mp4", wishes=CutWishes(fps=fps))
+    assert len(pictures(tmp_path / "cut.mp4")) == sum(place.frames for place in placed(timeline))
 
 
 def test_a_file_is_replaced_only_by_force_and_a_clip_never(board: Timeline, tmp_path: Path) -> None:
