@@ -15,6 +15,7 @@ _STRETCH = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,8}
 _TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d", re.ASCII)
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", re.ASCII)
 _PIXELS = re.compile(r"(\d{2,4})x(\d{2,4})", re.ASCII)
+_TIMECODE = re.compile(r"(?:[01]\d|2[0-3])(?::[0-5]\d){2}:\d\d", re.ASCII)
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -56,6 +57,13 @@ def pixels(text: str) -> tuple[int, int]:
     if not (16 <= width <= 8192 and 16 <= height <= 8192):
         raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 1280x720")
     return width, height
+
+
+def timecode(text: str) -> str:
+    """Check a timecode such as 01:00:00:00, hours to frames."""
+    if not _TIMECODE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a timecode such as 01:00:00:00")
+    return text
 
 
 def limit(text: str) -> tuple[str, int]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.cli.arg_types import number, pixels, whole
+from runner.cli.arg_types import number, pixels, timecode, whole
 from runner.cli.argument_kinds import Argument, Command, Group, command, place, switch, value
 from runner.cli.shared_arguments import MANIFEST_SIZE, MORE_SCHEMAS, SIMULATED, choosing
 
@@ -46,8 +46,9 @@ def _timeline(form: str, says: str) -> Command:
             "file to write, - is standard output (default: in the folder exports of the run)",
             dest="out",
         ),
-        switch("--force", "replace an existing file"),
+        switch("--force", "replace any file, not only an unchanged export"),
         value("--fps N", number(1.0, 1000.0), "frames per second (default: most clips' own, or 24)"),
+        value("--start TIMECODE=01:00:00:00", timecode, "timecode of the first frame (default: 01:00:00:00)"),
         switch("--relative", "name the clips relative to the file, so that both can be moved together"),
         choosing("cut"),
         MORE_SCHEMAS,
@@ -69,7 +70,7 @@ _TIMELINES = (
 def _seen(form: str, says: str, *arguments: Argument | Group) -> Command:
     """Return a form of the board that needs no editor to be looked at."""
     out = value("-o FILE", Path, "file to write (default: in the folder exports of the run)", dest="out")
-    force = switch("--force", "replace an existing file")
+    force = switch("--force", "replace any file, not only an unchanged export")
     return command(form, says, _BOARD, *arguments, SIMULATED, out, force, MORE_SCHEMAS)
 
 

@@ -13,7 +13,6 @@ from runner.cli.from_flags import choice_of
 from runner.cli.terminal import show, warn
 from runner.commands.export_cut import (
     CutWishes,
-    default_file,
     export_animation,
     export_contact_sheet,
     export_cut,
@@ -21,6 +20,7 @@ from runner.commands.export_cut import (
     takes_named,
 )
 from runner.commands.steps.cut_list import cut_list
+from runner.commands.steps.export_files import export_file
 from runner.domain.display import PATH_LIMIT, size, visible
 from runner.plan.selection import ALL
 
@@ -42,7 +42,7 @@ def command(arguments: argparse.Namespace) -> int:
 def _cut(arguments: argparse.Namespace) -> None:
     from runner.output.work_bar import seconds_bar
 
-    out = arguments.out or default_file(arguments.target, ".mp4", simulated=arguments.simulate or None)
+    out = arguments.out or export_file(arguments.target, ".mp4", simulated=arguments.simulate or None)
     wishes = CutWishes(arguments.size, arguments.fps, arguments.burn_in, not arguments.no_slates)
     timeline = cut_list(arguments.target, **_chosen(arguments))
     with seconds_bar(sys.stderr) as on_progress:
@@ -52,7 +52,7 @@ def _cut(arguments: argparse.Namespace) -> None:
 
 
 def _contact_sheet(arguments: argparse.Namespace) -> None:
-    out = arguments.out or default_file(arguments.target, "-sheet.png", simulated=arguments.simulate or None)
+    out = arguments.out or export_file(arguments.target, "-sheet.png", simulated=arguments.simulate or None)
     for path in export_contact_sheet(
         cut_list(arguments.target, **_chosen(arguments)),
         out,
@@ -66,7 +66,7 @@ def _animation(arguments: argparse.Namespace) -> None:
     timeline = cut_list(arguments.target, **_chosen(arguments))
     clips = takes_named(timeline, arguments.take, all_takes=arguments.side_by_side)
     name = arguments.take if arguments.side_by_side else clips[0].label
-    out = arguments.out or default_file(
+    out = arguments.out or export_file(
         arguments.target, f"-{_UNSAFE.sub('_', name)}.{arguments.form}", simulated=arguments.simulate or None
     )
     made = export_animation(

@@ -29,7 +29,12 @@ def command(arguments: argparse.Namespace) -> int:
     if out == STDOUT and form is Form.OTIOZ:
         raise UsageError("otioz is a bundle, and is not printed", advice="give a file: -o FILE")
     options = CutOptions(
-        simulated, arguments.schema_dir, choice_of(arguments), arguments.fps, arguments.relative
+        simulated,
+        arguments.schema_dir,
+        choice_of(arguments),
+        arguments.fps,
+        arguments.relative,
+        arguments.start,
     )
     cut = make_cut(arguments.target, form, out=out, options=options)
     if out == STDOUT:
@@ -48,7 +53,7 @@ def command(arguments: argparse.Namespace) -> int:
 def _notes(cut: Cut, arguments: argparse.Namespace) -> list[str]:
     """Return what a person should know of the cut, with the next command where one helps."""
     lines = [cut.summary, *cut.remarks]
-    if any("not fetched" in slot.why for slot in cut.timeline.slots):
+    if any(slot.is_waiting for slot in cut.timeline.slots):
         lines.append(f"→ {command_line('fetch', arguments.target)}")
     if len(cut.texts) > 1:
         lines.append(f"an edl holds 999 events, so there are {len(cut.texts)} files; import them in order")

@@ -127,8 +127,8 @@ _CAUTION = group(
 )
 _NO_LOOK = switch(
     "--no-look",
-    "do not look at the media links of what is about to be paid for; only links that show themselves that they have "
-    "expired are refused",
+    "do not look at the media links of what is about to be paid for, and make no small copies of pictures; only links "
+    "that show themselves that they have expired are refused",
 )
 
 RUNNING: tuple[Argument | Group, ...] = (

@@ -54,7 +54,8 @@ NAME = value(
 
 NO_INSPECT = switch(
     "--no-inspect",
-    "do not look into the clips; without it, odd ones are flagged and previews are made beside them",
+    "do not look into the clips; without it, odd ones are flagged, and previews of them and of their input pictures "
+    "are made beside them",
 )
 
 

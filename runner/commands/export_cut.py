@@ -6,20 +6,18 @@ all, and never over another one without `force`.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.commands.export_timeline import EXPORTS
-from runner.commands.steps.find_run import find_run
+from runner.commands.steps.export_files import make_room, note_written
 from runner.domain.disk_errors import file_error
 from runner.domain.display import PATH_LIMIT, counted, duration, listed, visible
-from runner.domain.errors import CannotCreate, ExtraMissing, FileMissing, UsageError
+from runner.domain.errors import ExtraMissing, UsageError
 from runner.domain.preview_names import preview_names
-from runner.system.private_files import make_folder, whole_file
+from runner.system.private_files import whole_file
 from runner.timeline.slots import Clip, Slot, Timeline
 
 if TYPE_CHECKING:
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from runner.video.rough_cut import Cut, Segment
 
 DEFAULT_COLUMNS = 6
-_LONGEST_NAME = 100
 _HIGHEST_PAGE = 6000
 _PAPER = 297 / 210
 
@@ -41,18 +38,6 @@ class CutWishes:
     fps: float | None = None
     has_burn_in: bool = False
     has_slates: bool = True
-
-
-def default_file(target: Path, ending: str, *, simulated: bool | None) -> Path:
-    """Return where a file goes: into the folder `exports` of its run, or beside a manifest that has not been run.
-
-    `ending` is what follows the name, such as `.mp4`.
-    """
-    try:
-        place = find_run(target, simulated=simulated)
-    except FileMissing:
-        return target.with_name(f"{target.stem[:_LONGEST_NAME]}{ending}")
-    return place.path / EXPORTS / f"{place.path.resolve().name[:_LONGEST_NAME]}{ending}"
 
 
 def export_cut(
@@ -70,7 +55,7 @@ def export_cut(
     Raises:
         ExtraMissing: PyAV or Pillow is not installed.
         UsageError: there is nothing to join, or `out` is one of the clips.
-        CannotCreate: the file is there already, or cannot be written.
+        CannotCreate: another file is there already, or cannot be written.
         DiskFailed: the disk is full or failing.
     """
     try:
@@ -87,7 +72,9 @@ def export_cut(
         has_slates=wishes.has_slates,
         planned_fps=timeline.fps,
     )
-    return write_cut([_segment(slot) for slot in timeline.slots], out, wishes=asked, on_progress=on_progress)
+    cut = write_cut([_segment(slot) for slot in timeline.slots], out, wishes=asked, on_progress=on_progress)
+    note_written((out,))
+    return cut
 
 
 def summary_of(cut: Cut) -> str:
@@ -230,24 +217,14 @@ def _tile(clip: Clip) -> Tile:
     )
 
 
-def _make_room(paths: Iterable[Path], timeline: Timeline, *, force: bool) -> None:
-    """Refuse names that are taken, and make the folder of exports if one of them lies there."""
+def _make_room(paths: Sequence[Path], timeline: Timeline, *, force: bool) -> None:
+    """Refuse names of clips, even with `force`, and names that are taken."""
     clips = {clip.file.resolve() for slot in timeline.slots for clip in _clips(slot)}
     for path in paths:
-        shown = visible(str(path), PATH_LIMIT)
         if path.resolve() in clips:
+            shown = visible(str(path), PATH_LIMIT)
             raise UsageError(f"{shown} is one of the clips", advice="give another name with -o")
-        if os.path.lexists(path) and not force:
-            raise CannotCreate(
-                f"{shown} is there already", advice="give another name with -o, or add --force"
-            )
-        if path.is_dir():
-            raise CannotCreate(f"{shown} is a folder", advice="give another name with -o")
-        if path.parent.name == EXPORTS:
-            try:
-                make_folder(path.parent)
-            except OSError as error:
-                raise file_error(error, path.parent, "cannot be made") from error
+    make_room(paths, force=force)
 
 
 def _save(path: Path, save: Callable[..., object]) -> None:
@@ -256,3 +233,4 @@ def _save(path: Path, save: Callable[..., object]) -> None:
             save(file)
     except OSError as error:
         raise file_error(error, path, "cannot be written") from error
+    note_written((path,))

@@ -7,32 +7,28 @@ or not at all, and never over another one without `force`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from runner.commands.steps.cut_list import cut_list
-from runner.commands.steps.find_run import find_run
+from runner.commands.steps.export_files import export_file, make_room, note_written
 from runner.domain.disk_errors import file_error
 from runner.domain.display import PATH_LIMIT, counted, duration, visible
-from runner.domain.errors import CannotCreate, FileMissing, UsageError
+from runner.domain.errors import UsageError
 from runner.plan.selection import ALL, Choice
-from runner.system.private_files import make_folder, whole_file
+from runner.system.private_files import whole_file
 from runner.timeline.carried import Form as Form
 from runner.timeline.carried import lost_in, remark_on_rate
-from runner.timeline.lengths import exact_rate, placed
+from runner.timeline.lengths import USUAL_START, exact_rate, placed
 from runner.timeline.remarks import remarks_on
 from runner.timeline.slots import Clip, Timeline
 from runner.timeline.targets import Target, file_url, relative_to
 
-EXPORTS = "exports"
-"""The folder of a run for what is made of it for other programs."""
-
 STDOUT = Path("-")
 
 _SUFFIXES = {Form.FCP7: "xml"}
-_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +60,8 @@ class Cut:
 class CutOptions:
     """Which takes are meant, and how the cut is made; `fps` is frames per second, None for the clips' own.
 
-    With `relative`, the addresses of clips are relative to the written file.
+    With `relative`, the addresses of clips are relative to the written file. `start` is the timecode of the cut's first
+    frame, `HH:MM:SS:FF`.
     """
 
     simulated: bool | None = None
@@ -72,6 +69,7 @@ class CutOptions:
     choice: Choice = ALL
     fps: float | None = None
     relative: bool = False
+    start: str = USUAL_START
 
 
 def make_cut(target: Path, form: Form, *, out: Path, options: CutOptions) -> Cut:
@@ -83,13 +81,14 @@ def make_cut(target: Path, form: Form, *, out: Path, options: CutOptions) -> Cut
         UsageError: the form cannot hold the cut, or the choice matches nothing.
         ManifestInvalid, StateFileUnusable: as for `cut_list`.
     """
-    timeline = cut_list(
+    found = cut_list(
         target,
         simulated=options.simulated,
         schema_dirs=options.schema_dirs,
         choice=options.choice,
         fps=options.fps,
     )
+    timeline = replace(found, start=options.start)
     if not timeline.slots:
         raise UsageError("no shot is chosen, so there is nothing to cut", advice="choose other takes")
     _refuse_sources(out, target, timeline)
@@ -104,20 +103,17 @@ def make_cut(target: Path, form: Form, *, out: Path, options: CutOptions) -> Cut
 
 def default_file(target: Path, form: Form, *, simulated: bool | None) -> Path:
     """Return where a cut goes: into the folder `exports` of its run, or beside a manifest that has not been run."""
-    suffix = _SUFFIXES.get(form, form.value)
-    try:
-        place = find_run(target, simulated=simulated)
-    except FileMissing:
-        # The manifest itself may be called NAME.csv.
-        return target.with_name(f"{target.stem}-cut.{suffix}")
-    return place.path / EXPORTS / f"{place.path.resolve().name[:_LONGEST_NAME]}.{suffix}"
+    # The manifest itself may be called NAME.csv.
+    return export_file(target, f".{_SUFFIXES.get(form, form.value)}", simulated=simulated, mark="-cut")
 
 
 def write_cut(cut: Cut, path: Path, *, force: bool = False) -> tuple[Path, ...]:
     """Write a cut and return its files: one at `path`, or `NAME-1.edl`, `NAME-2.edl` beside it if there are several.
 
+    An unchanged export in a run's own folder is replaced.
+
     Raises:
-        CannotCreate: a file is there already, or cannot be written.
+        CannotCreate: another file is there already, or cannot be written.
         DiskFailed: the disk is full or failing.
     """
     several = len(cut.texts) > 1
@@ -125,16 +121,14 @@ def write_cut(cut: Cut, path: Path, *, force: bool = False) -> tuple[Path, ...]:
     writers = [_writer_of(text) for text in cut.texts]
     if cut.write is not None:
         paths, writers = [path], [cut.write]
-    if not force:
-        _refuse_existing(paths)
+    make_room(paths, force=force)
     try:
-        if path.parent.name == EXPORTS:
-            make_folder(path.parent)
         for each, write in zip(paths, writers, strict=True):
             with whole_file(each) as file:
                 write(file)
     except OSError as error:
         raise file_error(error, path, "cannot be written") from error
+    note_written(paths)
     return tuple(paths)
 
 
@@ -146,15 +140,6 @@ def _refuse_sources(out: Path, target: Path, timeline: Timeline) -> None:
         raise UsageError(
             f"the cut is made from {visible(str(out), PATH_LIMIT)}", advice="give another name with -o"
         )
-
-
-def _refuse_existing(paths: Iterable[Path]) -> None:
-    for path in paths:
-        if os.path.lexists(path):
-            shown = visible(str(path), PATH_LIMIT)
-            raise CannotCreate(
-                f"{shown} is there already", advice="give another name with -o, or add --force"
-            )
 
 
 def _writer_of(text: str) -> Callable[[BinaryIO], None]:

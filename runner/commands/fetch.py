@@ -86,8 +86,7 @@ def fetch(
     with open_for_decision(place, request.opening, request.clock) as record:
         state, reader = record.state, record.reader
         give_own_names(place.path, reader.takes())
-        template = request.name_template
-        renamed = () if template is None else name_files(state, template, clock=request.clock)
+        renamed = name_files(state, request.name_template, clock=request.clock)
         findings = find_flaws(place, _meant(reader, take_ids))
         mark_flawed(place, record, findings)
         takes = _meant(reader, take_ids)

@@ -123,7 +123,7 @@ def without_sidecar(takes: Sequence[TakeRecord], findings: Sequence[Finding]) ->
 
 
 def _flaws(take: TakeRecord, folder: Folder | None) -> Iterator[tuple[str, Flaw, str]]:
-    clip, beside_it = (take.file or "").removeprefix(f"{CLIPS}/"), sidecar_name(take.file_stem)
+    clip, beside_it = (take.file or "").removeprefix(f"{CLIPS}/"), sidecar_name(take.present_stem)
     yield from _flaw(folder, clip, take.sha256, take.bytes)
     if folder is None:
         return
@@ -131,7 +131,7 @@ def _flaws(take: TakeRecord, folder: Folder | None) -> Iterator[tuple[str, Flaw,
         data = folder.read(beside_it)
     except NameConflict:
         data = b""
-    sidecar = read_sidecar(data, take=take.take_id, stem=take.file_stem)
+    sidecar = read_sidecar(data, take=take.take_id, stem=take.present_stem)
     if data is None:
         further = len(take.outputs) - 1
         unknown = f", so nothing proves its {further} further outputs" if further > 0 else ""

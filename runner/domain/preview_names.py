@@ -1,12 +1,14 @@
-"""The names of the pictures that are made of a clip. They are named by its content, so no rename concerns them.
+"""The names of the pictures that are made of a clip and of what went into it. No rename of a clip concerns them.
 
 previews/1a2b….small.jpg   a poster of 320 pixels' width      previews/1a2b….first.jpg   the first frame
 previews/1a2b….large.jpg   a poster of 960 pixels' width      previews/1a2b….last.jpg    the last frame
 previews/1a2b….mp4         a small moving preview without sound
+previews/in-1a2b….jpg      a small copy of an input picture, named by the hash of its link
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 PREVIEWS = "previews"
@@ -39,3 +41,9 @@ def preview_names(sha256: str) -> PreviewNames:
         last=f"{stem}.last.jpg",
         motion=f"{stem}.mp4",
     )
+
+
+def input_name(link: str) -> str:
+    """Return where the small copy of the input picture with this link is, or will be."""
+    digest = hashlib.sha256(link.encode("utf-8", "backslashreplace")).hexdigest()
+    return f"{PREVIEWS}/in-{digest[:_LETTERS]}.jpg"

@@ -77,6 +77,11 @@ class Standing:
         return self.stem or self.take_id
 
     @property
+    def present_stem(self) -> str:
+        """The name that the delivered clip and its sidecar have now: another one until a rename is done."""
+        return self.file.rpartition("/")[2].rpartition(".")[0] if self.file else self.file_stem
+
+    @property
     def is_given_up(self) -> bool:
         """True for a failed take whose clip may still exist; its id is known, and a look is free."""
         return is_given_up(self.state, self.failure) and self.request_id is not None

@@ -140,16 +140,16 @@ class Summary:
             yield f"{display.duration(self.ended - self.began)} from the first submission to the last result"
 
     def _needs(self, header: RunHeader) -> Iterator[tuple[str, str, str]]:
-        for kind, (sentence, verb, *words) in _NEEDS.items():
+        for kind, (sentence, verb) in _NEEDS.items():
             if count := self.needs[kind]:
-                yield kind, f"{display.counted(count, 'take')} {sentence}", run_command(header, verb, *words)
+                yield kind, f"{display.counted(count, 'take')} {sentence}", run_command(header, verb)
 
 
-_NEEDS: Mapping[str, tuple[str, ...]] = {
+_NEEDS: Mapping[str, tuple[str, str]] = {
     "held": ("may have been charged, and no answer came.", "reconcile"),
     "failed": ("failed. Each says why, and what helps.", "retry"),
     "undeliverable": ("rendered, but could not be downloaded.", "fetch"),
-    "flagged": ("delivered with something odd. Watch them.", "status", "--only", "flagged"),
+    "flagged": ("delivered with something odd. Watch them.", "status"),
 }
 
 

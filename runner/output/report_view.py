@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TypedDict
@@ -19,21 +19,21 @@ from runner.domain import display
 from runner.domain.body_diff import Difference
 from runner.domain.clip_checks import flags_as_json
 from runner.domain.display import visible, visible_lines
+from runner.domain.input_pictures import input_pictures
 from runner.domain.money import NOTHING_SPENT, Spending
 from runner.domain.picks import NO_PICKS, Pick, Picks, newest
-from runner.domain.preview_names import preview_names
+from runner.domain.preview_names import input_name, preview_names
+from runner.domain.prompts import is_prompt
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import ACTIVE, IN_DOUBT, OVER, DeliveryState
 from runner.output.take_advice import advice
 from runner.system.canonical_json import JsonValue
 from runner.system.hosts import is_loopback
-from runner.system.web_links import kind_of
 
 _CHANGE_SHOWN = 60
 LONGEST_URL = 8192
 TEXT_LIMIT = 8192
 _encoded = json.JSONEncoder(ensure_ascii=False).encode
-_PICTURE = re.compile("image|picture|photo|frame|still", re.IGNORECASE)
 _PLAIN_URL = re.compile(r"[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+")
 
 
@@ -51,9 +51,10 @@ class Card(TypedDict):
     """One take on the page; `data.js` declares the same.
 
     `clip` and `sidecar` are checked links to its files. `seed` is empty if the model has none or `point` already shows
-    it. `stale` holds each changed field of its row with the old and the new value. With each text of `outputs`,
-    `inputs` and `frames`, the input pictures, comes whether it may be a link. `prompt` is the number of the input that
-    is the prompt, -1 without one.
+    it. `stale` holds each changed field of its row with the old and the new value. With each text of `outputs`
+    and `inputs` comes whether it may be a link. `frames` are the input pictures: name, address, whether that may be a
+    link, and a checked link to the small copy, None without one. `prompt` is the number of the input that is the
+    prompt, -1 without one.
 
     `flags` are pairs of kind and phrase, `advice` is a sentence and a command, empty if there is nothing to do.
     `decision` (empty without one), `remark`, `who` and `when` are the word in the file of picks that counts, and each
@@ -88,7 +89,7 @@ class Card(TypedDict):
     outputs: list[tuple[str, bool]]
     inputs: list[tuple[str, str, bool]]
     prompt: int
-    frames: list[tuple[str, str, bool]]
+    frames: list[tuple[str, str, bool, str | None]]
     details: list[tuple[str, str]]
     clipSeconds: float | None
     fps: float | None
@@ -160,7 +161,7 @@ def card(
         outputs=[(_line(url), _is_link(header, url)) for url in take.outputs],
         inputs=inputs,
         prompt=next((at for at, item in enumerate(body.items()) if is_prompt(*item)), -1),
-        frames=[_input(header, name, given) for name, given in _pictures(body)],
+        frames=[_frame(header, name, link, beside.previews) for name, link in input_pictures(body)],
         details=[(name, _lines(text)) for name, text in _details(header, take)],
         clipSeconds=take.probe.seconds if take.probe else None,
         fps=take.probe.fps if take.probe else None,
@@ -199,21 +200,12 @@ def _preview(name: str, previews: AbstractSet[str]) -> str | None:
     return file_link(name) if name in previews else None
 
 
-def _pictures(body: Mapping[str, JsonValue]) -> Iterator[tuple[str, str]]:
-    """Yield the links among the inputs that are pictures, by their ends or by the names of their inputs."""
-    for name, given in body.items():
-        links = given if isinstance(given, list) else [given]
-        for number, link in enumerate(links, 1):
-            if isinstance(link, str) and "://" in link and _is_picture(name, link):
-                yield f"{name} {number}" if len(links) > 1 else name, link
-
-
-def _is_picture(name: str, link: str) -> bool:
-    try:
-        kind = kind_of(link)
-    except ValueError:
-        return False
-    return kind == "image" or (not kind and _PICTURE.search(name) is not None)
+def _frame(
+    header: RunHeader, name: str, link: str, previews: AbstractSet[str]
+) -> tuple[str, str, bool, str | None]:
+    is_link = _is_link(header, link)
+    copy = _preview(input_name(link), previews) if previews else None
+    return _line(name), _line(link) if is_link else "", is_link, copy
 
 
 def _line(text: str) -> str:
@@ -228,12 +220,6 @@ def _short(changed: Difference) -> tuple[str, str, str]:
     old, new = display.apart(changed.old, changed.new, _CHANGE_SHOWN)
     name = changed.field.removeprefix("inputs.")
     return _line(name), visible(old, 2 * _CHANGE_SHOWN), visible(new, 2 * _CHANGE_SHOWN)
-
-
-def is_prompt(name: str, given: JsonValue) -> bool:
-    """Return whether an input of this name is a prompt that says something."""
-    name = name.lower()
-    return isinstance(given, str) and bool(given) and "prompt" in name and "negative" not in name
 
 
 def _input(header: RunHeader, name: str, given: JsonValue) -> tuple[str, str, bool]:

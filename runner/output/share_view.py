@@ -15,9 +15,10 @@ from pathlib import PurePosixPath
 
 from runner.domain import display
 from runner.domain.picks import Decision
+from runner.domain.prompts import is_prompt
 from runner.domain.records import RunHeader, TakeRecord
 from runner.output.report_head import Head
-from runner.output.report_view import TEXT_LIMIT, Card, Poster, is_prompt
+from runner.output.report_view import TEXT_LIMIT, Card, Poster
 from runner.system.canonical_json import JsonValue
 from runner.system.escapes import visible, visible_lines
 

@@ -315,6 +315,14 @@ class Reader:
         )
         return ((sha256, file, Probe.from_json(probe)) for sha256, file, probe in rows)
 
+    def with_links(self) -> list[str]:
+        """Return the takes whose jobs were accepted and whose inputs may hold a link, in manifest order."""
+        rows = self._rows(
+            "SELECT take_id FROM takes WHERE request_id IS NOT NULL"  # noqa: S608 - our own names
+            f" AND (instr(body, '://') OR instr(lower(body), 'data:image/')) {BY_PLACE}"
+        )
+        return [row[0] for row in rows]
+
     def flagged(self) -> list[Standing]:
         """Return the takes with something odd about the clip that is here, in manifest order."""
         odd = "WHERE delivery = 'delivered' AND checked = sha256 AND flags <> '[]'"

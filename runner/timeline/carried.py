@@ -46,7 +46,7 @@ _CARRIED: Mapping[Form, frozenset[Part]] = {
     Form.OTIOZ: _ALL,
     Form.FCPXML: _ALL,
     Form.FCP7: frozenset({Part.GAPS, Part.COMMENTS, Part.FLAGS, Part.SOUND, Part.RATES}),
-    Form.EDL: frozenset({Part.GAPS, Part.COMMENTS, Part.FLAGS}),
+    Form.EDL: frozenset({Part.GAPS, Part.COMMENTS, Part.FLAGS, Part.SOUND}),
     Form.CSV: _ALL - {Part.SOUND},
     Form.FFCONCAT: frozenset({Part.SOUND}),
 }

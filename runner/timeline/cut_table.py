@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from runner.system.csv_cells import guard
-from runner.timeline.lengths import Placed, exact_rate, placed, timecode
+from runner.timeline.lengths import Placed, exact_rate, first_frame, placed, timecode
 from runner.timeline.markers import flags_of
 from runner.timeline.slots import Clip, Timeline
 
@@ -30,23 +30,24 @@ COLUMNS = tuple(_COLUMNS.split())
 def csv_text(timeline: Timeline, *, path: Callable[[Clip], str]) -> str:
     """Return the table; `path` gives the path of a clip's file."""
     rate = exact_rate(timeline.fps)
+    begin = first_frame(timeline, rate)
     out = io.StringIO(newline="")
     out.write("\ufeff")
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for number, place in enumerate(placed(timeline, rate), 1):
-        cells = {"number": number, **_times(place, rate), **_of_slot(place, path)}
+        cells = {"number": number, **_times(place, rate, begin), **_of_slot(place, path)}
         row = (cells.get(column) for column in COLUMNS)
         writer.writerow([guard(cell) if isinstance(cell, str) else cell for cell in row])
     return out.getvalue()
 
 
-def _times(place: Placed, rate: Fraction) -> Mapping[str, Cell]:
+def _times(place: Placed, rate: Fraction, begin: int) -> Mapping[str, Cell]:
     return {
         "in": timecode(0, rate),
         "out": timecode(place.frames, rate),
-        "record_in": timecode(place.start, rate),
-        "record_out": timecode(place.end, rate),
+        "record_in": timecode(begin + place.start, rate),
+        "record_out": timecode(begin + place.end, rate),
         "seconds": round(float(place.frames / rate), 3),
         "fps": round(float(rate), 3),
     }

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 from runner.system.canonical_json import JsonValue
 from runner.system.escapes import escaped
-from runner.timeline.lengths import Placed, editing_rate, media_frames, placed
+from runner.timeline.lengths import Placed, editing_rate, first_frame, media_frames, placed
 from runner.timeline.markers import Marker, MarkerKind, markers_of
 from runner.timeline.slots import Clip, Slot, Timeline
 from runner.timeline.targets import Target, file_url
@@ -25,13 +25,14 @@ _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE fcpxml>\n'
 def fcpxml_text(timeline: Timeline, *, target: Target = file_url) -> str:
     """Return the file's text; frames are counted at a rate that editors have (`editing_rate`)."""
     rate = editing_rate(timeline.fps)
+    begin = first_frame(timeline, rate)
     root = ET.Element("fcpxml", version="1.8")
     resources = _Resources(ET.SubElement(root, "resources"), target, rate)
     name = _safe(timeline.name)
     event = ET.SubElement(root, "event", name=name)
     sequence = {
         "format": resources.format_of(rate, *_largest(timeline)),
-        "tcStart": "0s",
+        "tcStart": _time(begin, rate),
         "tcFormat": "NDF",
     }
     project = ET.Element("project", name=name)
@@ -41,7 +42,7 @@ def fcpxml_text(timeline: Timeline, *, target: Target = file_url) -> str:
         ET.SubElement(project, "sequence", {**sequence, "duration": _time(total, rate)}), "spine"
     )
     for place in places:
-        spine.append(_item(place, rate, resources))
+        spine.append(_item(place, rate, resources, begin))
         event.extend(_browsed(other, place, rate, resources) for other in place.slot.others)
     event.append(project)
     ET.indent(root)
@@ -84,8 +85,9 @@ class _Resources:
         return self._ids[key]
 
 
-def _item(place: Placed, rate: Fraction, resources: _Resources) -> ET.Element:
-    where = {"offset": _time(place.start, rate), "start": "0s", "duration": _time(place.frames, rate)}
+def _item(place: Placed, rate: Fraction, resources: _Resources, begin: int) -> ET.Element:
+    # A place in the sequence is counted from the same zero as its first timecode.
+    where = {"offset": _time(begin + place.start, rate), "start": "0s", "duration": _time(place.frames, rate)}
     slot = place.slot
     if slot.active is None:
         element = ET.Element("gap", {"name": slot.shot_id, **where})

@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+from runner.domain.errors import UsageError
 from runner.timeline.slots import Clip, Slot, Timeline
 
 USUAL_RATE = 24.0
 """Frames per second of a cut of which no clip was measured."""
+
+USUAL_START = "01:00:00:00"
+"""The timecode of a cut's first frame that editors expect: the hour before is for bars and a slate."""
 
 EDITING_RATES = tuple(
     Fraction(*rate)
@@ -93,6 +97,22 @@ def media_frames(clip: Clip, *, otherwise: int, rate: Fraction) -> tuple[int, Fr
     return max(
         1, round(clip.seconds * float(own)) if clip.fps else int(clip.seconds * float(own) + _ALMOST)
     ), own
+
+
+def first_frame(timeline: Timeline, rate: Fraction) -> int:
+    """Return the number of frames of `rate` that the timecode of a cut's first frame counts.
+
+    Raises:
+        UsageError: the rate has fewer frames in a second than the timecode names.
+    """
+    hours, minutes, seconds, frames = map(int, timeline.start.split(":"))
+    base = max(1, round(rate))
+    if frames >= base:
+        raise UsageError(
+            f"{timeline.start} is not a timecode at {float(rate):.5g} fps: its frames end at {base - 1:02}",
+            advice="give another one: --start 01:00:00:00",
+        )
+    return ((hours * 60 + minutes) * 60 + seconds) * base + frames
 
 
 def timecode(frames: int, rate: Fraction) -> str:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from runner.domain.errors import ExtraMissing
 from runner.system.escapes import escaped
-from runner.timeline.lengths import EDITING_RATES, editing_rate, exact_rate, placed
+from runner.timeline.lengths import EDITING_RATES, editing_rate, exact_rate, first_frame, placed
 from runner.timeline.otio_json import otio_text
-from runner.timeline.slots import Slot, Timeline
+from runner.timeline.slots import Clip, Slot, Timeline
 from runner.timeline.targets import Target, file_url
 
 MOST_EVENTS = 999
@@ -30,21 +30,24 @@ _KEPT = 23
 """Letters that a longer reel name keeps, before a mark of eight that no other name has."""
 
 _STYLE = "nucoda"  # It writes the file's address as FROM FILE.
+_PICTURE, _WITH_SOUND = " V     C ", " AA/V  C "
 
 
 def edl_texts(timeline: Timeline, *, target: Target = file_url) -> tuple[str, ...]:
     """Return the EDL in parts of at most 999 events; record timecodes continue from part to part.
 
     Frames are counted at a rate that editors have, in whole numbers: at 23.976 the timecode counts to 24. A reel is the
-    take's label, a gap is a hole in the record timecode. A cut without clips gives one part without events.
+    take's label, a gap is a hole in the record timecode, and a marker has its record timecode. A clip with sound is one
+    event of picture and both channels. A cut without clips gives one part without events.
 
     Raises:
         ExtraMissing: OpenTimelineIO or its adapter is not installed.
     """
     library = _library("an edl", "cmx_3600")
     rate = editing_rate(timeline.fps)
+    start = first_frame(timeline, rate)
     return tuple(
-        _edl(library, replace(timeline, slots=slots), rate, target, before)
+        _edl(library, replace(timeline, slots=slots), rate, target, start + before)
         for slots, before in _parts(timeline, rate)
     )
 
@@ -115,25 +118,44 @@ def _edl(library: Any, part: Timeline, rate: Fraction, target: Target, before: i
     cut.name = _ascii(cut.name)
     track = cut.video_tracks()[0]
     files = {clip.label: clip.file.name for clip in (slot.active for slot in part.slots) if clip is not None}
+    begins = before
     for item in track:
         item.source_range = _renamed(library, item.source_range, round(rate))
         for marker in item.markers:
-            marker.marked_range = _renamed(library, marker.marked_range, round(rate))
+            marker.marked_range = _renamed(library, marker.marked_range, round(rate), later=begins)
             marker.name = _ascii(marker.name)
+        begins += round(item.source_range.duration.value)
         if isinstance(item, library.schema.Clip):
             item.metadata["cmx_3600"] = {"reel": reel_name(item.name)}
             item.name = _ascii(files[item.name])
     track.insert(0, library.schema.Gap(duration=library.opentime.RationalTime(before, round(rate))))
     del cut.tracks[1:]
-    return str(
+    text = str(
         library.adapters.write_to_string(cut, "cmx_3600", rate=round(rate), style=_STYLE, reelname_len=None)
     )
+    return _with_sound(text, [slot.active for slot in part.slots if slot.active is not None])
 
 
-def _renamed(library: Any, extent: Any, rate: int) -> Any:  # noqa: ANN401 - as above
-    """Return a range with the same number of frames at a whole rate, whose timecode drops none."""
+def _with_sound(text: str, clips: Sequence[Clip]) -> str:
+    """Return an EDL that says of each event whether it has sound, and of its timecode that it drops no frames."""
+    # The adapter would write the sound as events of their own, which editors do not link to the picture.
+    title, *lines = text.split("\n")
+    left = iter(clips)
+    told = [
+        line.replace(_PICTURE, _WITH_SOUND, 1)
+        if line[:3].isdigit() and _PICTURE in line and next(left).has_audio
+        else line
+        for line in lines
+    ]
+    return "\n".join([title, "FCM: NON-DROP FRAME", *told])
+
+
+def _renamed(library: Any, extent: Any, rate: int, *, later: int = 0) -> Any:  # noqa: ANN401 - as above
+    """Return a range with the same number of frames at a whole rate, whose timecode drops none, so much later."""
     time = library.opentime.RationalTime
-    return library.opentime.TimeRange(time(extent.start_time.value, rate), time(extent.duration.value, rate))
+    return library.opentime.TimeRange(
+        time(extent.start_time.value + later, rate), time(extent.duration.value, rate)
+    )
 
 
 def _ascii(text: str) -> str:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 from runner.system.canonical_json import JsonValue
-from runner.timeline.lengths import Placed, exact_rate, media_frames, placed
+from runner.timeline.lengths import Placed, exact_rate, first_frame, media_frames, placed
 from runner.timeline.markers import Marker, MarkerKind, markers_of
 from runner.timeline.slots import Clip, Timeline
 from runner.timeline.targets import Target, file_url
@@ -58,7 +58,7 @@ def _timeline(timeline: Timeline, target: Target, rate: Fraction | None) -> _Nod
         "OTIO_SCHEMA": "Timeline.1",
         "metadata": {OWN: {"fps": float(counted_at)}},
         "name": _clean(timeline.name),
-        "global_start_time": _time(0, counted_at),
+        "global_start_time": _time(first_frame(timeline, counted_at), counted_at),
         "tracks": _composition("Stack.1", "tracks", tracks),
     }
 
@@ -74,7 +74,7 @@ def _composition(schema: str, name: str, children: list[_Node]) -> _Node:
 def _item(place: Placed, rate: Fraction, target: Target) -> _Node:
     slot = place.slot
     extent = _range(0, place.frames, rate)
-    markers = [_marker(each, rate) for each in markers_of(slot)]
+    markers = [_marker(each, rate, place.frames) for each in markers_of(slot)]
     if slot.active is None:
         gap: dict[str, JsonValue] = {
             "shot": slot.shot_id,
@@ -169,14 +169,16 @@ def _thing(
     }
 
 
-def _marker(marker: Marker, rate: Fraction) -> _Node:
+def _marker(marker: Marker, rate: Fraction, frames: int) -> _Node:
+    # The frame behind a clip's end is one of the next shot.
+    at = min(int(marker.at * float(rate)), frames - 1)
     about = {"kind": marker.kind.value, "who": _clean(marker.who)}
     return {
         "OTIO_SCHEMA": "Marker.2",
         "metadata": {OWN: {name: value for name, value in about.items() if value}},
         "name": _clean(marker.text),
         "color": _COLOURS[marker.kind],
-        "marked_range": _range(int(marker.at * float(rate)), 0, rate),
+        "marked_range": _range(at, 0, rate),
         "comment": f"by {_clean(marker.who)}" if marker.who else "",
     }
 

@@ -38,7 +38,7 @@ class Slot:
     """One shot: the clip that plays, None for a gap, and the others of the shot, which could play instead.
 
     `planned` is the length that was asked for, in seconds; `is_assumed` says that the request names none. `why` says
-    why there is no clip; empty if there is one.
+    why there is no clip; empty if there is one. `is_waiting` says that a rendered clip has only to be fetched.
     """
 
     shot_id: str
@@ -48,12 +48,14 @@ class Slot:
     why: str = ""
     prompt: str = ""
     is_assumed: bool = False
+    is_waiting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A whole board in order; `fps` is the rate of the cut."""
+    """A whole board in order; `fps` is the rate of the cut, and `start` the timecode of its first frame."""
 
     name: str
     fps: float
     slots: tuple[Slot, ...]
+    start: str = "00:00:00:00"

@@ -50,6 +50,10 @@ class Inspector(Protocol):
         """Make the previews of a clip that are missing; raises as `look`."""
         ...
 
+    def make_copy(self, path: Path, target: Path) -> None:
+        """Make a small copy of a picture as a JPEG at `target`, unless one is there; raises as `look`."""
+        ...
+
     def stop(self) -> None:
         """End what it does at once, and do nothing more; called from any thread."""
         ...
@@ -79,6 +83,9 @@ class HeaderInspector:
         return Look(header_probe(path))
 
     def make_previews(self, path: Path, run_dir: Path, sha256: str) -> None:
+        """Make none."""
+
+    def make_copy(self, path: Path, target: Path) -> None:
         """Make none."""
 
     def stop(self) -> None:
@@ -115,6 +122,10 @@ class ClipInspector:
     def make_previews(self, path: Path, run_dir: Path, sha256: str) -> None:
         """Let the worker make them."""
         self._ask({"path": str(path.absolute()), "run_dir": str(run_dir.absolute()), "sha256": sha256})
+
+    def make_copy(self, path: Path, target: Path) -> None:
+        """Let the worker make it."""
+        self._ask({"path": str(path.absolute()), "copy": str(target.absolute())})
 
     def stop(self) -> None:
         """Kill the worker; the thread that waits for it sees its end, and closes its pipes."""

@@ -24,7 +24,8 @@ from runner.video.slate import Slate, slate_picture
 from runner.video.sound import Sound
 
 _USUAL_SIZE = (1280, 720)
-_ENCODER = {"preset": "veryfast", "crf": "18"}
+# Half the work of `veryfast` at quality 18, for files a fifth larger: the cut is for looking, not for delivery.
+_ENCODER = {"preset": "superfast", "crf": "20", "bf": "0"}
 _THREADS = 2
 _KEY_PICTURE = 1
 _SHORTEST, _LONGEST = Fraction(1, 10), Fraction(3600)

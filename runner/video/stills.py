@@ -1,4 +1,6 @@
-"""Makes the posters, the first and last frame and the small moving preview of a clip; it needs the [video] extra.
+"""Makes the posters, the first and last frame and the moving preview of a clip, and small copies of input pictures.
+
+It needs the [video] extra.
 
 In: a clip and the folder of its run. Out: files under the names of `domain.preview_names`, each whole or absent. The
 posters show the middle, since takes of a shot often begin with the same picture.
@@ -26,6 +28,7 @@ MOTION_S = 10.0
 
 _POSTER_QUALITY, _FRAME_QUALITY = 80, 90
 _JUMP_S = 2.0
+_INPUTS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 
 def make_stills(path: Path, run_dir: Path, sha256: str) -> None:
@@ -46,6 +49,22 @@ def make_stills(path: Path, run_dir: Path, sha256: str) -> None:
         # Speed matters little here, and two decoding threads would take both cores from the run.
         film.thread_type = "SLICE"
         _of_film(container, film, run_dir, sha256)
+
+
+def make_copy(path: Path, target: Path) -> None:
+    """Make a small copy of a picture, unless it is there.
+
+    Raises:
+        Exception: the picture cannot be read; a library may raise anything for a hostile one.
+        OSError: the copy cannot be written.
+    """
+    # The formats are named: Pillow would otherwise hand some of the others to another program.
+    with Image.open(path, formats=_INPUTS) as picture:
+        _jpeg(
+            _narrowed(ImageOps.exif_transpose(picture).convert("RGB"), SMALL_WIDTH),
+            target,
+            quality=_POSTER_QUALITY,
+        )
 
 
 def _of_film(container: Any, film: Any, run_dir: Path, sha256: str) -> None:  # noqa: ANN401 - PyAV has no types

@@ -48,6 +48,11 @@ class FakeInspector:
             (run_dir / name).parent.mkdir(exist_ok=True)
             (run_dir / name).touch()
 
+    def make_copy(self, path: Path, target: Path) -> None:
+        """Write an empty file."""
+        self.look(path)
+        target.touch()
+
     def stop(self) -> None:
         """Refuse everything from now on."""
         self._is_stopped = True

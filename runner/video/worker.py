@@ -57,6 +57,9 @@ def _answer(request: Mapping[str, Any], probe: Any, stills: Any) -> Mapping[str,
         if "sha256" in request:
             stills.make_stills(path, Path(request["run_dir"]), request["sha256"])
             return {"made": True}
+        if "copy" in request:
+            stills.make_copy(path, Path(request["copy"]))
+            return {"made": True}
         return {"look": probe.look_into(path).to_values()}
     except probe.NotReadable as error:
         return {"unreadable": str(error)}

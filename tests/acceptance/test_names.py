@@ -76,6 +76,18 @@ def test_a_kill_while_clips_are_named_anew_loses_and_repays_nothing(desk: Desk, 
     assert len(charges_of(place(desk) / "simulator" / "ledger.jsonl")) == 3
 
 
+def test_a_fetch_does_the_rest_of_an_interrupted_renaming(desk: Desk) -> None:
+    path = board(desk)
+    desk.run("run", path, *QUICK)
+    before = clips(desk)
+    dying = desk.with_environment(SHOTRUNNER_FAILPOINTS="recall.named=kill@1")
+    outcome = dying.start("fetch", path, "--simulate", "--name", "{shot}_t{take:02}").end()
+    assert outcome.code == -signal.SIGKILL, outcome
+    desk.run("fetch", path, "--simulate")
+    assert clips(desk) == {name: before[take] for name, take in NAMED.items()}
+    assert owners(desk) == NAMED
+
+
 def test_a_template_that_does_not_suit_the_board_sends_nothing(desk: Desk) -> None:
     path = board(desk)
     for command in ("run", "plan"):
@@ -95,6 +107,11 @@ def test_a_strangers_file_under_a_new_name_stays_and_so_does_the_clip(desk: Desk
     assert "s010@seed=8: its clip keeps the name" in said.err
     assert stranger.read_bytes() == b"mine"
     assert before["s010@seed=8"] in clips(desk).values()
+    # Its sidecar is beside it, so nothing is missing.
+    known = owners(desk)
+    desk.run("verify", path, "--simulate")
+    desk.run("fetch", path, "--simulate")
+    assert owners(desk) == known
     stranger.unlink()
     desk.run("run", path, *QUICK)
     assert clips(desk).keys() == NAMED.keys()

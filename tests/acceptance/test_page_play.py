@@ -203,6 +203,25 @@ def test_of_a_long_row_the_takes_around_the_chosen_one_play(tab: Tab, tmp_path: 
     assert "12 of 20 takes play" in tab.js("row.querySelector('.transport-note').textContent")
 
 
+def test_in_a_long_row_the_small_previews_play_as_long_as_each_shows_its_whole_clip(
+    tab: Tab, tmp_path: Path
+) -> None:
+    _open(tab, tmp_path, [Drawn(GREY, 24, 0.5)] * 7)
+    tab.js(
+        "for (const take of takes) Object.assign(take, {clipSeconds: 0.5, poster: {motion: `${take.clip}?small`}})"
+    )
+    sources = "[...row.querySelectorAll('video')].map((video) => video.src.endsWith('?small'))"
+    note = "row.querySelector('.transport-note').textContent"
+    tab.js("players.toggle()")
+    tab.until(IN_MOTION)
+    assert tab.js(sources) == [True] * 7
+    assert tab.js("players.clips.rate") == 12
+    assert tab.js(note).startswith("small previews play")
+    tab.js("players.stop(); takes[3].clipSeconds = 11; players.toggle()")
+    assert tab.js(sources) == [False] * 7
+    assert tab.js(note) == ""
+
+
 def test_the_space_bar_plays_the_row_of_the_chosen_take_and_enter_shows_it_large(
     tab: Tab, tmp_path: Path
 ) -> None:

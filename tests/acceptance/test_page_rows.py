@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import random
+import wave
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -233,14 +234,48 @@ def test_what_a_newer_file_says_replaces_what_the_browser_kept(tab: Tab, tmp_pat
     assert tab.js("document.querySelector('.mark:not(:empty)').textContent") == "rejected"
 
 
+def test_the_page_in_two_windows_forgets_nothing(tab: Tab, tmp_path: Path) -> None:
+    """Each window knows what is decided on the other, and neither writes over it."""
+    page = _write(tmp_path, _board())
+    _open(tab, page)
+    other = Tab.in_context(tab.page.context, tmp_path)
+    _open(other, page)
+    tab.press("j", "l", "p")
+    other.until("document.querySelector('.picked .mark')?.textContent === 'picked · not saved yet'")
+    other.press("j", "j", "x")
+    tab.until("document.querySelectorAll('.rejected').length === 1")
+    _reload(tab)
+    assert tab.js("document.querySelector('.decided').value").startswith("1 picked, 1 rejected")
+
+
+def test_a_decision_that_is_taken_back_after_it_was_saved_is_written_once_more(
+    tab: Tab, tmp_path: Path
+) -> None:
+    _open(tab, _write(tmp_path, _board()))
+    tab.press("j", "l", "p")
+    tab.page.click(".bar .save")
+    tab.page.fill("dialog.name input", "Ana")
+    tab.page.click("dialog.name .save")
+    tab.press("u")
+    _reload(tab)
+    assert tab.js("document.querySelector('.decided').value").endswith("1 not saved")
+    with tab.page.expect_download() as download:
+        tab.page.click(".bar .save")
+    rows = read_table(Path(download.value.path()).read_bytes(), file="picks.csv").rows
+    assert [(row.take, row.decision) for row in rows] == [("s002@seed=12", None)]
+
+
 def test_a_browser_that_keeps_nothing_says_so(tab: Tab, tmp_path: Path) -> None:
     tab.page.add_init_script(
         "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no'); }})"
     )
     _open(tab, _write(tmp_path, _board()))
+    leaving = "window.dispatchEvent(new Event('beforeunload', {cancelable: true}))"
+    assert tab.js(leaving) is True
     tab.press("j", "l", "p")
     assert tab.js("document.querySelector('.mark:not(:empty)').textContent") == "picked · not saved yet"
     assert tab.js("document.querySelector('.unkept').checkVisibility()") is True
+    assert tab.js(leaving) is False, "and asks before it is closed"
 
 
 def test_cells_are_guarded_as_the_program_guards_them(board: Tab) -> None:
@@ -314,6 +349,54 @@ def test_rows_are_sorted(tab: Tab, tmp_path: Path, sort: str, first: str) -> Non
     assert _labels(tab)[0] == first
 
 
+def test_after_a_click_the_space_bar_plays(tab: Tab, tmp_path: Path) -> None:
+    """It does not take back a decision, and it plays the row in which the hand was last."""
+    for take in (takes := _board()[:3] + _board()[6:9]):
+        draw_clip(tmp_path / str(take.file))
+    _open(tab, _write(tmp_path, takes))
+    tab.page.locator(".row .decide.pick").last.click()
+    tab.press("Space")
+    tab.until("document.querySelector('.row:last-child.playing') && rowInHand.clips.isRunning")
+    assert tab.js("document.querySelectorAll('.picked').length") == 1
+    tab.page.locator(".row .plain.play").first.click()
+    tab.until("document.querySelector('.part + .row').matches('.playing') && rowInHand.clips.isRunning")
+    tab.page.locator(".scrub").click()
+    tab.press("Space")
+    tab.until("!rowInHand.playing")
+    tab.press("x")
+    assert tab.js("document.querySelector('.row.playing .rejected') !== null") is True
+
+
+def test_a_double_click_on_a_picture_shows_it_large(tab: Tab, tmp_path: Path) -> None:
+    _open(tab, _write(tmp_path, _board()))
+    tab.page.locator(".still").nth(4).dblclick()
+    assert tab.js("document.querySelector('.lightbox h2').textContent") == "s003 · t02 seed=12"
+
+
+def test_a_take_that_is_a_picture_or_a_sound_is_shown_as_what_it_is(tab: Tab, tmp_path: Path) -> None:
+    picture, sound, film = (_take(1, seed) for seed in SEEDS)
+    takes = [replace(picture, file="clips/a.png"), replace(sound, file="clips/b.wav"), film]
+    draw_clip(tmp_path / str(film.file))
+    Image.new("RGB", (64, 36), "red").save(tmp_path / "clips" / "a.png")
+    with wave.open(str(tmp_path / "clips" / "b.wav"), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(b"\x01\x02" * 8000)
+    _open(tab, _write(tmp_path, takes, posters=False))
+    kinds = "[...document.querySelectorAll('.still')].map((each) => each.firstElementChild)"
+    assert tab.js(f"{kinds}.map((each) => each.localName)") == ["img", "div", "video"]
+    tab.until(f"{kinds}[0].naturalWidth === 64")
+    assert tab.js(f"{kinds}[1].textContent") == "sound"
+    tab.press("j", "Space")
+    tab.until("rowInHand?.clips.isRunning && rowInHand.clips.videos.length === 2")
+    assert tab.js("document.querySelector('.transport-note').textContent") == ""
+    tab.press("Enter")
+    tab.until("document.querySelector('.stage img')?.naturalWidth === 64")
+    assert tab.js("document.querySelector('.measured').textContent") == "a picture"
+    tab.press("2")
+    tab.until("document.querySelector('.measured').textContent === 'sound, 0:01.00'")
+    assert tab.complaints() == []
+
+
 def test_slash_searches_and_a_question_mark_shows_the_keys(board: Tab) -> None:
     board.press("/")
     assert board.js("document.activeElement.type") == "search"
@@ -378,8 +461,15 @@ def test_a_row_of_many_takes_is_built_in_parts(tab: Tab, tmp_path: Path) -> None
     tab.open(_write(tmp_path, [_take(1, seed) for seed in range(100, 300)], posters=False))
     built = "document.querySelectorAll('.take').length"
     assert tab.js(built) == 60
+    tab.press("j", "Space")
     tab.page.click(".further")
     assert tab.js(built) == 120
+    assert tab.js("document.querySelectorAll('.player').length") == 0
+    tab.js("built.get([...built.keys()].at(-1)).focus()")
+    tab.press("Space")
+    assert tab.js("document.querySelector('.take:last-of-type .player') !== null"), (
+        "those further on play too"
+    )
     assert tab.js("document.documentElement.scrollWidth <= innerWidth") is True
 
 

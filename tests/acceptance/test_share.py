@@ -175,6 +175,24 @@ def test_comments_with_their_place_come_back_as_a_file(desk: Desk, place: Path, 
 
 
 @pytest.mark.browser
+def test_a_shared_page_in_two_windows_forgets_no_comment(desk: Desk, place: Path, tab: Tab) -> None:
+    out = desk.folder / "out"
+    desk.run("report", place, "--share", out)
+    tab.open(out / "index.html")
+    other = Tab.in_context(tab.page.context, desk.folder)
+    other.open(out / "index.html")
+    for number, window in enumerate((tab, other)):
+        box = window.page.locator(".commenting").nth(0)
+        box.locator("textarea").fill(f"remark {number}")
+        box.locator(".add").click()
+    for window in (tab, other):
+        window.until("document.querySelectorAll('.written li').length === 2")
+    tab.page.locator(".commenting .remove").first.click()
+    other.until("document.querySelector('.written').textContent.startsWith('remark 1')")
+    assert other.js("document.querySelector('.commented').value") == "1 comment"
+
+
+@pytest.mark.browser
 def test_a_shared_page_is_accessible_and_fits_a_phone(desk: Desk, place: Path, tab: Tab) -> None:
     out = desk.folder / "out"
     desk.run("report", place, "--share", out)

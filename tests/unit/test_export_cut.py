@@ -11,12 +11,12 @@ from PIL import Image
 
 from runner.commands.export_cut import (
     CutWishes,
-    default_file,
     export_animation,
     export_contact_sheet,
     export_cut,
     takes_named,
 )
+from runner.commands.steps.export_files import export_file
 from runner.domain.errors import CannotCreate, ExtraMissing, UsageError
 from runner.domain.picks import Decision
 from runner.domain.preview_names import preview_names
@@ -74,7 +74,7 @@ def test_a_file_is_replaced_only_by_force_and_a_clip_never(board: Timeline, tmp_
 def test_exports_of_a_manifest_are_beside_it(tmp_path: Path) -> None:
     manifest = tmp_path / "night.yaml"
     manifest.write_text("version: 1")
-    assert default_file(manifest, ".mp4", simulated=None) == tmp_path / "night.mp4"
+    assert export_file(manifest, ".mp4", simulated=None) == tmp_path / "night.mp4"
 
 
 @pytest.mark.parametrize(

@@ -6,21 +6,25 @@ import base64
 import hashlib
 import json
 import re
+import shlex
+from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib import resources
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runner.cli.parser import build_parser
 from runner.domain.clip_checks import Flag, FlagKind, Probe
 from runner.domain.money import NOTHING_SPENT, Charge, Spending
 from runner.domain.picks import Decision, Pick, Picks
 from runner.domain.preview_names import preview_names
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import DeliveryState, FailureClass, TakeState
-from runner.output.html_report import BLOCK, write_page
+from runner.output.html_report import BLOCK, SHARED_SCRIPTS, write_page
 from runner.output.report_head import Summary
 from runner.output.report_view import Beside, card, file_link, sidecar, web_link
 from runner.output.status_text import status_lines
@@ -241,7 +245,7 @@ def test_flags_and_what_was_measured_are_on_the_card() -> None:
 )
 def test_input_pictures_are_found(body: dict[str, object], frames: list[tuple[str, bool]]) -> None:
     shown = card(header(), pending(body=body))  # type: ignore[arg-type]
-    assert [(name, is_link) for name, _, is_link in shown["frames"]] == frames
+    assert [(name, is_link) for name, _, is_link, _ in shown["frames"]] == frames
 
 
 GONE = {"position": None}
@@ -269,6 +273,24 @@ def test_each_take_without_a_clip_says_what_to_do(case: str) -> None:
     sentence, advised = card(header(), replace(pending(), **changes))["advice"]
     assert advised == (f"shotrunner {command}" if command else "")
     assert bool(sentence) is bool(command)
+
+
+@pytest.mark.parametrize("simulated", [False, True])
+def test_the_program_accepts_every_command_of_the_page(simulated: bool) -> None:
+    run, summary = header(simulated=simulated), Summary()
+    odd = replace(delivered(pending()), flags=(Flag(FlagKind.BLACK, "black"),))
+    lost = replace(succeeded(pending()), delivery=DeliveryState.UNDELIVERABLE)
+    commands = set()
+    for take in (odd, lost, *(replace(pending(), **changes) for changes, _ in ADVICE.values())):
+        summary.note(take)
+        commands.add(card(run, take)["advice"][1])
+    head = summary.head(run, NOTHING_SPENT, made=NOW)
+    commands |= {head["importCommand"], *(command for _, _, command in head["needs"])}
+    assert len(head["needs"]) == 4
+    for command in filter(None, commands):
+        program, *words = shlex.split(command)
+        assert program == "shotrunner"
+        build_parser().parse_args(words)
 
 
 def test_the_head_sums_times_and_money_by_model_and_by_failure() -> None:
@@ -300,8 +322,26 @@ def test_what_waits_for_a_person_is_counted_with_its_command() -> None:
     assert [(kind, command) for kind, _, command in said] == [
         ("held", "shotrunner reconcile storyboard.yaml --simulate"),
         ("undeliverable", "shotrunner fetch storyboard.yaml --simulate"),
-        ("flagged", "shotrunner status storyboard.yaml --only flagged --simulate"),
+        ("flagged", "shotrunner status storyboard.yaml --simulate"),
     ]
+
+
+def test_no_two_scripts_of_a_page_declare_the_same_name() -> None:
+    """They are joined into one, in which a second declaration would break the page or replace the first."""
+    folder = resources.files("runner.output").joinpath("page")
+    declared = re.compile(
+        r"^(?:async )?(?:function|class|const|let|var) +(\w+|[\[{][^\]}]*[\]}])", re.MULTILINE
+    )
+    names = Counter(
+        name
+        for script in SHARED_SCRIPTS
+        for pattern in declared.findall(folder.joinpath(script).read_text("utf-8"))
+        for name in re.findall(r"\w+", pattern)
+    )
+    assert len(names) > 100
+    assert [name for name, count in names.items() if count > 1] == []
+    every = {each.name for each in folder.iterdir() if each.name.endswith(".js")}
+    assert every == set(SHARED_SCRIPTS)
 
 
 def test_a_take_out_of_the_manifest_is_marked() -> None:

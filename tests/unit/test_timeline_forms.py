@@ -39,7 +39,7 @@ otio = pytest.importorskip("opentimelineio")
 
 ANY = settings(max_examples=25)
 EVENT = re.compile(
-    r"(?P<number>\d{3})  (?P<reel>\S+) +V     C        "
+    r"(?P<number>\d{3})  (?P<reel>\S+) +(?P<channels>V   |AA/V)  C        "
     r"(?P<times>\d\d:\d\d:\d\d:\d\d(?: \d\d:\d\d:\d\d:\d\d){3})"
 )
 
@@ -70,6 +70,7 @@ def events(text: str, base: int) -> list[tuple[str, int, int, int, int]]:
     """Return reel, source in and out, record in and out of each event of an EDL; a reader written for this test."""
     head, *lines = text.rstrip("\n").split("\n")
     assert head.startswith("TITLE: ")
+    assert lines.pop(0) == "FCM: NON-DROP FRAME"
     found: list[tuple[str, int, int, int, int]] = []
     for line in lines:
         assert line.isascii()
@@ -166,11 +167,35 @@ def test_an_edl_has_each_clip_at_its_frames_and_holes_for_gaps(timeline: Timelin
     assert events(text, round(rate)) == wanted
     if wanted:
         read = otio.adapters.read_from_string(text, "cmx_3600", rate=round(rate))
-        clips = list(read.find_clips())
+        clips = list(read.video_tracks()[0].find_clips())
         assert [clip.duration().value for clip in clips] == [end - begin for _, _, _, begin, end in wanted]
         assert [clip.media_reference.target_url for clip in clips] == [
             file_url(slot.active) for slot in timeline.slots if slot.active
         ]
+
+
+def test_a_cut_begins_at_the_timecode_that_was_asked_for_in_every_form() -> None:
+    clip = replace(plain_clip("s010_t01"), comments=(Pick("s010", "t", None, "too dark", "Ann", at=1.5),))
+    end = replace(
+        clip, label="s020_t01", comments=(Pick("s020", "t", None, "cut", "Ann", at=9.0),), has_audio=False
+    )
+    timeline = replace(a_cut(Slot("s010", 5.0, clip), Slot("s020", 5.0, end)), start="01:00:00:00")
+    (text,) = edl_texts(timeline)
+    assert [each[3:] for each in events(text, 24)] == [(86400, 86520), (86520, 86640)]
+    assert [each["channels"] for each in map(EVENT.fullmatch, text.split("\n")) if each] == ["AA/V", "V   "]
+    # A marker has the timecode of the cut, and one behind the end of its shot is on the last frame.
+    assert re.findall(r"LOC: (\S+)", text) == ["01:00:01:12", "01:00:09:23"]
+    read = otio.adapters.read_from_string(otio_text(timeline), "otio_json")
+    assert read.global_start_time == otio.opentime.RationalTime(86400, 24)
+    sequence = ET.fromstring(fcpxml_text(timeline)).find(".//sequence")
+    assert sequence is not None
+    assert exact(sequence.get("tcStart", "")) == 3600
+    assert [exact(item.get("offset", "")) for item in sequence.findall("./spine/*")] == [3600, 3605]
+    rows = csv.DictReader(io.StringIO(csv_text(timeline, path=path_of), newline=""))
+    assert [row["record_in"] for row in rows] == ["01:00:00:00", "01:00:05:00"]
+    assert "<string>01:00:00:00</string>" in fcp7_text(timeline)
+    with pytest.raises(UsageError, match="frames end at 23"):
+        edl_texts(replace(timeline, start="01:00:00:24"))
 
 
 def test_an_edl_of_many_shots_is_cut_at_event_999_and_its_timecodes_continue() -> None:
@@ -354,7 +379,6 @@ def test_what_a_form_cannot_carry_is_counted() -> None:
             "the reason for 1 gap",
             "1 alternative",
             "metadata of 1 clip",
-            "the sound of 1 clip",
             "the frame rate of 1 clip",
         ),
         Form.CSV: ("the sound of 1 clip",),

@@ -18,6 +18,7 @@ from runner.domain.display import standing, sweep
 from runner.domain.errors import FileMissing
 from runner.domain.money import seconds_of
 from runner.domain.picks import Decision, Pick, Picks
+from runner.domain.prompts import prompt_of
 from runner.domain.records import TakeRecord
 from runner.domain.shots import Take
 from runner.domain.states import DeliveryState, TakeState
@@ -153,6 +154,7 @@ def _slot(shot: str, takes: Sequence[TakeRecord], said: _Said, folder: Path) -> 
         active=clips.pop(playing.take_id) if playing else None,
         others=tuple(clips.values()),
         why="" if playing else _why(takes, here, said),
+        is_waiting=not playing and any(_is_waiting(take) for take in _blamed(takes, said)),
         prompt=prompt_of(first.body),
         is_assumed=is_assumed,
     )
@@ -186,13 +188,23 @@ def _playing(takes: Sequence[TakeRecord], here: Sequence[TakeRecord], said: _Sai
 def _why(takes: Sequence[TakeRecord], here: Sequence[TakeRecord], said: _Said) -> str:
     """Return why a shot has no clip, such as `failed: moderation; 2 takes pending`."""
     present = frozenset(take.take_id for take in here)
-    if picked := next(filter(said.has_picked, takes), None):
-        return f"the picked take {picked.label} is not here: {_reason(picked, present, said)}"
-    wanted = [take for take in takes if take.position is not None]
-    reasons = Counter(_reason(take, present, said) for take in wanted)
+    blamed = _blamed(takes, said)
+    if said.has_picked(blamed[0]):
+        return f"the picked take {blamed[0].label} is not here: {_reason(blamed[0], present, said)}"
+    reasons = Counter(_reason(take, present, said) for take in blamed)
     if len(reasons) == 1:
         return next(iter(reasons))
     return "; ".join(f"{reason} ({number})" if number > 1 else reason for reason, number in reasons.items())
+
+
+def _blamed(takes: Sequence[TakeRecord], said: _Said) -> Sequence[TakeRecord]:
+    """Return the takes that could fill the gap: the first picked one, or else all of the manifest."""
+    picked = next(filter(said.has_picked, takes), None)
+    return [picked] if picked else [take for take in takes if take.position is not None]
+
+
+def _is_waiting(take: TakeRecord) -> bool:
+    return take.state is TakeState.SUCCEEDED and take.delivery is not DeliveryState.DELIVERED
 
 
 def _reason(take: TakeRecord, present: Collection[str], said: _Said) -> str:
@@ -200,7 +212,7 @@ def _reason(take: TakeRecord, present: Collection[str], said: _Said) -> str:
         return "rejected" if said.has_rejected(take) else "the clip is not whole"
     if take.delivery is DeliveryState.DELIVERED:
         return "the clip is gone from the disk"
-    if take.state is TakeState.SUCCEEDED:
+    if _is_waiting(take):
         return "rendered, not fetched yet"
     failure = f": {take.failure}" if take.failure and take.state is TakeState.FAILED else ""
     return standing(take.state, take.delivery) + failure
@@ -250,16 +262,3 @@ def _asked(body: str) -> tuple[float, bool]:
     """Return the length that a request asks for, in seconds, and whether it is only assumed."""
     seconds = seconds_of(json.loads(body).get("duration"))
     return (ASSUMED_SECONDS, True) if seconds is None else (seconds, False)
-
-
-def prompt_of(body: str) -> str:
-    """Return the prompt in a request body, empty if there is none."""
-    inputs: Mapping[str, JsonValue] = json.loads(body)
-    return next(
-        (
-            given
-            for name, given in inputs.items()
-            if isinstance(given, str) and "prompt" in name.casefold() and "negative" not in name.casefold()
-        ),
-        "",
-    )

@@ -1,21 +1,25 @@
 """Looks into each delivered clip while a run goes on, in a thread of its own, and records what it finds.
 
 It hears of clips from the engine, and finds earlier ones in the record. It can only add remarks: whatever goes wrong
-here fails no run, changes no exit code and holds no money. What is left when a run ends is done by the next one.
+here fails no run, changes no exit code and holds no money. What is left when a run ends is done by the next one. When
+no clip waits, it makes small copies of the pictures that went into the takes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
+from runner.commands.steps.input_copies import InputCopies, Read
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.signals import heed_skips
 from runner.domain.clip_checks import Flag, FlagKind, Probe, flags_as_json
@@ -23,11 +27,12 @@ from runner.domain.display import counted
 from runner.domain.preview_names import PREVIEWS, preview_names
 from runner.domain.records import TakeRecord
 from runner.domain.run_events import Event, FactRecorded
-from runner.domain.states import Checked, Delivered, DeliveryState
+from runner.domain.states import Accepted, Checked, Delivered, DeliveryState
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.system.clock import Clock
+from runner.system.private_files import make_folder, open_private
 from runner.video.asked import asked_of
 from runner.video.inspector import HeaderInspector, Inspector, NoDecoder, make_inspector
 from runner.video.judge import Look, judge, measured, unreadable
@@ -37,6 +42,9 @@ PATIENCE_S = 30.0
 """How long the end of a run waits for clips that are still to be looked into."""
 CUT_SHORT_S = 2.0
 """The same for a run that a person stopped."""
+
+INPUTS_PATIENCE_S = 5.0
+"""How long the end of a run waits for input pictures, once no clip is left."""
 
 _TICK_S = 0.1
 _SILENCE_S = 1.0
@@ -52,11 +60,19 @@ _MISSING_EXTRA = (
 class ClipInspection:
     """Looks into the clips of one session; it listens to the engine, and `finish` ends it.
 
-    `stand_in` is the hash of a ready-made clip that no request asked for, so it is not judged.
+    `stand_in` is the hash of a ready-made clip that no request asked for, so it is not judged. `read` gets an input
+    picture; without it no copies of them are made.
     """
 
     def __init__(
-        self, place: RunDir, state: StateFile, clock: Clock, inspector: Inspector, *, stand_in: str = ""
+        self,
+        place: RunDir,
+        state: StateFile,
+        clock: Clock,
+        inspector: Inspector,
+        *,
+        stand_in: str = "",
+        read: Read | None = None,
     ) -> None:
         self._place, self._state, self._clock = place, state, clock
         self._inspector = inspector
@@ -65,7 +81,10 @@ class ClipInspection:
         self._previews: dict[str, Path] = {}
         self._known: dict[str, tuple[Probe, Look | None, str]] = {}
         self._recorded: deque[Future[None]] = deque()
+        self._sent: deque[str] = deque()
         self._changed = threading.Condition()
+        self._inputs = InputCopies(place.path, read, self._wake)
+        self._inputs_end: float | None = None
         self._is_ending = self._is_stopped = False
         self._looked, self._trouble = 0, ""
         self._over = threading.Event()
@@ -73,10 +92,11 @@ class ClipInspection:
         self._thread.start()
 
     def on_event(self, event: Event) -> None:
-        """Note a clip that has just been delivered."""
-        if isinstance(event, FactRecorded) and isinstance(event.fact, Delivered):
+        """Note a clip that has just been delivered, and a take that has just been sent."""
+        if isinstance(event, FactRecorded) and isinstance(event.fact, Delivered | Accepted):
             with self._changed:
-                self._takes.append(event.take_id)
+                noted = self._takes if isinstance(event.fact, Delivered) else self._sent
+                noted.append(event.take_id)
                 self._changed.notify()
 
     def finish(self, *, patience: float, say: Callable[[str], None] = lambda _: None) -> None:
@@ -91,16 +111,24 @@ class ClipInspection:
                 if waited > patience:
                     break
                 if waited > _SILENCE_S and not is_said:
-                    rest = max(len(self._takes) + len(self._previews), 1)
-                    say(f"looking into {counted(rest, 'clip')} (Ctrl-C leaves the rest to the next run)")
+                    say(f"{self._doing()} (Ctrl-C leaves the rest to the next run)")
                     is_said = True
         self.stop()
+
+    def _doing(self) -> str:
+        clips, pictures = len(self._takes) + len(self._previews), self._inputs.left
+        if pictures and not clips:
+            return f"making small copies of {counted(pictures, 'input picture')}"
+        return f"looking into {counted(max(clips, 1), 'clip')}"
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify()
 
     def stop(self) -> None:
         """End at once; what was found is recorded."""
         self._is_stopped = True
-        with self._changed:
-            self._changed.notify()
+        self._wake()
         self._inspector.stop()
         # The record must have no other reader when it is closed.
         self._thread.join(_MOST_JOIN_S)
@@ -128,19 +156,23 @@ class ClipInspection:
         with suppress(Exception):
             if not self._inspector.decodes:
                 self._trouble = _MISSING_EXTRA
+                self._inputs.close()
             with open_reader(self._place.state_file, checked=True) as reader:
                 self._find_earlier(reader)
                 while self._has_work():
                     self._work(reader)
             for recorded in self._recorded:
                 recorded.exception()
+        self._inputs.close()
         self._inspector.close()
         self._over.set()
 
     def _find_earlier(self, reader: Reader) -> None:
-        """Note earlier clips that were not looked into, and those whose previews are missing."""
+        """Note earlier clips that were not looked into, those whose previews are missing, and what was sent."""
         with self._changed:
             self._takes.extend(reader.unchecked(decodes=self._inspector.decodes))
+            if self._inputs.is_on:
+                self._sent.extend(reader.with_links())
         if self._inspector.decodes:
             here = _made(self._place.path)
             for sha256, file, probe in reader.checked_clips():
@@ -150,28 +182,60 @@ class ClipInspection:
     def _has_work(self) -> bool:
         """Wait for something to do; False at the end."""
         with self._changed:
-            while not (self._takes or self._previews or self._is_ending or self._is_stopped):
-                self._changed.wait()
-            return bool(self._takes or self._previews) and not self._is_stopped
+            while not (self._takes or self._sent or self._previews or self._inputs.is_ready):
+                rest = self._rest_s()
+                if self._is_stopped or (rest is not None and rest <= 0):
+                    return False
+                self._changed.wait(rest)
+            return not self._is_stopped
+
+    def _rest_s(self) -> float | None:
+        """Return how many seconds to wait for something to do; None without a limit."""
+        if not self._is_ending:
+            return None
+        if not self._inputs.left:
+            return 0
+        if self._inputs_end is None:
+            self._inputs_end = time.monotonic() + INPUTS_PATIENCE_S
+        return self._inputs_end - time.monotonic()
 
     def _work(self, reader: Reader) -> None:
-        """Look into one clip; previews come when all clips have been looked into."""
+        """Look into one clip; previews come when all clips have been looked into, and copies of inputs last."""
         try:
             if self._takes:
                 self._check(reader, self._takes[0])
                 with self._changed:
                     self._takes.popleft()
-            else:
+            elif self._sent:
+                take = reader.take(self._sent.popleft())
+                if take is not None:
+                    self._inputs.note(take.body)
+            elif self._previews:
                 sha256, path = next(iter(self._previews.items()))
                 del self._previews[sha256]
                 with suppress(NotReadable):
                     self._inspector.make_previews(path, self._place.path, sha256)
+            elif (found := self._inputs.take()) is not None:
+                self._copy(*found)
         except NoDecoder as error:
             if not self._is_stopped:
+                self._inputs.close()
                 self._trouble = f"clips were checked by their headers alone: {error}"
                 self._previews.clear()
                 self._inspector.close()
                 self._inspector = HeaderInspector()
+
+    def _copy(self, target: Path, picture: bytes) -> None:
+        """Make a small copy of an input picture; without one its link is as good as before."""
+        whole = target.with_name(f".{target.stem}.whole")
+        with suppress(NotReadable, OSError):
+            make_folder(target.parent)
+            with os.fdopen(open_private(whole, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+                file.write(picture)
+            try:
+                self._inspector.make_copy(whole, target)
+            finally:
+                whole.unlink(missing_ok=True)
 
     def _check(self, reader: Reader, take_id: str) -> None:
         take = reader.take(take_id)
@@ -229,11 +293,25 @@ def inspecting(request: RunRequest, place: RunDir, state: StateFile) -> Iterator
         yield None
         return
     stand_in = _stand_in() if request.simulated else ""
-    inspection = ClipInspection(place, state, request.clock, make_inspector(), stand_in=stand_in)
+    read = _read_picture(is_local=request.on_this_machine or state.header.simulated) if request.look else None
+    inspection = ClipInspection(place, state, request.clock, make_inspector(), stand_in=stand_in, read=read)
     try:
         yield inspection
     finally:
         inspection.stop()
+
+
+def _read_picture(*, is_local: bool) -> Read:
+    """Return what reads an input picture; a run on this machine asks no other one."""
+
+    @cache
+    def reader() -> Callable[[str], bytes]:
+        from runner.media.picture_reader import PictureReader
+
+        # It keeps no connection, so it may stay open until the process ends.
+        return PictureReader(on_this_machine=is_local).read
+
+    return lambda link: reader()(link)
 
 
 def _stand_in() -> str:

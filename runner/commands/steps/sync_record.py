@@ -96,8 +96,10 @@ def sync(
     return remarks
 
 
-def name_files(state: StateFile, template: str, *, clock: Clock) -> tuple[str, ...]:
+def name_files(state: StateFile, template: str | None, *, clock: Clock) -> tuple[str, ...]:
     """Give all files of a run other names by a template, and return remarks about those that had to stay.
+
+    Without a template, finish what a kill interrupted.
 
     Raises:
         UsageError: it is not a template, or it does not suit the takes of the board; nothing was changed.
@@ -106,6 +108,8 @@ def name_files(state: StateFile, template: str, *, clock: Clock) -> tuple[str, .
     place = RunDir(state.path.parent)
     # Where a kill has left clips between two names, they are found under the names that were being given.
     remarks = _rename_clips(state, _delivered(place), clock)
+    if template is None:
+        return remarks
     state.name_files(template)
     failpoints.hit("recall.named")
     return (*remarks, *_rename_clips(state, _delivered(place), clock))
@@ -181,9 +185,7 @@ def _clips(takes: Iterable[Standing]) -> list[Clip]:
 
 def _is_misnamed(take: Standing) -> bool:
     """Return whether a delivered clip has another name than it should have."""
-    if take.delivery is not DeliveryState.DELIVERED or take.file is None:
-        return False
-    return take.file.rpartition("/")[2].rpartition(".")[0] != take.file_stem
+    return take.delivery is DeliveryState.DELIVERED and take.present_stem != take.file_stem
 
 
 def as_called_now(takes: Sequence[TakeRecord], plan: Plan) -> tuple[TakeRecord, ...]:

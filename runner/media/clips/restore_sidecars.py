@@ -33,12 +33,12 @@ def restore_sidecars(run_dir: Path, takes: Sequence[TakeRecord]) -> tuple[str, .
     with clips_of(run_dir) as folder:
         for take in takes:
             file = _plain(take.file)
-            if folder.is_file(file) and not folder.has(sidecar_name(take.file_stem)):
+            if folder.is_file(file) and not folder.has(sidecar_name(take.present_stem)):
                 landed = DeliveredFile(0, file, take.sha256 or "", take.bytes or 0)
                 submitted, finished = iso(take.submitted_at), iso(take.finished_at)
                 about = about_job(take, seed=take.seed, submitted_at=submitted, finished_at=finished)
                 sidecar = Sidecar(take.take_id, take.request_id or "", (landed,), about)
-                write_sidecar(folder, sidecar, stem=take.file_stem)
+                write_sidecar(folder, sidecar, stem=take.present_stem)
                 failpoints.hit("upkeep.restored")
                 restored.append(take.take_id)
         folder.sync()
@@ -130,8 +130,8 @@ def without_further_outputs(run_dir: Path, takes: Sequence[Standing]) -> tuple[S
 
 def _lacks_output(folder: Folder, take: Standing) -> bool:
     try:
-        data = folder.read(sidecar_name(take.file_stem))
-        sidecar = read_sidecar(data, take=take.take_id, stem=take.file_stem)
+        data = folder.read(sidecar_name(take.present_stem))
+        sidecar = read_sidecar(data, take=take.take_id, stem=take.present_stem)
     except NameConflict:
         return False
     if sidecar is None or sidecar.request_id != take.request_id:

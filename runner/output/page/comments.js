@@ -29,6 +29,16 @@ function commentRows(/** @type {Take[]} */ takes) {
   return [...decisions, ...written];
 }
 
+/** Read what the browser keeps: the page may be open twice, and neither may forget what is written on the other. */
+function rereadComments() {
+  if (!picks.isKept) return;
+  try {
+    comments.said = new Map(Object.entries(JSON.parse(localStorage.getItem(comments.key) ?? "{}")));
+  } catch {
+    picks.isKept = false;
+  }
+}
+
 function keepComments() {
   try {
     localStorage.setItem(comments.key, JSON.stringify(Object.fromEntries(comments.said)));
@@ -51,12 +61,18 @@ function addComments(/** @type {Head} */ run, /** @type {Take[]} */ takes) {
   at(".banner").replaceChildren(make("strong", {}, "SIMULATED"), " ", make("span", {}, "A simulator drew these clips."));
   at("footer").append("Your comments stay in this browser until you save them as a file. Send the file to whom you have this page from.");
   comments.key = `shotrunner comments ${run.key}`;
-  try {
-    comments.said = new Map(Object.entries(JSON.parse(localStorage.getItem(comments.key) ?? "{}")));
-  } catch {
-    picks.isKept = false;
-  }
+  rereadComments();
   at(".tools").append(commentBar(takes));
+  window.addEventListener("storage", ({ key }) => {
+    if (key !== comments.key) return;
+    rereadComments();
+    for (const take of built.keys()) listAll(take);
+    document.dispatchEvent(new CustomEvent("commented"));
+  });
+  window.addEventListener("beforeunload", (event) => {
+    // Elsewhere they are still there after a reload.
+    if (!picks.isKept && takes.some((take) => commentsOn(take).length)) event.preventDefault();
+  });
 }
 
 function commentBar(/** @type {Take[]} */ takes) {
@@ -100,6 +116,7 @@ function commentBox(/** @type {Take} */ take) {
   const box = make("div", { className: "commenting", role: "group" }, play, written, text, make("div", { className: "adding" }, place, add));
   box.setAttribute("aria-label", `comments on ${take.label}`);
   let moment = /** @type {number | null} */ (null);
+  play.hidden = !isPlayable(take);
   play.addEventListener("click", () => watch(take).play().catch(() => {}));
   text.addEventListener("focus", () => {
     const video = playerIn(take);
@@ -111,6 +128,7 @@ function commentBox(/** @type {Take} */ take) {
   });
   add.addEventListener("click", () => {
     if (!text.value.trim()) return text.focus();
+    rereadComments();
     comments.said.set(take.id, [...commentsOn(take), { at: moment, text: text.value.trim(), when: `${new Date().toISOString().slice(0, 19)}Z` }]);
     text.value = "";
     place.value = "";
@@ -123,15 +141,21 @@ function commentBox(/** @type {Take} */ take) {
 /** Keep what is written about a take, and show it wherever the take is shown. */
 function showComments(/** @type {Take} */ take) {
   keepComments();
-  for (const written of document.querySelectorAll(".written")) if (written.dataset.take === take.label) listComments(take, written);
+  listAll(take);
   document.dispatchEvent(new CustomEvent("commented"));
+}
+
+function listAll(/** @type {Take} */ take) {
+  for (const written of document.querySelectorAll(`.written[data-take="${CSS.escape(take.label)}"]`)) listComments(take, written);
 }
 
 function listComments(/** @type {Take} */ take, /** @type {HTMLElement} */ written) {
   written.replaceChildren(...commentsOn(take).map((comment) => {
     const remove = button("✕", "plain remove", `Remove the comment on ${take.label}`);
     remove.addEventListener("click", () => {
-      comments.said.set(take.id, commentsOn(take).filter((other) => other !== comment));
+      rereadComments();
+      const text = JSON.stringify(comment);
+      comments.said.set(take.id, commentsOn(take).filter((other) => JSON.stringify(other) !== text));
       showComments(take);
     });
     const line = make("li", {}, make("span", { dir: "auto" }, comment.text), " ", remove);

@@ -10,6 +10,8 @@
  * @property {string | null} last
  * @property {string | null} motion  a small clip without sound
  *
+ * @typedef {[name: string, address: string, isLink: boolean, copy: string | null]} Input  `copy` is a small picture of it
+ *
  * @typedef {object} Take  a `Card` of `report_view.py`
  * @property {string} id
  * @property {string} shot
@@ -38,7 +40,7 @@
  * @property {[url: string, isLink: boolean][]} outputs
  * @property {[name: string, text: string, isLink: boolean][]} inputs
  * @property {number} prompt  which of the inputs is the prompt, -1 for none
- * @property {[name: string, text: string, isLink: boolean][]} frames  the input pictures
+ * @property {Input[]} frames  the input pictures
  * @property {[name: string, text: string][]} details
  * @property {number | null} clipSeconds  measured, as is `fps`
  * @property {number | null} fps
@@ -112,6 +114,13 @@ function rowsOf(/** @type {Take[]} */ takes) {
 function statesOf(/** @type {Take} */ take) {
   return [take.standing, ...(take.stale.length ? ["stale"] : []), ...(take.flags.length ? ["flagged"] : [])];
 }
+
+// A file has the extension that its own bytes gave it when it was downloaded.
+const isPicture = (/** @type {Take} */ take) => /\.(?:png|jpe?g|webp|gif|avif|bmp|tif)$/i.test(take.clip ?? "");
+const isSound = (/** @type {Take} */ take) => /\.(?:wav|mp3|aac|flac|m4a|ogg|opus|caf|amr|aiff)$/i.test(take.clip ?? "");
+
+/** Return whether a take has something that a player can play, which a picture is not. */
+const isPlayable = (/** @type {Take} */ take) => take.clip !== null && !isPicture(take);
 
 const promptOf = (/** @type {Take} */ take) => take.inputs[take.prompt]?.[1] ?? "";
 

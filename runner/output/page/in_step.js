@@ -277,9 +277,9 @@ function happened(/** @type {HTMLVideoElement} */ video, /** @type {() => boolea
   });
 }
 
-/** Return a player without controls and without sound; it loads its clip at once. */
-function newPlayer(/** @type {Take} */ take) {
-  const video = make("video", { className: "player", muted: true, playsInline: true, preload: "auto", src: take.clip });
+/** Return a player without controls and without sound; it loads its clip, or a preview of it, at once. */
+function newPlayer(/** @type {Take} */ take, src = take.clip) {
+  const video = make("video", { className: "player", muted: true, playsInline: true, preload: "auto", src });
   video.setAttribute("aria-label", `clip of ${take.label}`);
   return video;
 }

@@ -4,7 +4,7 @@ const KEYS = [
   ["← → ↑ ↓ or h l k j", "another take, another shot"],
   ["Space", "play or pause all takes of the shot in step"],
   [", and .", "one frame back or on, while they are there"],
-  ["Enter", "large, and beside another take"],
+  ["Enter or double click", "large, and beside another take"],
   ["p x m u", "pick, reject, maybe, undecided again"],
   ["e", "write a note"],
   ["1 … 9", "the take of this place in the row"],
@@ -22,8 +22,16 @@ function listen(/** @type {any} */ board) {
   for (const opener of document.querySelectorAll(".help-button")) opener.addEventListener("click", () => help.showModal());
   help.querySelector("button").addEventListener("click", () => help.close());
   document.addEventListener("focusin", ({ target }) => {
-    const card = target.closest(".take");
+    const card = target.closest(".take") ?? target.closest(".row")?.querySelector('.take[tabindex="0"]');
     if (card) board.stand(card);
+  });
+  document.addEventListener("click", ({ target, detail }) => {
+    // After a click by hand the space bar plays, and does not press the same button again.
+    const pressed = detail && target.closest(".decide, .row > .transport button");
+    if (pressed) pressed.closest(".row").querySelector('.take[tabindex="0"]').focus({ preventScroll: true });
+  });
+  document.addEventListener("dblclick", ({ target }) => {
+    if (target.closest(".still") && !target.matches("[controls]")) board.open();
   });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || at("dialog[open]")) return;
@@ -35,6 +43,8 @@ function listen(/** @type {any} */ board) {
 /** Return whether a key belongs to the element that has the focus. */
 function typesIn(/** @type {KeyboardEvent} */ event) {
   const { target, key } = event;
+  // A bar that is dragged needs only the keys that move it.
+  if (target.matches("[type=range]")) return /^(Arrow|Page|Home|End)/.test(key);
   if (target.matches("input, select, textarea")) {
     if (key === "Escape") target.closest(".take")?.focus() ?? target.blur();
     return true;

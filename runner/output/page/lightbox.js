@@ -137,9 +137,12 @@ class Lightbox {
     const { clips, seen } = this;
     const wasPlaying = clips?.isPlaying;
     clips?.release();
-    const videos = this.sides.map((side, number) => this.fill(side, number, this.takes[seen[number]])).filter(Boolean);
+    const players = this.sides.map((side, number) => this.fill(side, number, this.takes[seen[number]]));
+    const videos = players.filter(Boolean);
     this.forget(videos);
-    this.clips = new InStep(videos, seen.map((index) => this.takes[index].fps), () => this.tell());
+    // A picture has a side of the stage, and no player.
+    const rates = seen.filter((_, number) => players[number]).map((index) => this.takes[index].fps);
+    this.clips = new InStep(videos, rates, () => this.tell());
     this.transport.take(this.clips);
     this.mute(this.isMuted);
     this.stage.dataset.mode = this.mode;
@@ -157,11 +160,10 @@ class Lightbox {
     side.hidden = !take;
     if (!take) return null;
     side.lastElementChild.textContent = this.nameOf(take);
-    if (take.poster?.large) screen.append(make("img", { className: "poster", src: take.poster.large, alt: "" }));
-    if (!take.clip) {
-      if (!take.poster?.large) screen.append(make("p", { className: "blank" }, take.standing));
-      return null;
-    }
+    const picture = isPicture(take) ? take.clip : take.poster?.large;
+    if (picture) screen.append(make("img", { className: "poster", src: picture, alt: isPicture(take) ? `picture of ${take.label}` : "" }));
+    else if (!take.clip || isSound(take)) screen.append(make("p", { className: "blank" }, take.clip ? "sound" : take.standing));
+    if (!isPlayable(take)) return null;
     const player = this.player(number, take);
     screen.append(player);
     return player;
@@ -221,7 +223,7 @@ class Lightbox {
       if (!video) return;
       this.sides[side].classList.toggle("has-picture", video.readyState >= 2);
       if (clips.failed.has(video)) failed.push(`${this.nameOf(this.takes[index])} cannot play here`);
-      else if (video.videoWidth) this.facts.children[side].querySelector(".measured").textContent = measured(video, this.takes[index]);
+      else if (video.readyState >= 1) this.facts.children[side].querySelector(".measured").textContent = measured(video, this.takes[index]);
     });
     this.transport.say([clips.note, ...failed].filter(Boolean).join(" · "));
   }
@@ -274,19 +276,21 @@ class Lightbox {
 /** Return the size, the length and the rate of a loaded clip in words. */
 function measured(/** @type {HTMLVideoElement} */ video, /** @type {Take} */ take) {
   const rate = take.fps ? [`${Number(take.fps.toFixed(3))} frames a second`] : [];
-  return [`${video.videoWidth} × ${video.videoHeight}`, timecode(video.duration), ...rate].join(", ");
+  return [isSound(take) ? "sound" : `${video.videoWidth} × ${video.videoHeight}`, timecode(video.duration), ...rate].join(", ");
 }
 
-/** Return what is known of a take, with the first and the last picture of its clip and links to its inputs. */
+/** Return what is known of a take, with its input pictures beside the first and the last one of its clip. */
 function factsOf(/** @type {Take} */ take, /** @type {string} */ name) {
-  const rows = [["clip", make("span", { className: "measured" }, take.clip ? "not loaded" : take.standing)]];
+  const rows = [["clip", make("span", { className: "measured" }, isPlayable(take) ? "not loaded" : isPicture(take) ? "a picture" : take.standing)]];
   if (take.model) rows.push(["model", take.model]);
   if (take.facts.length) rows.push(["take", take.facts.join(", ")]);
   for (const [, text] of take.flags) rows.push(["flag", make("strong", { className: "flag" }, text)]);
   if (take.note) rows.push(["note", take.note]);
   if (promptOf(take)) rows.push(["prompt", make("span", { dir: "auto" }, promptOf(take))]);
   if (take.frames.length) rows.push(["input", make("span", { className: "links" }, ...take.frames.map(named))]);
+  const given = take.frames.filter(([, , , copy]) => copy).map(([name, , , copy]) => [copy, `input ${name}`]);
   const ends = [["first", "first frame"], ["last", "last frame"]].filter(([which]) => take.poster?.[which]);
-  const pictures = ends.map(([which, words]) => make("figure", {}, make("img", { src: take.poster[which], alt: "", loading: "lazy" }), make("figcaption", {}, words)));
+  const shown = [...given, ...ends.map(([which, words]) => [take.poster[which], words])];
+  const pictures = shown.map(([src, words]) => make("figure", {}, make("img", { src, alt: "", loading: "lazy" }), make("figcaption", {}, words)));
   return make("section", {}, make("h3", {}, name), make("div", { className: "ends" }, ...pictures), list(rows));
 }

@@ -201,6 +201,10 @@ function withDecisions(/** @type {Board} */ board) {
     if (board.take) built.get(board.take)?.classList.add("current");
     showDecisions(board);
   });
+  window.addEventListener("beforeunload", (event) => {
+    // Elsewhere they are still there after a reload.
+    if (!picks.isKept && decisionWords(board.rows).unsaved) event.preventDefault();
+  });
   showDecisions(board);
 }
 

@@ -20,6 +20,8 @@ const picks = {
   /** False if the browser keeps nothing for this page. */
   isKept: true,
   said: /** @type {Map<string, Said>} */ (new Map()),
+  /** The takes of the page by their ids. */
+  takes: /** @type {Map<string, Take>} */ (new Map()),
   /** What was written into a file, by the take's id. */
   written: /** @type {Map<string, string>} */ (new Map()),
 };
@@ -31,9 +33,11 @@ function saidOf(/** @type {Take} */ take) {
   return picks.said.get(take.id) ?? { decision: take.decision, note: take.remark, who: take.who, when: take.when };
 }
 
+const wordInFile = (/** @type {Take} */ take) => `${take.decision}\n${take.remark}`;
+
 const isSaved = (/** @type {Take} */ take) => {
-  const word = wordOf(saidOf(take));
-  return word === `${take.decision}\n${take.remark}` || picks.written.get(take.id) === word;
+  const said = picks.said.get(take.id);
+  return !said || wordOf(said) === (picks.written.get(take.id) ?? wordInFile(take));
 };
 
 /** Decide about a take; an empty decision takes the earlier one back. All who show the take hear `decided`. */
@@ -48,14 +52,28 @@ function remark(/** @type {Take} */ take, /** @type {string} */ note) {
 }
 
 function say(/** @type {Take} */ take, /** @type {Said} */ said) {
+  // The same page may be open twice, and neither may forget what is decided on the other.
+  reread();
   picks.said.set(take.id, { ...said, who: picks.who, when: `${new Date().toISOString().slice(0, 19)}Z` });
   keep();
   document.dispatchEvent(new CustomEvent("decided", { detail: take }));
 }
 
-/** Read what an earlier visit left. A file that says the same, or something newer, replaces it. */
+/** Read what an earlier visit left, and go on hearing what another window of the same page says. */
 function recall(/** @type {string} */ key, /** @type {Take[]} */ takes) {
   picks.key = `shotrunner picks ${key}`;
+  picks.takes = new Map(takes.map((take) => [take.id, take]));
+  reread();
+  window.addEventListener("storage", (event) => {
+    if (event.key !== picks.key) return;
+    reread();
+    document.dispatchEvent(new CustomEvent("decided", { detail: null }));
+  });
+}
+
+/** Read what the browser keeps. A file that says the same, or something newer, replaces it. */
+function reread() {
+  if (!picks.isKept) return;
   try {
     picks.who = localStorage.getItem(WHO) ?? "";
     const { said = {}, written = {} } = JSON.parse(localStorage.getItem(picks.key) ?? "{}");
@@ -64,9 +82,13 @@ function recall(/** @type {string} */ key, /** @type {Take[]} */ takes) {
   } catch {
     picks.isKept = false;
   }
-  for (const take of takes) {
-    const said = picks.said.get(take.id);
-    if (said && (take.when > said.when || wordOf(said) === `${take.decision}\n${take.remark}`)) picks.said.delete(take.id);
+  for (const [id, said] of picks.said) {
+    const take = picks.takes.get(id);
+    if (!take) continue;
+    const isOlder = take.when > said.when;
+    if (isOlder) picks.written.delete(id);
+    // What was taken back after it had been written must be written once more.
+    if (isOlder || (wordOf(said) === wordInFile(take) && isSaved(take))) picks.said.delete(id);
   }
 }
 

@@ -2,6 +2,11 @@
 
 // A browser decodes so many clips at once without falling behind.
 const MOST_PLAYERS = 12;
+// Beyond this number of clips their small previews play, which need a tenth of the work.
+const MOST_LARGE = 6;
+// A preview has so many frames a second at most, and holds no more than the first seconds of its clip.
+const PREVIEW_RATE = 12;
+const PREVIEW_SECONDS = 10;
 let rowInHand = /** @type {RowPlayer | null} */ (null);
 
 /** Let the takes of a row play in step. `stills` are the boxes of their pictures, in the same order. */
@@ -19,6 +24,7 @@ class RowPlayer {
     this.clips = /** @type {InStep | null} */ (null);
     this.transport = /** @type {Transport | null} */ (null);
     this.players = /** @type {Map<number, HTMLVideoElement>} */ (new Map());
+    this.areSmall = false;
   }
 
   get playing() {
@@ -74,19 +80,23 @@ class RowPlayer {
   /** Return the row's clips with a player each, or null if it has none. */
   open(/** @type {number} */ chosen) {
     if (this.clips) return this.clips;
-    const indexes = nearest(this.takes.flatMap((take, index) => (take.clip ? [index] : [])), chosen);
+    const indexes = nearest(this.takes.flatMap((take, index) => (isPlayable(take) ? [index] : [])), chosen);
     if (!indexes.length) return null;
     rowInHand?.stop();
     rowInHand = this;
     this.row.classList.add("playing");
+    this.areSmall = indexes.length > MOST_LARGE && indexes.every((index) => hasWholePreview(this.takes[index]));
     for (const index of indexes) {
-      const video = newPlayer(this.takes[index]);
+      const take = this.takes[index];
+      const video = newPlayer(take, this.areSmall ? take.poster.motion : take.clip);
       this.players.set(index, video);
       this.stills[index].append(video);
       this.stills[index].classList.add("plays");
     }
     this.transport = new Transport(this.takes[0].shot);
-    this.clips = new InStep([...this.players.values()], indexes.map((index) => this.takes[index].fps), () => this.show());
+    const rates = indexes.map((index) => this.takes[index].fps);
+    const shown = this.areSmall ? rates.map((rate) => Math.min(rate ?? PREVIEW_RATE, PREVIEW_RATE)) : rates;
+    this.clips = new InStep([...this.players.values()], shown, () => this.show());
     this.transport.take(this.clips);
     this.row.append(this.transport.bar);
     this.show();
@@ -100,13 +110,19 @@ class RowPlayer {
     if (!this.row.isConnected) return void this.stop();
     transport.show();
     for (const [index, video] of players) this.stills[index].classList.toggle("unplayable", clips.failed.has(video));
-    const clipped = this.takes.filter((take) => take.clip).length;
+    const clipped = this.takes.filter(isPlayable).length;
     const said = [clips.note];
+    if (this.areSmall) said.push("small previews play; Enter shows a take as it is");
     if (clipped > players.size) said.push(`${players.size} of ${clipped} takes play, those nearest the chosen one`);
     const failed = [...players.keys()].filter((index) => clips.failed.has(players.get(index))).map((index) => this.takes[index].label);
     if (failed.length) said.push(`${failed.join(", ")} cannot play here`);
     transport.say(said.filter(Boolean).join(" · "));
   }
+}
+
+/** Return whether the preview of a take shows all of its clip. */
+function hasWholePreview(/** @type {Take} */ take) {
+  return Boolean(take.poster?.motion) && take.clipSeconds !== null && take.clipSeconds <= PREVIEW_SECONDS;
 }
 
 /** Return at most so many of these numbers as may play at once, in order, those nearest to `chosen`. */

@@ -22,6 +22,11 @@ function showTakes(/** @type {Row} */ row, /** @type {number} */ count) {
   const place = mounted.get(row);
   const strip = place.element.querySelector(".strip");
   strip.querySelector(".further")?.remove();
+  if (place.shown < Math.min(count, row.takes.length)) {
+    // Its player knows only the takes that were shown before.
+    place.player?.stop();
+    place.player = null;
+  }
   for (; place.shown < Math.min(count, row.takes.length); place.shown++) strip.append(takeCard(row, row.takes[place.shown]));
   if (!strip.querySelector('[tabindex="0"]')) setStop(strip.firstElementChild);
   const left = row.takes.length - place.shown;
@@ -48,13 +53,14 @@ function rowHead(/** @type {Row} */ row) {
   }
   if (tags.length) head.append(make("p", { className: "tags" }, ...spans(tags)));
   if (notes) head.append(make("p", { className: "notes", dir: "auto" }, notes));
-  if (frames.length) head.append(make("p", { className: "links" }, ...frames.map(named)));
+  if (frames.length) head.append(make("p", { className: "links" }, ...frames.map(inputPicture)));
   if (row.takes.some((take) => take.clip)) head.append(rowTools(row));
   return head;
 }
 
 function rowTools(/** @type {Row} */ row) {
   const play = button("▶ Play in step", "plain play", `Play all takes of ${row.shot} in step`);
+  play.hidden = !row.takes.some(isPlayable);
   play.addEventListener("click", () => togglePlay(row));
   const compare = button("Compare", "plain compare", `Compare takes of ${row.shot}`);
   compare.addEventListener("click", () => openLightbox(row.takes.filter((take) => take.clip), 0));
@@ -71,7 +77,7 @@ function togglePlay(/** @type {Row} */ row) {
 function playerOf(/** @type {Row} */ row) {
   const place = mounted.get(row);
   if (!place) return null;
-  const takes = row.takes.slice(0, place.shown).filter((take) => take.clip);
+  const takes = row.takes.slice(0, place.shown).filter(isPlayable);
   if (!takes.length) return null;
   const stills = takes.map((take) => built.get(take).querySelector(".still"));
   for (const still of stills) hideMotion(still);

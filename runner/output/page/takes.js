@@ -27,7 +27,7 @@ function film(/** @type {Take} */ take, /** @type {string} */ short) {
   const mark = make("span", { className: "mark" });
   const edge = make("div", { className: "edge" }, make("span", { className: "short" }, short), mark, make("span", { className: "gate" }, take.model));
   const still = make("div", { className: "still" }, stillOf(take));
-  if (take.clip && hovers && !isCalm) {
+  if (isPlayable(take) && !isSound(take) && hovers && !isCalm) {
     still.addEventListener("pointerenter", () => showMotion(still, take));
     still.addEventListener("pointerleave", () => hideMotion(still));
   }
@@ -36,8 +36,8 @@ function film(/** @type {Take} */ take, /** @type {string} */ short) {
 
 /** Return the picture of a take that stands for it: a poster, else the clip's own first picture, else its state. */
 function stillOf(/** @type {Take} */ take) {
-  if (!take.clip) return make("div", { className: "blank" }, make("span", {}, take.standing));
-  const { small, large } = take.poster ?? {};
+  if (!take.clip || isSound(take)) return make("div", { className: "blank" }, make("span", {}, take.clip ? "sound" : take.standing));
+  const { small = isPicture(take) ? take.clip : null, large = null } = take.poster ?? {};
   if (!small && !large) {
     const video = make("video", { className: "poster", muted: true, playsInline: true, preload: "metadata", src: `${take.clip}#t=0.1`, tabIndex: -1 });
     video.setAttribute("aria-label", `clip of ${take.label}`);
@@ -85,7 +85,7 @@ function remarks(/** @type {Row} */ row, /** @type {Take} */ take) {
   if (!common.prompt && promptOf(take)) said.push(make("p", { className: "prompt", dir: "auto" }, promptOf(take)));
   if (!common.notes && take.notes) said.push(make("p", { className: "notes", dir: "auto" }, take.notes));
   if (!common.tags && take.tags.length) said.push(make("p", { className: "tags" }, ...spans(take.tags)));
-  if (!common.frames && take.frames.length) said.push(make("p", { className: "links" }, ...take.frames.map(named)));
+  if (!common.frames && take.frames.length) said.push(make("p", { className: "links" }, ...take.frames.map(inputPicture)));
   // A clip that is here needs no link to the service, which expires.
   const outputs = take.clip ? [] : take.outputs.map(([url, isLink], index) => named([take.outputs.length > 1 ? `output ${index + 1}` : "output link", url, isLink]));
   if (outputs.length) said.push(make("p", { className: "links" }, ...outputs));
@@ -94,8 +94,16 @@ function remarks(/** @type {Row} */ row, /** @type {Take} */ take) {
 }
 
 /** Return an input that is named, as a link if it may be one. */
-function named(/** @type {[string, string, boolean]} */ [name, text, isLink]) {
+function named(/** @type {Input | [string, string, boolean]} */ [name, text, isLink]) {
   return isLink ? anchor(name, text) : make("span", { className: "dead" }, name);
+}
+
+/** Return an input picture with its name: the small copy if it is there, and the link. */
+function inputPicture(/** @type {Input} */ input) {
+  const link = named(input);
+  const copy = input[3];
+  if (copy) link.prepend(make("img", { src: copy, alt: "", loading: "lazy", decoding: "async" }));
+  return link;
 }
 
 // --- What a person decides about it ---
