@@ -140,6 +140,16 @@ def test_previews_are_made_once(inspector: ClipInspector, tmp_path: Path) -> Non
     assert {name for name in again if again[name] != made[name]} == {lost.name}
 
 
+def test_what_stands_in_the_way_of_previews_is_said(inspector: ClipInspector, tmp_path: Path) -> None:
+    """A stranger's file in the place of the folder stays as it is."""
+    clip = make_clip(tmp_path / "a.mp4")
+    place = tmp_path / "previews"
+    place.write_text("mine")
+    with pytest.raises(NotReadable, match="File exists"):
+        inspector.make_previews(clip, tmp_path, SHA)
+    assert place.read_text() == "mine"
+
+
 def times(folder: Path) -> dict[str, int]:
     return {each.name: each.stat().st_mtime_ns for each in folder.iterdir()}
 
