@@ -55,8 +55,8 @@ _MISSING_EXTRA = (
 class ClipInspection:
     """Looks into the clips of one session; it listens to the engine, and `finish` ends it.
 
-    `patience` is how many seconds the end of an undisturbed session waits for clips that are left. `stand_in` is the hash
-    of a ready-made clip that no request asked for, so it is not judged.
+    `patience` is how many seconds the end of an undisturbed session waits for clips that are left. `stand_in` is the
+    hash of a ready-made clip that no request asked for, so it is not judged.
     """
 
     def __init__(
