@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import av
@@ -22,12 +24,18 @@ def make_clip(
     moves: bool = True,
     codec: str = "libx264",
     sound: bool = False,
+    options: Mapping[str, str] = MappingProxyType({}),
+    pixel: Fraction = Fraction(1),
 ) -> Path:
-    """Write a clip with a bar that crosses it, unless it does not move; the extension names the container."""
+    """Write a clip with a bar that crosses it, unless it does not move; the extension names the container.
+
+    `options` are for the encoder; `pixel` is the width of a pixel through its height.
+    """
     width, height = size
     with av.open(str(path), "w") as container:
         film: Any = container.add_stream(codec, rate=fps)
         film.width, film.height, film.pix_fmt = width, height, "yuv420p"
+        film.options, film.sample_aspect_ratio = dict(options), pixel
         tone = container.add_stream("aac", rate=8000) if sound else None
         count = round(seconds * fps)
         for number in range(count):

@@ -5,6 +5,7 @@ It never submits: the engine gets succeeded takes alone.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -96,7 +97,8 @@ def fetch(
         restored = restore_sidecars(place.path, without_sidecar(takes, findings))
         wanted = [take for take in takes if wants_fetching(take)]
         about = {take.take_id: take.attempts for take in wanted}
-        with inspecting(request, place, state) as inspection:
+        # A fetch is what a person is sent to for the clips that a run left, so it looks into all of them.
+        with inspecting(request, place, state, patience=math.inf) as inspection:
             ending, signal = run_engine(request, place, state, about, inspection=inspection)
         failpoints.hit("upkeep.fetched")
         notes = () if wanted else state.notes

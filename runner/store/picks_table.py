@@ -100,6 +100,9 @@ class PicksTable:
         records = list(self.records)
         places = {_key(record.pick): place for place, record in enumerate(records) if record.pick}
         header, changed = _with_columns(self.header, rows := tuple(rows)), list[Pick]()
+        newest: dict[str, str] = {}
+        for pick in (record.pick for record in records if record.pick):
+            newest[pick.take] = max(pick.moment, newest.get(pick.take, ""))
         for row in rows:
             place = places.get(_key(row))
             before = None if place is None else records[place].pick
@@ -112,8 +115,12 @@ class PicksTable:
                 records.append(record)
             else:
                 records[place] = record
-            # The same word at a later time changes nothing, but it outweighs what others said in between.
-            if before is None or not _says_the_same(row, before):
+            # The same word at a later time is news only if it outweighs what others said in between.
+            if (
+                before is None
+                or not _says_the_same(row, before)
+                or before.moment < newest[row.take] < row.moment
+            ):
                 changed.append(row)
         return Merged(replace(self, header=header, records=tuple(records)), tuple(changed))
 

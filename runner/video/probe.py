@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,12 @@ from runner.video.kinds import PICTURES, NotReadable, demuxer, extension
 SAMPLES = 7
 # Less than this apart, decoding all between two samples is cheaper than a jump to the key frame before the later one.
 _NEAR_S = 2.0
+# Others find places by guessing, and may land behind the one that was asked for.
+_EXACT_JUMPS = frozenset({"mov", "matroska"})
 _GRID = (64, 36)
 _MOST_FRAMES = 4000
+_LEAST_SHAPE = Fraction(1, 8)
+"""A pixel that is narrower than this, or as much wider, is a mistake in the file."""
 _QUARTER_TURNS = frozenset({90, 270})
 
 
@@ -79,7 +84,7 @@ def look_into(path: Path) -> Look:
     with opened(path) as container:
         film = film_of(container)
         sound = next(iter(container.streams.audio), None)
-        audio = sound.name or "unknown" if sound is not None else ""
+        audio = _codec_of(sound) or "unknown" if sound is not None else ""
         name = extension(path)
         if film is not None and film.codec_context is None:
             # A decoder that is not there proves nothing about the clip.
@@ -88,6 +93,11 @@ def look_into(path: Path) -> Look:
             seconds = length_of(container, sound) if sound is not None else None
             return Look(Probe(container=name, seconds=seconds, audio=audio, is_decoded=True))
         return _film(container, film, name, audio)
+
+
+def _codec_of(stream: Any) -> str:  # noqa: ANN401 - PyAV has no types
+    """Return the name of a stream's codec, not that of the decoder; empty if no decoder knows it."""
+    return str(stream.codec_context.codec.canonical_name) if stream.codec_context is not None else ""
 
 
 def _picture(path: Path) -> Look:
@@ -114,14 +124,15 @@ def _film(container: Any, film: Any, name: str, audio: str) -> Look:  # noqa: AN
     sampler = _Sampler(container, film, promised, float(rate) if rate else 0.0)
     sampler.run()
     width, height = film.codec_context.width, film.codec_context.height
-    if shape := film.codec_context.sample_aspect_ratio:
+    shape = Fraction(film.sample_aspect_ratio or 1)
+    if _LEAST_SHAPE <= shape <= 1 / _LEAST_SHAPE:
         width = round(width * shape)
     if sampler.turn % 360 in _QUARTER_TURNS:
         width, height = height, width
     ended = promised if promised is not None else sampler.end
     probe = Probe(
         container=name,
-        codec=film.codec_context.name,
+        codec=_codec_of(film),
         width=width,
         height=height,
         seconds=ended,
@@ -130,7 +141,9 @@ def _film(container: Any, film: Any, name: str, audio: str) -> Look:  # noqa: AN
         audio=audio,
         is_decoded=True,
     )
-    return Look(probe, tuple(sampler.pictures), sampler.change, sampler.end, sampler.broken)
+    # What was not decoded is not missing.
+    end = sampler.end if sampler.reached_end else promised
+    return Look(probe, tuple(sampler.pictures), sampler.change, end, sampler.broken)
 
 
 class _Sampler:
@@ -144,6 +157,7 @@ class _Sampler:
         # Decoding goes on to the last picture, which is the last sample.
         self._targets = [last * number / (SAMPLES - 1) for number in range(SAMPLES - 1)]
         self._promised = promised
+        self._jumps = container.format.name.split(",")[0] in _EXACT_JUMPS
         self._grids: list[bytes] = []
         self.pictures: list[Picture] = []
         self.change = 0.0
@@ -151,7 +165,7 @@ class _Sampler:
         self.broken = ""
         self.turn = 0
         self.decoded = 0
-        self.is_complete = True
+        self.is_complete = self.reached_end = True
 
     def run(self) -> None:
         """Decode the samples; what cannot be decoded ends them."""
@@ -173,28 +187,40 @@ class _Sampler:
 
     def _frames(self) -> Iterator[tuple[Any, float]]:
         """Yield pictures and their times, jumping where the next sample is far away."""
-        is_going, frames, jumped_to, spent = True, self._container.decode(self._film), -1.0, 0
-        while is_going:
-            is_going = False
-            for frame in frames:
-                at = (
-                    float(frame.pts * frame.time_base) - self._start
-                    if frame.pts is not None
-                    else self.end or 0.0
-                )
+        frames, jumped_from, spent = self._container.decode(self._film), -1.0, 0
+        while frames is not None:
+            going, frames = frames, None
+            for frame in going:
+                at = self._time_of(frame)
+                # Key frames are so far apart that jumps lead back; they would decode the same pictures again.
+                self._jumps = self._jumps and at > jumped_from
+                jumped_from = -1.0
                 yield frame, at
                 spent += 1
-                target = self._targets[0] if self._targets else (self._promised or 0.0) - _NEAR_S / 2
-                if target - at > _NEAR_S and jumped_to < target:
-                    jumped_to, is_going, self.is_complete = target, True, False
-                    place = int((target + self._start) / self._film.time_base)
-                    self._container.seek(place, stream=self._film)
-                    frames, spent = self._container.decode(self._film), 0
-                    break
                 if spent > _MOST_FRAMES:
-                    # Key frames are too far apart for a cheap look to the end.
-                    self._promised = self.end
+                    # A cheap look does not get to the end.
+                    self.reached_end = self.is_complete = False
                     return
+                target = self._targets[0] if self._targets else (self._promised or 0.0) - _NEAR_S / 2
+                if target - at > _NEAR_S and self._jump(target):
+                    frames, jumped_from, spent = self._container.decode(self._film), at, 0
+                    break
+
+    def _time_of(self, frame: Any) -> float:  # noqa: ANN401
+        """Return when a picture is shown, in seconds from the first one."""
+        return self.end or 0.0 if frame.pts is None else float(frame.pts * frame.time_base) - self._start
+
+    def _jump(self, target: float) -> bool:
+        """Go to the key frame before `target` seconds; False if that cannot be done."""
+        if not self._jumps:
+            return False
+        try:
+            self._container.seek(int((target + self._start) / self._film.time_base), stream=self._film)
+        except FFmpegError:
+            self._jumps = False
+        else:
+            self.is_complete = False
+        return self._jumps
 
     def _sample(self, frame: Any, at: float) -> None:  # noqa: ANN401
         width, height = _GRID

@@ -64,7 +64,9 @@ def _answer(request: Mapping[str, Any], probe: Any, stills: Any) -> Mapping[str,
     except probe.NotReadable as error:
         return {"unreadable": str(error)}
     except Exception as error:  # noqa: BLE001 - whatever a hostile file leads to concerns this file alone
-        return {"unreadable": f"cannot be decoded: {probe.words_of(error)}"}
+        # What hinders previews may be the disk, and not the clip.
+        said = probe.words_of(error)
+        return {"unreadable": said if "sha256" in request else f"cannot be decoded: {said}"}
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from runner.store.state_file import StateFile
 from runner.system.clock import SystemClock
 from runner.video.inspector import Inspector, NoDecoder
 from runner.video.judge import Look
+from runner.video.kinds import NotReadable
 from runner.video.testing import PLAIN, FakeInspector
 from tests.integration.store_samples import drive, make_take, new_state_file, seen, tell
 
@@ -151,9 +152,47 @@ def test_the_end_of_a_run_waits_no_longer_than_it_may(state: StateFile) -> None:
     """What is left is said, and nothing is recorded of it."""
     inspection = inspect(state, Slow())
     inspection.finish(patience=0)
-    assert inspection.remarks == ("not looked into yet: 2 clips; the next run or fetch goes on",)
+    assert inspection.remarks == (
+        f"not looked into yet: 2 clips; go on with: shotrunner fetch {state.path.parent}",
+    )
     assert seen(state).probe is None
     assert not inspection.is_complete
+
+
+class SlowPreviews(FakeInspector):
+    """Looks at once, and makes previews when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let = threading.Event()
+
+    def make_previews(self, path: Path, run_dir: Path, sha256: str) -> None:
+        assert self.let.wait(PATIENCE)
+        super().make_previews(path, run_dir, sha256)
+
+
+def test_a_person_who_waits_sees_what_is_left(state: StateFile) -> None:
+    inspector, said = SlowPreviews(), list[str]()
+
+    def say(text: str) -> None:
+        said.append(text)
+        inspector.let.set()
+
+    inspect(state, inspector).finish(patience=PATIENCE, say=say)
+    assert said == ["making previews of 1 clip (Ctrl-C leaves the rest to the next fetch)"]
+
+
+def test_why_there_are_no_previews_is_said_once(state: StateFile) -> None:
+    """It fails nothing, and the clips are looked into all the same."""
+
+    class Full(FakeInspector):
+        def make_previews(self, path: Path, run_dir: Path, sha256: str) -> None:  # noqa: ARG002 - as above
+            raise NotReadable("No space left on device")
+
+    assert looked_into(state, Full()).remarks == (
+        "no previews of 2 clips in previews/: No space left on device",
+    )
+    assert seen(state).probe == PLAIN.probe
 
 
 def test_a_signal_ends_the_wait_and_nothing_else(state: StateFile) -> None:

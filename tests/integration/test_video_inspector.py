@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -74,6 +75,38 @@ def test_planted_faults_are_found_and_a_good_clip_is_not_flagged(
     assert kinds(inspector, cut_in_the_middle(make_clip(tmp_path / "cut.mp4", seconds=5))) == ["truncated"]
 
 
+@pytest.mark.parametrize("name", ["a.ts", "a.flv", "a.mkv", "a.mp4"])
+def test_a_sound_clip_with_one_key_picture_is_whole_in_every_container(
+    inspector: ClipInspector, tmp_path: Path, name: str
+) -> None:
+    """Some containers cannot jump, or jump too far; the pictures that a jump left out are not missing."""
+    clip = make_clip(tmp_path / name, seconds=20, options={"g": "9999"})
+    assert kinds(inspector, clip, Asked(seconds=20)) == []
+    assert len(inspector.look(clip).pictures) == 7
+
+
+def test_a_clip_of_very_many_pictures_is_not_called_truncated(
+    inspector: ClipInspector, tmp_path: Path
+) -> None:
+    """The look gives up before the end, and says nothing of what it did not decode."""
+    clip = make_clip(tmp_path / "a.mp4", size=(32, 32), seconds=5, fps=1000)
+    assert kinds(inspector, clip, Asked(seconds=5)) == []
+
+
+def test_a_codec_is_named_and_not_its_decoder(inspector: ClipInspector, tmp_path: Path) -> None:
+    """A browser plays AV1, whatever the decoder is called here."""
+    clip = make_clip(tmp_path / "a.mp4", codec="libsvtav1", options={"preset": "12"})
+    assert (inspector.look(clip).probe.codec, kinds(inspector, clip)) == ("av1", [])
+
+
+def test_the_shape_of_pixels_in_the_container_counts(inspector: ClipInspector, tmp_path: Path) -> None:
+    """A side that is stretched more than any film is a mistake in the file, and is not believed."""
+    wide = make_clip(tmp_path / "wide.mp4", pixel=Fraction(4, 3))
+    assert inspector.look(wide).probe.width == 213
+    odd = make_clip(tmp_path / "odd.mp4", pixel=Fraction(60000, 1))
+    assert inspector.look(odd).probe.width == 160
+
+
 def test_a_picture_and_a_sound_are_no_odd_clips(inspector: ClipInspector, tmp_path: Path) -> None:
     """A picture has no length, and a sound has no picture that could be black."""
     Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
@@ -105,6 +138,16 @@ def test_previews_are_made_once(inspector: ClipInspector, tmp_path: Path) -> Non
     inspector.make_previews(clip, tmp_path, SHA)
     again = times(tmp_path / "previews")
     assert {name for name in again if again[name] != made[name]} == {lost.name}
+
+
+def test_what_stands_in_the_way_of_previews_is_said(inspector: ClipInspector, tmp_path: Path) -> None:
+    """A stranger's file in the place of the folder stays as it is."""
+    clip = make_clip(tmp_path / "a.mp4")
+    place = tmp_path / "previews"
+    place.write_text("mine")
+    with pytest.raises(NotReadable, match="File exists"):
+        inspector.make_previews(clip, tmp_path, SHA)
+    assert place.read_text() == "mine"
 
 
 def times(folder: Path) -> dict[str, int]:

@@ -1,8 +1,8 @@
 """Looks into each delivered clip while a run goes on, in a thread of its own, and records what it finds.
 
 It hears of clips from the engine, and finds earlier ones in the record. It can only add remarks: whatever goes wrong
-here fails no run, changes no exit code and holds no money. What is left when a run ends is done by the next one. When
-no clip waits, it makes small copies of the pictures that went into the takes.
+here fails no run, changes no exit code and holds no money. What is left when a run ends is done by the next one, or by
+a fetch, which waits for it. When no clip waits, it makes small copies of the pictures that went into the takes.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.system.clock import Clock
+from runner.system.escapes import command_line
 from runner.system.private_files import make_folder, open_private
 from runner.video.asked import asked_of
 from runner.video.inspector import HeaderInspector, Inspector, NoDecoder, make_inspector
@@ -48,6 +49,7 @@ INPUTS_PATIENCE_S = 5.0
 
 _TICK_S = 0.1
 _SILENCE_S = 1.0
+_LEAST_REST_S, _MOST_REST_S = 5.0, 30.0
 _MOST_JOIN_S = 5.0
 _MOST_WAITING = 64
 _MOST_KNOWN = 256
@@ -60,8 +62,9 @@ _MISSING_EXTRA = (
 class ClipInspection:
     """Looks into the clips of one session; it listens to the engine, and `finish` ends it.
 
-    `stand_in` is the hash of a ready-made clip that no request asked for, so it is not judged. `read` gets an input
-    picture; without it no copies of them are made.
+    `patience` is how many seconds the end of an undisturbed session waits for clips that are left. `stand_in` is the
+    hash of a ready-made clip that no request asked for, so it is not judged. `read` gets an input picture; without it
+    no copies of them are made.
     """
 
     def __init__(
@@ -71,9 +74,11 @@ class ClipInspection:
         clock: Clock,
         inspector: Inspector,
         *,
+        patience: float = PATIENCE_S,
         stand_in: str = "",
         read: Read | None = None,
     ) -> None:
+        self.patience = patience
         self._place, self._state, self._clock = place, state, clock
         self._inspector = inspector
         self._stand_in = stand_in
@@ -87,6 +92,7 @@ class ClipInspection:
         self._inputs_end: float | None = None
         self._is_ending = self._is_stopped = False
         self._looked, self._trouble = 0, ""
+        self._unmade: list[str] = []
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="inspect", daemon=True)
         self._thread.start()
@@ -104,22 +110,16 @@ class ClipInspection:
         with self._changed:
             self._is_ending = True
             self._changed.notify()
-        began, is_said = time.monotonic(), False
+        began, due = time.monotonic(), _SILENCE_S
         with heed_skips() as asked:
             while not self._over.wait(_TICK_S) and not asked():
                 waited = time.monotonic() - began
                 if waited > patience:
                     break
-                if waited > _SILENCE_S and not is_said:
-                    say(f"{self._doing()} (Ctrl-C leaves the rest to the next run)")
-                    is_said = True
+                if waited > due:
+                    say(f"{self._doing} (Ctrl-C leaves the rest to the next fetch)")
+                    due = waited + min(max(waited, _LEAST_REST_S), _MOST_REST_S)
         self.stop()
-
-    def _doing(self) -> str:
-        clips, pictures = len(self._takes) + len(self._previews), self._inputs.left
-        if pictures and not clips:
-            return f"making small copies of {counted(pictures, 'input picture')}"
-        return f"looking into {counted(max(clips, 1), 'clip')}"
 
     def _wake(self) -> None:
         with self._changed:
@@ -132,6 +132,14 @@ class ClipInspection:
         self._inspector.stop()
         # The record must have no other reader when it is closed.
         self._thread.join(_MOST_JOIN_S)
+
+    @property
+    def _doing(self) -> str:
+        if self._takes:
+            return f"looking into {counted(len(self._takes), 'clip')}"
+        if self._inputs.left and not self._previews:
+            return f"making small copies of {counted(self._inputs.left, 'input picture')}"
+        return f"making previews of {counted(max(len(self._previews), 1), 'clip')}"
 
     @property
     def left(self) -> int:
@@ -147,8 +155,14 @@ class ClipInspection:
     def remarks(self) -> tuple[str, ...]:
         """What a person should know about the looks, one sentence each."""
         said = [self._trouble] if self._trouble and self._looked else []
-        if self.left:
-            said.append(f"not looked into yet: {counted(self.left, 'clip')}; the next run or fetch goes on")
+        if self._unmade:
+            said.append(
+                f"no previews of {counted(len(self._unmade), 'clip')} in {PREVIEWS}/: {self._unmade[0]}"
+            )
+        if not self.is_complete:
+            left = (len(self._takes), "not looked into"), (len(self._previews), "without previews")
+            words = "; ".join(f"{what} yet: {counted(number, 'clip')}" for number, what in left if number)
+            said.append(f"{words}; go on with: {command_line('fetch', self._place.path)}")
         return tuple(said)
 
     def _run(self) -> None:
@@ -213,8 +227,7 @@ class ClipInspection:
             elif self._previews:
                 sha256, path = next(iter(self._previews.items()))
                 del self._previews[sha256]
-                with suppress(NotReadable):
-                    self._inspector.make_previews(path, self._place.path, sha256)
+                self._preview(path, sha256)
             elif (found := self._inputs.take()) is not None:
                 self._copy(*found)
         except NoDecoder as error:
@@ -236,6 +249,12 @@ class ClipInspection:
                 self._inspector.make_copy(whole, target)
             finally:
                 whole.unlink(missing_ok=True)
+
+    def _preview(self, path: Path, sha256: str) -> None:
+        try:
+            self._inspector.make_previews(path, self._place.path, sha256)
+        except NotReadable as error:
+            self._unmade.append(str(error))
 
     def _check(self, reader: Reader, take_id: str) -> None:
         take = reader.take(take_id)
@@ -287,14 +306,21 @@ def _expected(sha256: str, probe: Probe) -> frozenset[str]:
 
 
 @contextmanager
-def inspecting(request: RunRequest, place: RunDir, state: StateFile) -> Iterator[ClipInspection | None]:
-    """Look into the clips of a session as long as the block lasts; None if the request says that no one looks."""
+def inspecting(
+    request: RunRequest, place: RunDir, state: StateFile, *, patience: float = PATIENCE_S
+) -> Iterator[ClipInspection | None]:
+    """Look into the clips of a session as long as the block lasts; None if the request says that no one looks.
+
+    Its end waits `patience` seconds for the clips that are left.
+    """
     if not request.inspect:
         yield None
         return
     stand_in = _stand_in() if request.simulated else ""
     read = _read_picture(is_local=request.on_this_machine or state.header.simulated) if request.look else None
-    inspection = ClipInspection(place, state, request.clock, make_inspector(), stand_in=stand_in, read=read)
+    inspection = ClipInspection(
+        place, state, request.clock, make_inspector(), patience=patience, stand_in=stand_in, read=read
+    )
     try:
         yield inspection
     finally:

@@ -13,13 +13,13 @@ from itertools import chain
 
 from runner.api.account import Account
 from runner.commands.steps.api_session import account_of, run_alone, with_api
-from runner.commands.steps.inspect_clips import CUT_SHORT_S, PATIENCE_S, ClipInspection
+from runner.commands.steps.inspect_clips import CUT_SHORT_S, ClipInspection
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.signals import SignalHandler, handle_signals
 from runner.domain.errors import AccountRefused, CannotCreate, DiskFailed
 from runner.domain.records import CostsUntold
 from runner.domain.run_ending import Ending, EndingKind
-from runner.domain.run_events import Listener, Listeners, Message
+from runner.domain.run_events import Event, Listener, Listeners, Message
 from runner.domain.shots import Ticket
 from runner.domain.states import CostSeen, PayAgain
 from runner.engine.late_costs import GRACE, ask_costs, asks_since
@@ -51,7 +51,8 @@ def run_engine(
     """
     if finished == len(about):
         _ask_costs(request, place, state)
-        _finish(inspection, Listeners(), signal=None)
+        with ExitStack() as stack:
+            _finish(inspection, _Late(request, stack, total=finished), signal=None)
         return Ending(EndingKind.FINISHED), None
     with ExitStack() as stack:
         account = stack.enter_context(account_of(request, place))
@@ -68,8 +69,22 @@ def run_engine(
 def _finish(inspection: ClipInspection | None, listener: Listener, *, signal: int | None) -> None:
     """Wait for the clips that are still to be looked into; a person who stopped the run does not wait long."""
     if inspection is not None:
-        patience = PATIENCE_S if signal is None else CUT_SHORT_S
+        patience = inspection.patience if signal is None else CUT_SHORT_S
         inspection.finish(patience=patience, say=lambda text: listener.on_event(Message(text)))
+
+
+class _Late:
+    """Progress of a session without work for the engine: it is shown from the first message on, so mostly never."""
+
+    def __init__(self, request: RunRequest, stack: ExitStack, *, total: int) -> None:
+        self._request, self._stack, self._total = request, stack, total
+        self._shown: Listener | None = None
+
+    def on_event(self, event: Event) -> None:
+        """Show it."""
+        if self._shown is None:
+            self._shown = self._stack.enter_context(self._request.progress(self._total, self._total))
+        self._shown.on_event(event)
 
 
 def _ask_costs(request: RunRequest, place: RunDir, state: StateFile) -> None:

@@ -22,13 +22,13 @@ function listen(/** @type {any} */ board) {
   for (const opener of document.querySelectorAll(".help-button")) opener.addEventListener("click", () => help.showModal());
   help.querySelector("button").addEventListener("click", () => help.close());
   document.addEventListener("focusin", ({ target }) => {
-    const card = target.closest(".take") ?? target.closest(".row")?.querySelector('.take[tabindex="0"]');
+    const card = target.closest(".take") ?? target.closest(".row")?.querySelector('.take[data-here]');
     if (card) board.stand(card);
   });
   document.addEventListener("click", ({ target, detail }) => {
     // After a click by hand the space bar plays, and does not press the same button again.
     const pressed = detail && target.closest(".decide, .row > .transport button");
-    if (pressed) pressed.closest(".row").querySelector('.take[tabindex="0"]').focus({ preventScroll: true });
+    if (pressed) pressed.closest(".row").querySelector('.take[data-here]').focus({ preventScroll: true });
   });
   document.addEventListener("dblclick", ({ target }) => {
     if (target.closest(".still") && !target.matches("[controls]")) board.open();

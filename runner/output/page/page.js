@@ -75,7 +75,7 @@ class Board {
   stand(/** @type {HTMLElement} */ card) {
     this.take = this.all[Number(card.dataset.order)];
     this.row = this.part.find((row) => row.takes.includes(this.take));
-    setStop(card);
+    setHere(card);
     for (const other of document.querySelectorAll(".take.current")) other.classList.remove("current");
     card.classList.add("current");
     choice.take = this.take.label;

@@ -28,7 +28,7 @@ function showTakes(/** @type {Row} */ row, /** @type {number} */ count) {
     place.player = null;
   }
   for (; place.shown < Math.min(count, row.takes.length); place.shown++) strip.append(takeCard(row, row.takes[place.shown]));
-  if (!strip.querySelector('[tabindex="0"]')) setStop(strip.firstElementChild);
+  if (!strip.querySelector("[data-here]")) setHere(strip.firstElementChild);
   const left = row.takes.length - place.shown;
   if (left <= 0) return;
   const further = button(`${left.toLocaleString("en")} further takes`, "further plain");
@@ -36,11 +36,11 @@ function showTakes(/** @type {Row} */ row, /** @type {number} */ count) {
   strip.append(further);
 }
 
-/** Make a take the one of its row that the Tab key reaches. */
-function setStop(/** @type {HTMLElement | null} */ card) {
+/** Make a take the one of its row that the keys mean. */
+function setHere(/** @type {HTMLElement | null} */ card) {
   if (!card) return;
-  for (const other of card.parentElement.querySelectorAll('.take[tabindex="0"]')) other.tabIndex = -1;
-  card.tabIndex = 0;
+  for (const other of card.parentElement.querySelectorAll("[data-here]")) delete other.dataset.here;
+  card.dataset.here = "";
 }
 
 function rowHead(/** @type {Row} */ row) {

@@ -10,7 +10,7 @@ const built = /** @type {Map<Take, HTMLElement>} */ (new Map());
 
 /** Return the card of a take. */
 function takeCard(/** @type {Row} */ row, /** @type {Take} */ take) {
-  const article = make("article", { className: "take", tabIndex: -1 });
+  const article = make("article", { className: "take", tabIndex: 0 });
   article.dataset.state = statesOf(take).join(" ");
   article.dataset.order = String(take.order);
   const short = take.label.startsWith(`${take.shot}_`) ? take.label.slice(take.shot.length + 1) : take.label;
