@@ -119,7 +119,7 @@ class PicksTable:
             if (
                 before is None
                 or not _says_the_same(row, before)
-                or before.moment < newest[row.take] < row.moment
+                or before.moment < newest.get(row.take, "") < row.moment
             ):
                 changed.append(row)
         return Merged(replace(self, header=header, records=tuple(records)), tuple(changed))

@@ -150,9 +150,8 @@ def test_a_take_moves_while_it_is_pointed_at(tab: Tab, tmp_path: Path) -> None:
 
 
 def test_each_take_is_one_stop_and_keys_go_from_take_to_take(board: Tab) -> None:
-    stops = "[...document.querySelectorAll('.list *')].filter((each) => each.tabIndex === 0 && !each.closest('.about'))"
-    assert board.js(f"{stops}.every((each) => each.matches('.take'))")
-    assert board.js(f"{stops}.length === document.querySelectorAll('.take').length")
+    stops = "document.querySelectorAll('.list [tabindex=\"0\"]').length"
+    assert board.js(stops) == board.js("document.querySelectorAll('.take').length") > 4
     board.press("j")
     assert _here(board) == "s002 t01"
     for key, there in (("l", "s002 t02"), ("ArrowRight", "s002 t03"), ("l", "s002 t03"), ("j", "s003 t03")):
@@ -254,7 +253,12 @@ def test_what_another_page_left_in_the_store_does_no_harm(tab: Tab, tmp_path: Pa
     """Pages from the disk share one store."""
     _open(tab, _write(tmp_path, _board()))
     tab.press("j", "l", "p")
-    odd = {"s003@seed=11": None, "s003@seed=12": 5, "s004@seed=11": {"decision": "accept"}, "constructor": []}
+    odd: dict[str, object] = {
+        "s003@seed=11": None,
+        "s003@seed=12": 5,
+        "s004@seed=11": {"decision": "accept"},
+        "constructor": [],
+    }
     tab.js(
         "var kept = JSON.parse(localStorage.getItem(picks.key));"
         f"Object.assign(kept.said, {json.dumps(odd)});"
