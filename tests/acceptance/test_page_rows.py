@@ -167,8 +167,8 @@ def test_each_take_is_one_stop_and_keys_go_from_take_to_take(board: Tab) -> None
         board.press(key)
         assert _here(board) == there
     board.press("Tab")
-    assert _here(board) == "s003 t03"
-    assert board.js("location.hash") == "#take=s003_t03"
+    assert _here(board) == "s003 t01"
+    assert board.js("location.hash") == "#take=s003_t01"
 
 
 def test_decisions_are_made_by_keys_and_outlive_a_reload(tab: Tab, tmp_path: Path) -> None:

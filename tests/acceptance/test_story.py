@@ -109,10 +109,15 @@ def test_forty_shots_from_their_first_mistake_to_their_last_edit(desk: Desk) -> 
     assert "no history yet" in shown
 
     half = run(desk, path, "--max-cost", 5, code=3)
-    assert len(charges(desk)) == 20
+    # Costs that are known by then count instead of estimates, so the last job may or may not fit.
+    paid = len(charges(desk))
+    assert paid in {19, 20}
     assert "go on with: shotrunner run" in half.last_line
     left = plan(desk, path, "--max-cost", 5)
-    assert {action: len(takes) for action, takes in left.items()} == {"skip": 20, "blocked": 20}
+    assert {action: len(takes) for action, takes in left.items()} == {
+        "skip": paid,
+        "blocked": 40 - paid,
+    }
 
     run(desk, path, "--max-cost", 12)
     paid_once_each(desk, 40)
