@@ -26,8 +26,11 @@ def desk(tmp_path: Path, request: pytest.FixtureRequest) -> Desk:
     """Return a desk in an empty folder, with a home of its own and no token.
 
     Where a test or its module is marked `installed`, the installed command itself is started and not a fork of it.
+    Where it is marked `inspects`, its runs look into their clips.
     """
-    return replace(new_desk(tmp_path), is_installed=request.node.get_closest_marker("installed") is not None)
+    here = replace(new_desk(tmp_path), is_installed=request.node.get_closest_marker("installed") is not None)
+    looks = request.node.get_closest_marker("inspects") is not None
+    return here.with_environment(SHOTRUNNER_NO_INSPECT="") if looks else here
 
 
 @pytest.fixture(scope="module")

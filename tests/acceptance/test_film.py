@@ -34,8 +34,10 @@ def test_a_run_is_seen_without_an_editor(desk: Desk, board: Path) -> None:
     assert cut.err.startswith(f"{len(shots)} clips, ")
     assert lengths(exports / f"{name}.mp4")[0] >= 5 * len(shots)
 
-    again = desk.run("export", "cut", board, "--simulate", code=73)
-    assert "is there already" in again.err
+    desk.run("export", "cut", board, "--simulate")
+    with (exports / f"{name}.mp4").open("ab") as mine:
+        mine.write(b"changed")
+    assert "--force" in desk.run("export", "cut", board, "--simulate", code=73).err
     two = ("--only", "s010", "--only", "s020", "--size", "64x36", "--burn-in", "--force")
     assert desk.run("export", "cut", board, "--simulate", *two).err.startswith("2 clips, 10 s, 64x36")
 

@@ -29,7 +29,7 @@ ODD = {
 }
 QUICK = ("--simulate", "--speed", 50, "-j", 8, "--poll-interval", 0.05)
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.inspects]
 
 
 def rows_of(run: Path) -> dict[str, Mapping[str, str]]:

@@ -25,6 +25,8 @@ faults:
 """
 FLAGS = [["duration", "2 s long instead of 5 s"]]
 
+pytestmark = pytest.mark.inspects
+
 
 @pytest.fixture
 def words(desk: Desk) -> tuple[object, ...]:
@@ -39,7 +41,8 @@ def test_an_odd_clip_is_flagged_everywhere_and_fails_nothing(desk: Desk, words: 
     """Exit 0 and no second payment; the take can be chosen, and each clip has its previews."""
     said = desk.run(*words)
     assert "1 clip flagged: s010_t02 2 s long instead of 5 s" in said.err
-    assert json.loads(desk.run("status", "r", "--output", "json").out)["flagged"] == {"s010@seed=2": FLAGS}
+    odd = {"take": "s010@seed=2", "label": "s010_t02", "flags": FLAGS}
+    assert json.loads(desk.run("status", "r", "--output", "json").out)["flagged"] == [odd]
     assert "duration: 2 s long" in desk.run("show", "r", "s010@seed=2").out
     rows = list(csv.DictReader((desk.folder / "r" / "report.csv").read_text("utf-8-sig").splitlines()))
     assert [row["flags"] for row in rows] == ["", "duration: 2 s long instead of 5 s", ""]

@@ -13,7 +13,7 @@ from runner.output.write_reports import write_report
 from tests.browser import NOT_OUTSIDE, Tab, draw_clip
 from tests.unit.output_records import BODY, NOW, FakeRecord, delivered, header, pending
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.inspects]
 
 FIRST, LAST, GONE = (f"https://a.example/{name}.png?signature=x" for name in ("first", "last", "gone"))
 LOADED = "[...document.querySelectorAll('{}')].map((image) => image.naturalWidth)"

@@ -39,6 +39,9 @@ from runner.video.inspector import HeaderInspector, Inspector, NoDecoder, make_i
 from runner.video.judge import Look, judge, measured, unreadable
 from runner.video.kinds import NotReadable
 
+NO_INSPECT = "SHOTRUNNER_NO_INSPECT"
+"""The environment variable that, if it is not empty, does what `--no-inspect` does."""
+
 PATIENCE_S = 30.0
 """How long the end of a run waits for clips that are still to be looked into."""
 CUT_SHORT_S = 2.0
@@ -313,7 +316,7 @@ def inspecting(
 
     Its end waits `patience` seconds for the clips that are left.
     """
-    if not request.inspect:
+    if not request.inspect or request.environ.get(NO_INSPECT):
         yield None
         return
     stand_in = _stand_in() if request.simulated else ""
