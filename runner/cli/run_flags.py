@@ -5,6 +5,7 @@ It loads the engine's options and the simulator's, so only these commands import
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -24,6 +25,9 @@ from runner.output.safe_stream import Canvas
 from runner.simulator.settings import Script, SimulatorSettings, load_script
 from runner.system.clock import SystemClock
 from runner.system.private_files import read_given
+
+SMALL_CLIPS = "SHOTRUNNER_SMALL_CLIPS"
+"""The environment variable that, if it is not empty, lets the simulator draw small clips."""
 
 _LARGEST_SCRIPT = 4 * 2**20
 
@@ -120,7 +124,9 @@ def simulator_settings(arguments: Namespace, *, ledger: Path | None = None) -> S
     given = {
         name: value for name in ("speed", "fail_rate") if (value := getattr(arguments, name)) is not None
     }
-    return SimulatorSettings(script=_script(arguments.script), ledger=ledger, **given)
+    return SimulatorSettings(
+        script=_script(arguments.script), ledger=ledger, small=bool(os.environ.get(SMALL_CLIPS)), **given
+    )
 
 
 def _script(path: Path | None) -> Script:

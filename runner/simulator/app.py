@@ -269,7 +269,8 @@ class Front:
         return round(self.settings.balance_usd * 1_000_000) - self.ledger.spent
 
     def _scene(self, job: Job, body: Mapping[str, JsonValue]) -> Scene:
-        return flawed(scene_of(job.model, body, slate=self.slates(job.model, body)), job.flaw)
+        scene = scene_of(job.model, body, slate=self.slates(job.model, body), is_small=self.settings.small)
+        return flawed(scene, job.flaw)
 
 
 def _no_constant(name: str) -> NoReturn:

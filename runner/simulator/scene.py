@@ -54,14 +54,14 @@ class Scene:
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def scene_of(model: str, body: Mapping[str, JsonValue], *, slate: str = "") -> Scene:
-    """Return the scene for an accepted body of any model."""
+def scene_of(model: str, body: Mapping[str, JsonValue], *, slate: str = "", is_small: bool = False) -> Scene:
+    """Return the scene for an accepted body of any model; a small one has not the resolution that was asked for."""
     prompt = _first_text(body, "promptText", "prompt", "text")
     seed = body.get("seed")
     seconds = clip_seconds(body)
     resolution = _first_text(body, "resolution")[:12]
     pictures = " > ".join(_file_name(link)[-24:] for link in _links(body))
-    width, height = _size(body)
+    width, height = _size({**body, "resolution": "", "size": ""} if is_small else body)
     who = (prompt, repr(seed))
     return Scene(
         slate=slate,

@@ -25,6 +25,7 @@ class SimulatorSettings:
     `speed` divides every job's length; `fail_rate` is the share of jobs that fail; `slots` is how many run at once.
     `token` is the only accepted token, or None for any. `ledger` is the file of charges, which survives a restart.
     `clips` is the folder of rendered previews (None: a temporary one). `render` off serves one ready-made clip to all.
+    `small` clips have the requested aspect, but no more pixels than 320 by 180, whatever resolution is asked for.
 
     The other switches choose between behaviours that the API has, or leaves open. They set the HTTP status of refusals,
     whether an early result is a `state` or an `error`, and the status word of a failed run. They also set the seconds
@@ -41,6 +42,7 @@ class SimulatorSettings:
     ledger: Path | None = None
     clips: Path | None = None
     render: bool = True
+    small: bool = False
     auth_status: Literal[400, 401] = 400
     bad_input_status: Literal[422, 400] = 422
     unknown_model_status: Literal[400, 404] = 400

@@ -190,13 +190,14 @@ def bound_by_modes(desk: Desk) -> Desk | None:
 def new_desk(home: Path) -> Desk:
     """Return a desk in an empty folder, with only what a login gives in its environment, and no token.
 
-    Its runs look into no clip, which few tests are about and which costs more than all else that they do.
+    Its runs look into no clip, and the simulator draws small ones: few tests are about either, and both cost more than
+    all else that they do.
     """
     folder, own = home / "work", home / "home"
     folder.mkdir()
     own.mkdir()
     login = {"PATH": os.environ["PATH"], "HOME": str(own), "LANG": "C.UTF-8"}
-    return Desk(folder, {**login, "SHOTRUNNER_NO_INSPECT": "1"})
+    return Desk(folder, {**login, "SHOTRUNNER_NO_INSPECT": "1", "SHOTRUNNER_SMALL_CLIPS": "1"})
 
 
 def _drain(descriptor: int, into: list[bytes]) -> None:

@@ -30,7 +30,7 @@ def desk(tmp_path: Path, request: pytest.FixtureRequest) -> Desk:
     """
     here = replace(new_desk(tmp_path), is_installed=request.node.get_closest_marker("installed") is not None)
     looks = request.node.get_closest_marker("inspects") is not None
-    return here.with_environment(SHOTRUNNER_NO_INSPECT="") if looks else here
+    return here.with_environment(SHOTRUNNER_NO_INSPECT="", SHOTRUNNER_SMALL_CLIPS="") if looks else here
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,9 @@ FAST = ("--speed", 20, "--poll-interval", 0.1)
 @pytest.fixture(scope="module")
 def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run the board once, with one take that fails, and return the folder it was run in."""
-    desk = new_desk(tmp_path_factory.mktemp("rehearsal")).with_environment(SHOTRUNNER_NO_INSPECT="")
+    desk = new_desk(tmp_path_factory.mktemp("rehearsal")).with_environment(
+        SHOTRUNNER_NO_INSPECT="", SHOTRUNNER_SMALL_CLIPS=""
+    )
     board, script = desk.folder / "board.yaml", desk.folder / "script.yaml"
     board.write_text(BOARD)
     script.write_text(SCRIPT)

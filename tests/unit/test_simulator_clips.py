@@ -46,6 +46,12 @@ def test_the_words_on_a_clip_are_those_of_the_request() -> None:
     assert SCENE.details == "2 s, 720p, pikaframes, 010a.jpg > 010b.jpg"
 
 
+def test_a_small_clip_has_the_aspect_and_not_the_resolution() -> None:
+    tall = scene_of("pika/pikaframes", {**BODY, "aspectRatio": "9:16"}, is_small=True)
+    assert (SCENE.width, SCENE.height) == (1280, 720)
+    assert (tall.width, tall.height) == (180, 320)
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [
