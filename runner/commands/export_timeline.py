@@ -169,7 +169,7 @@ def _texts(timeline: Timeline, form: Form, address: Target, path: Callable[[Clip
         case Form.OTIOZ:
             return ()
         case Form.EDL:
-            from runner.timeline.library_forms import edl_texts
+            from runner.timeline.adapter_forms import edl_texts
 
             return edl_texts(timeline, target=address)
         case Form.FCPXML:
@@ -177,7 +177,7 @@ def _texts(timeline: Timeline, form: Form, address: Target, path: Callable[[Clip
 
             return (fcpxml_text(timeline, target=address),)
         case Form.FCP7:
-            from runner.timeline.library_forms import fcp7_text
+            from runner.timeline.adapter_forms import fcp7_text
 
             return (fcp7_text(timeline, target=address),)
         case Form.CSV:

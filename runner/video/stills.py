@@ -140,6 +140,7 @@ def _jpeg(picture: Image.Image, path: Path, *, quality: int) -> None:
 @contextmanager
 def _part(path: Path) -> Iterator[Path]:
     """Yield a private file to write to, which gets its name at the end; an error removes it."""
+    # Unlike `whole_path` it flushes nothing, since a preview can be made again, and a name left by a kill is reused.
     part = path.with_name(f".{path.name}.part")
     os.close(open_private(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC))
     try:

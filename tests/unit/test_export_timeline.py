@@ -13,7 +13,7 @@ from runner.cli.arguments import COMMANDS
 from runner.cli.parser import build_parser
 from runner.commands.export_timeline import STDOUT, Cut, CutOptions, Form, default_file, make_cut, write_cut
 from runner.domain.errors import CannotCreate, ExtraMissing, FileMissing, UsageError
-from runner.timeline.library_forms import edl_texts
+from runner.timeline.adapter_forms import edl_texts
 from runner.timeline.otioz import write_otioz
 from runner.timeline.slots import Slot, Timeline
 from tests.unit.any_timelines import plain_clip

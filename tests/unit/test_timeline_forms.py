@@ -22,12 +22,12 @@ from hypothesis import strategies as st
 from runner.domain.errors import UsageError
 from runner.domain.picks import Pick
 from runner.system.csv_cells import unguard
+from runner.timeline.adapter_forms import MOST_EVENTS, MOST_REEL, edl_texts, fcp7_text, reel_name
 from runner.timeline.carried import Form, lost_in
 from runner.timeline.cut_table import csv_text
 from runner.timeline.fcpxml import fcpxml_text
 from runner.timeline.ffconcat import ffconcat_text
 from runner.timeline.lengths import EDITING_RATES, editing_rate, exact_rate, placed, seconds_of, timecode
-from runner.timeline.library_forms import MOST_EVENTS, MOST_REEL, edl_texts, fcp7_text, reel_name
 from runner.timeline.otio_json import otio_text
 from runner.timeline.otioz import write_otioz
 from runner.timeline.slots import Clip, Slot, Timeline
