@@ -143,7 +143,7 @@ def _rows(
     wide = 0
     for number, row in enumerate(sheet.iter_rows(), 1):
         wide += len(row)
-        cells = [guard(_shown(cell.value, cell)) for cell in row]
+        cells = ["" if cell.value is None else guard(_shown(cell.value, cell)) for cell in row]
         # A formula whose value no program has stored would look like an empty cell.
         for place, (cell, own) in enumerate(zip(row, next(formulas, ()), strict=False)):
             if cell.value is None and own.value is not None:
@@ -211,8 +211,6 @@ def _text(rows: Iterator[list[str]], findings: Findings, limits: Limits, header_
 def _shown(value: object, cell: Any) -> str:  # noqa: ANN401 - as above
     """Return a value as the sheet shows it; a date has the form in which Excel shows an id that it made a date of."""
     match value:
-        case None:
-            return ""
         case bool():
             return str(value).upper()
         case int() | float():
