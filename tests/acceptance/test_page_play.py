@@ -184,6 +184,23 @@ def test_a_clip_that_cannot_play_says_so_and_holds_nobody(tab: Tab, tmp_path: Pa
     tab.screenshot("row-with-a-bad-clip")
 
 
+def test_a_clip_that_fails_before_the_others_have_loaded_holds_nobody(tab: Tab, tmp_path: Path) -> None:
+    _open(tab, tmp_path, [Drawn(RED), Drawn(BLUE)])
+    tab.js("players.toggle(); row.querySelector('video').dispatchEvent(new Event('error')); 0")
+    tab.until(f"{IN_MOTION} && {TIMES}[1] > 0.2")
+
+
+def test_clips_that_load_later_than_anyone_waits_play_then(tab: Tab, tmp_path: Path) -> None:
+    _open(tab, tmp_path, [Drawn(RED)])
+    tab.js("var slowly = setTimeout; window.setTimeout = (act, wait) => slowly(act, wait / 50); 0")
+    tab.js(
+        "var video = make('video', {muted: true}); var clips = new InStep([video], [24], () => {}); clips.play(); 0"
+    )
+    tab.until("clips.note === '1 of 1 takes still load'")
+    tab.js("video.src = takes[0].clip; 0")
+    tab.until("clips.isRunning && clips.time > 0.2")
+
+
 def test_only_one_row_has_players_and_a_row_that_stops_gives_them_back(tab: Tab, tmp_path: Path) -> None:
     _open(tab, tmp_path, [Drawn(RED), Drawn(BLUE)])
     tab.js("players.toggle()")

@@ -43,7 +43,7 @@ class InStep {
     const { signal } = this.left;
     const fail = () => {
       this.failed.add(video);
-      if (!this.lead) this.pause();
+      if (this.failed.size === this.videos.length) this.pause();
       this.changed();
     };
     if (video.error) this.failed.add(video);
@@ -182,6 +182,10 @@ class InStep {
     if (turn !== this.turn) return;
     const late = this.videos.length - this.failed.size - this.usable.filter((video) => isReady(video) || this.isOver(video)).length;
     this.note = late > 0 ? `${late} of ${this.videos.length} takes still load` : "";
+    if (late > 0 && !ready.length) {
+      this.begin();
+      return;
+    }
     this.isRunning = true;
     for (const video of ready) video.playbackRate = this.speed;
     this.changed();
