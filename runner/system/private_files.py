@@ -153,8 +153,10 @@ def whole_path(path: Path) -> Iterator[Path]:
 def _hidden(path: Path) -> Iterator[tuple[Path, int]]:
     # Every writer has its own name: two at once must not share a half-written file.
     part = path.with_name(f".{path.name[:_STEM]}.{secrets.token_hex(4)}.part")
-    descriptor = open_private(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    descriptor: int | None = None
     try:
+        # Inside, since a Ctrl-C may come when the file is there and its descriptor is not known yet.
+        descriptor = open_private(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         yield part, descriptor
         os.fsync(descriptor)
         part.replace(path)
@@ -164,7 +166,8 @@ def _hidden(path: Path) -> Iterator[tuple[Path, int]]:
             part.unlink(missing_ok=True)
         raise
     finally:
-        os.close(descriptor)
+        if descriptor is not None:
+            os.close(descriptor)
     flush_folder(path.parent)
 
 

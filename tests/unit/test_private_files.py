@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -194,3 +196,18 @@ def test_a_library_writes_a_file_that_is_whole_or_absent(tmp_path: Path) -> None
         stopped()
     assert place.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [place]
+
+
+def test_a_ctrl_c_in_the_moment_of_opening_leaves_nothing(tmp_path: Path) -> None:
+    def interrupt(frame: FrameType, event: str, _argument: object) -> None:
+        if event == "return" and frame.f_code is open_private.__code__:
+            raise KeyboardInterrupt
+
+    before = sys.getprofile()
+    sys.setprofile(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt), whole_path(tmp_path / "cut.mp4"):
+            pass
+    finally:
+        sys.setprofile(before)
+    assert list(tmp_path.iterdir()) == []
