@@ -10,7 +10,7 @@ NEWEST := $(VENV)/newest
 # The versions of Python that `make test-newest` is about: all that this machine has.
 ON     ?= $(shell .ci/pythons)
 
-.PHONY: demo test test-slow test-all test-newest coverage style check format bench torture pictures help clean lock
+.PHONY: demo test test-slow test-long test-all test-newest coverage style check format bench torture pictures help clean lock
 help:
 	@echo 'make demo     render the example storyboard on the simulator (no key, no network, no cost)'
 	@echo 'make test     style, types, layers, docs, and the tests of a few minutes'
@@ -29,21 +29,24 @@ demo: $(VENV)/demo
 	$(BIN)/shotrunner run manifests/storyboard.yaml --simulate
 
 # Three workers on two cores, since a worker waits for a process or a clock now and then.
-# With COVERAGE=1 it is measured which lines and branches are reached, by all tests but those that kill and load.
+# With COVERAGE=1 it is measured which lines and branches are reached.
 PYTEST := $(if $(COVERAGE),$(BIN)/coverage run -m pytest,$(BIN)/pytest)
 
 test: style
-	$(PYTEST) -n 3 --dist worksteal -m 'not slow'
+	$(PYTEST) -n 3 --dist worksteal -m 'not slow and not long'
 
+# Only folders with such tests are named: collecting all the others would take each worker a quarter of a minute.
 test-slow: $(VENV)/test
-	$(PYTEST) -n 3 --dist worksteal -m 'slow and starts'
-	$(BIN)/pytest -n 3 --dist worksteal -m 'slow and not starts'
+	$(PYTEST) tests/acceptance tests/integration -n 4 --dist worksteal -m slow
 
-test-all: test test-slow
+test-long: $(VENV)/test
+	$(PYTEST) tests/acceptance tests/integration -n 4 --dist worksteal -m long
+
+test-all: test test-slow test-long
 
 coverage:
 	rm -f .coverage .coverage.*
-	$(MAKE) test test-slow COVERAGE=1
+	$(MAKE) test-all COVERAGE=1
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
@@ -53,7 +56,7 @@ test-newest:
 	    rm -rf $(NEWEST); \
 	    $$python -m venv $(NEWEST); \
 	    $(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[video,timeline,speed,excel,test]'; \
-	    $(NEWEST)/bin/pytest tests/unit tests/integration -n 3 --dist worksteal -m 'not slow'; \
+	    $(NEWEST)/bin/pytest tests/unit tests/integration -n 3 --dist worksteal -m 'not slow and not long'; \
 	done
 
 style: $(VENV)/test

@@ -1,4 +1,4 @@
-"""What holds for every test: examples have no deadline, and `make test` leaves the slow ones to `make test-slow`."""
+"""What holds for every test: examples have no deadline, and slow and long ones are marked, for `make` to choose by."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +17,15 @@ SLOW = (
     "integration/test_lived_time.py",
     "integration/test_outside_",
     "integration/test_store_kill.py",
-    "integration/test_torture_pr_",
 )
 """Where slow tests are: kills, load, and the command from outside."""
+
+LONG = (
+    "acceptance/test_environment_fuzz.py",
+    "acceptance/test_lost_record.py",
+    "integration/test_torture_pr_",
+)
+"""What would take CI past its twenty minutes, and belongs to a release: it runs in `make test-all` alone."""
 
 QUICK = tuple(f"acceptance/test_{name}.py" for name in ("asking", "beginning", "check", "older_runs"))
 """What of these runs in `make test`, beside all that is marked `installed`."""
@@ -41,11 +47,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is slow, and what starts the command."""
+    """Mark what is slow, what is long, and what starts the command."""
     here = Path(__file__).parent
     for item in items:
         path = item.path.relative_to(here).as_posix()
         if path.startswith("acceptance/"):
             item.add_marker("starts")
-        if path.startswith(SLOW) and path not in QUICK and item.get_closest_marker("installed") is None:
+        if path.startswith(LONG):
+            item.add_marker("long")
+        elif path.startswith(SLOW) and path not in QUICK and item.get_closest_marker("installed") is None:
             item.add_marker("slow")
