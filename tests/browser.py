@@ -152,20 +152,6 @@ class Tab:
         ]
 
 
-def draw_clip(path: Path, *, width: int = 160, height: int = 90) -> None:
-    """Draw a clip of one second at 12 frames a second."""
-    av = pytest.importorskip("av")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=12)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for number in range(12):
-            frame = av.VideoFrame(width, height, "rgb24")
-            frame.planes[0].update(bytes([40 + number * 10, 90, 160]) * (frame.planes[0].buffer_size // 3))
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-
-
 @cache
 def _axe_script() -> str:
     return resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")

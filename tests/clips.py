@@ -32,6 +32,7 @@ def make_clip(
     `options` are for the encoder; `pixel` is the width of a pixel through its height.
     """
     width, height = size
+    path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         film: Any = container.add_stream(codec, rate=fps)
         film.width, film.height, film.pix_fmt = width, height, "yuv420p"

@@ -13,7 +13,8 @@ from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import FailureClass, TakeState
 from runner.output.write_reports import write_report
 from runner.system.canonical_json import JsonValue
-from tests.browser import NOT_OUTSIDE, Tab, draw_clip
+from tests.browser import NOT_OUTSIDE, Tab
+from tests.clips import make_clip
 from tests.unit.output_records import BODY, NOW, FakeRecord, delivered, header, pending, queued, succeeded
 
 STEAL = "document.title='stolen'"
@@ -61,7 +62,7 @@ def _board() -> list[TakeRecord]:
 def test_clips_play_from_the_disk_under_the_policy(tab: Tab, tmp_path: Path) -> None:
     takes = _board()
     for take in takes[:2]:
-        draw_clip(tmp_path / str(take.file))
+        make_clip(tmp_path / str(take.file))
     tab.open(_page(tmp_path, takes))
     tab.until("[...document.querySelectorAll('video')].every((video) => video.readyState >= 2)")
     tab.js("document.querySelector('video').play()")

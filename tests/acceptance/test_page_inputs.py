@@ -10,7 +10,8 @@ from PIL import Image
 
 from runner.domain.preview_names import input_name
 from runner.output.write_reports import write_report
-from tests.browser import NOT_OUTSIDE, Tab, draw_clip
+from tests.browser import NOT_OUTSIDE, Tab
+from tests.clips import make_clip
 from tests.unit.output_records import BODY, NOW, FakeRecord, delivered, header, pending
 
 pytestmark = [pytest.mark.browser, pytest.mark.inspects]
@@ -38,7 +39,7 @@ def board(tab: Tab, tmp_path: Path) -> Tab:
         takes.append(
             replace(take, sha256=f"{number:064x}", number=number % 2 + 1, file=f"clips/{number}.mp4")
         )
-        draw_clip(tmp_path / f"clips/{number}.mp4")
+        make_clip(tmp_path / f"clips/{number}.mp4")
     page = write_report(tmp_path, FakeRecord(header(), takes), now=NOW).html
     tab.page.set_viewport_size({"width": 1280, "height": 2000})
     tab.open(page)

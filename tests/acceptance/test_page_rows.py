@@ -24,7 +24,8 @@ from runner.domain.states import FailureClass, TakeState
 from runner.output.write_reports import write_report
 from runner.store.picks_table import read_table
 from runner.system import csv_cells
-from tests.browser import NOT_OUTSIDE, Tab, draw_clip
+from tests.browser import NOT_OUTSIDE, Tab
+from tests.clips import make_clip
 from tests.unit.output_records import BODY, NOW, FakeRecord, delivered, header, pending
 
 pytestmark = pytest.mark.browser
@@ -141,7 +142,7 @@ def test_posters_are_there_at_once_and_no_player_is(board: Tab) -> None:
 
 def test_a_take_moves_while_it_is_pointed_at(tab: Tab, tmp_path: Path) -> None:
     takes = _board()[:1]
-    draw_clip(tmp_path / str(takes[0].file))
+    make_clip(tmp_path / str(takes[0].file))
     _open(tab, _write(tmp_path, takes))
     tab.page.hover(".still")
     tab.until("document.querySelector('video.motion')?.currentTime > 0")
@@ -373,7 +374,7 @@ def test_rows_are_sorted(tab: Tab, tmp_path: Path, sort: str, first: str) -> Non
 def test_after_a_click_the_space_bar_plays(tab: Tab, tmp_path: Path) -> None:
     """It does not take back a decision, and it plays the row in which the hand was last."""
     for take in (takes := _board()[:3] + _board()[6:9]):
-        draw_clip(tmp_path / str(take.file))
+        make_clip(tmp_path / str(take.file))
     _open(tab, _write(tmp_path, takes))
     tab.page.locator(".row .decide.pick").last.click()
     tab.press("Space")
@@ -397,7 +398,7 @@ def test_a_double_click_on_a_picture_shows_it_large(tab: Tab, tmp_path: Path) ->
 def test_a_take_that_is_a_picture_or_a_sound_is_shown_as_what_it_is(tab: Tab, tmp_path: Path) -> None:
     picture, sound, film = (_take(1, seed) for seed in SEEDS)
     takes = [replace(picture, file="clips/a.png"), replace(sound, file="clips/b.wav"), film]
-    draw_clip(tmp_path / str(film.file))
+    make_clip(tmp_path / str(film.file))
     Image.new("RGB", (64, 36), "red").save(tmp_path / "clips" / "a.png")
     with wave.open(str(tmp_path / "clips" / "b.wav"), "wb") as file:
         file.setparams((1, 2, 8000, 0, "NONE", ""))

@@ -32,6 +32,7 @@ from runner.timeline.otio_json import otio_text
 from runner.timeline.otioz import write_otioz
 from runner.timeline.slots import Clip, Slot, Timeline
 from runner.timeline.targets import file_url, relative_to
+from tests.clips import make_clip
 from tests.unit.any_timelines import FOLDER, ODD, plain_clip, timelines
 
 # The newest Python may have no wheel of it yet.
@@ -315,23 +316,13 @@ def test_ffmpeg_itself_plays_the_list_from_end_to_end(tmp_path: Path) -> None:
         for at in (1, 2)
     ]
     for clip in clips:
-        draw(clip.file, frames=12)
+        make_clip(clip.file, fps=24, seconds=0.5)
     cut = a_cut(*(Slot(clip.label, 0.5, clip) for clip in clips))
     path = tmp_path / "cut.ffconcat"
     path.write_text(ffconcat_text(cut, path=path_of))
     with av.open(str(path), format="concat", options={"safe": "0"}) as joined:
         times = [frame.time for frame in joined.decode(video=0)]
     assert times == pytest.approx([at / 24 for at in range(24)])
-
-
-def draw(path: Path, *, frames: int) -> None:
-    """Write a small film of 24 frames a second."""
-    with av.open(str(path), "w") as film:
-        stream = film.add_stream("mpeg4", rate=24)
-        stream.width, stream.height, stream.pix_fmt = 64, 36, "yuv420p"
-        for _ in range(frames):
-            film.mux(stream.encode(av.VideoFrame(64, 36, "yuv420p")))
-        film.mux(stream.encode())
 
 
 def test_a_bundle_holds_every_take_and_is_the_same_each_time(tmp_path: Path) -> None:
