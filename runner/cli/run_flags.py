@@ -102,7 +102,7 @@ def progress_of(asked: Kind | Literal["auto"]) -> Progress:
     """Return the progress that a flag names; `auto` is a bar on a terminal and plain lines elsewhere."""
     usual: Kind = "bar" if sys.stderr.isatty() else "plain"
     kind, stream, clock = usual if asked == "auto" else asked, sys.stderr, SystemClock()
-    return lambda total, done: make_progress(kind, stream=stream, total=total, done=done, clock=clock)
+    return lambda started: make_progress(kind, stream=stream, started=started, clock=clock)
 
 
 def simulator_of(arguments: Namespace, *, simulated: bool) -> SimulatorSettings | None:

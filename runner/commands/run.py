@@ -18,9 +18,10 @@ from runner.commands.steps.known_jobs import heard_now
 from runner.commands.steps.open_run import OpenOptions
 from runner.commands.steps.prepare import Prepared, prepare
 from runner.commands.steps.request import Progress, RunRequest, Warn, no_progress, no_warnings
-from runner.commands.steps.session import run_engine
-from runner.commands.steps.summary import RunEstimate, RunSummary, sum_up
+from runner.commands.steps.session import failure_words, run_engine
+from runner.commands.steps.summary import RunEstimate, RunSummary, ended_event, sum_up
 from runner.domain.run_ending import Ending, EndingKind, Stop
+from runner.domain.run_events import Listeners
 from runner.domain.shots import Plan
 from runner.engine.options import EngineOptions
 from runner.manifest.size_limits import LIMITS
@@ -125,7 +126,13 @@ def run(request: RunRequest) -> RunSummary:
         notes = () if todo.is_engaged else state.notes
     summary = sum_up(place, todo.about, ending=ending, signal=signal, now=request.clock.wall())
     found = inspection.remarks if inspection is not None else ()
-    return replace(summary, remarks=(*notes, *todo.said, *summary.remarks, *found))
+    summary = replace(summary, remarks=(*notes, *todo.said, *summary.remarks, *found))
+    if todo.is_engaged:
+        failures = list[Exception]()
+        followers = Listeners(request.listeners, on_failure=failures.append)
+        followers.on_event(ended_event(summary, at=request.clock.wall()))
+        summary = replace(summary, remarks=(*summary.remarks, *map(failure_words, failures)))
+    return summary
 
 
 def _run_session(

@@ -1,12 +1,37 @@
-"""What a run reports as it runs: facts as they are recorded, and messages."""
+"""What a run reports as it runs: its beginning and end, facts as they are recorded, and messages."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from runner.domain.states import Fact
+from runner.domain.limits import Limits
+from runner.domain.money import NOTHING_SPENT, Spending
+from runner.domain.run_ending import EndingKind
+from runner.domain.states import DeliveryState, Fact, TakeState
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A session of a run begins, about `total` takes, of which `done` need nothing more; `at` is in unix seconds.
+
+    `counts`, `deliveries` and `spending` are those of the whole run before this session.
+    """
+
+    at: float
+    run_dir: Path
+    name: str
+    total: int
+    done: int
+    simulated: bool = False
+    jobs: int = 1
+    limits: Limits = field(default_factory=Limits)
+    counts: Mapping[TakeState, int] = field(default_factory=dict)
+    deliveries: Mapping[DeliveryState, int] = field(default_factory=dict)
+    spending: Spending = NOTHING_SPENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,31 +44,72 @@ class FactRecorded:
     label: str = ""
 
 
+class Topic(StrEnum):
+    """What a message is about."""
+
+    REMARK = "remark"
+    COST = "cost"
+    OUTAGE = "outage"
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A message from the run to the person that is not a fact about one take."""
 
     text: str
+    topic: Topic = Topic.REMARK
 
 
-Event: TypeAlias = FactRecorded | Message
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A session has ended and the reports are written; `page` is None where they could not be.
+
+    `counts` and `deliveries` are over the takes that the session was about, `spending` is that of the whole run.
+    """
+
+    at: float
+    run_dir: Path
+    name: str
+    kind: EndingKind
+    reason: str
+    exit_code: int
+    simulated: bool = False
+    counts: Mapping[TakeState, int] = field(default_factory=dict)
+    deliveries: Mapping[DeliveryState, int] = field(default_factory=dict)
+    spending: Spending = NOTHING_SPENT
+    page: Path | None = None
+
+
+Event: TypeAlias = RunStarted | FactRecorded | Message | RunEnded
 
 
 class Listener(Protocol):
     """A follower of the run, such as a progress bar or a log."""
 
     def on_event(self, event: Event) -> None:
-        """Handle one event; this must return quickly and must not raise."""
+        """Handle one event; this must return quickly."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Listeners:
-    """Several listeners as one; none of them by default."""
+    """Several listeners as one; none of them by default.
+
+    One that raises is heard of no more, and `on_failure` gets what it raised, once: nothing that only watches a run
+    may end it.
+    """
 
     each: Sequence[Listener] = ()
+    on_failure: Callable[[Exception], None] = field(default=lambda _error: None)
+    _failed: set[int] = field(default_factory=set)
 
     def on_event(self, event: Event) -> None:
         """Pass an event on."""
         for listener in self.each:
-            listener.on_event(event)
+            if id(listener) in self._failed:
+                continue
+            try:
+                listener.on_event(event)
+            except Exception as error:  # noqa: BLE001 - a listener may be a user's own function, and raise anything
+                self._failed.add(id(listener))
+                self.on_failure(error)

@@ -12,6 +12,7 @@ import asyncio
 from runner.domain.api_answers import FailureKind, RequestFailure
 from runner.domain.errors import NoSuchHost
 from runner.domain.run_ending import EndingKind, Stop
+from runner.domain.run_events import Topic
 from runner.engine.poll_pace import OutageTest
 from runner.engine.ports import Queue
 from runner.engine.run_state import RunState
@@ -129,7 +130,9 @@ class CircuitBreaker:
         # A long outage is worth one line, not one a minute.
         if wait >= _WORTH_SAYING and began - self._said_at >= _SAY_AGAIN_AFTER:
             self._said_at = began
-            self._state.say(f"the API failed again ({self._reason}); it is asked again in {wait:.0f} s")
+            self._state.say(
+                f"the API failed again ({self._reason}); it is asked again in {wait:.0f} s", Topic.OUTAGE
+            )
         while True:
             # A read that is answered meanwhile proves the same sooner; it does not cut short a wait that was asked for.
             if not self.is_closed or self._first_wait > 0.0:
@@ -141,7 +144,7 @@ class CircuitBreaker:
             # A service that refuses the account does answer; the next call will show whether it still refuses.
             if trouble is None or trouble.kind is FailureKind.ACCOUNT:
                 if is_said:
-                    self._state.say(f"the API answers again after {away_for:.0f} s")
+                    self._state.say(f"the API answers again after {away_for:.0f} s", Topic.OUTAGE)
                 return
             if away_for >= self._state.options.outage_limit:
                 self._state.end(EndingKind.OUTAGE, trouble.reason, Stop.DETACH)
@@ -151,7 +154,10 @@ class CircuitBreaker:
                     f"{trouble.reason}; nothing was sent, and no take has changed", advice=_ADVICE
                 )
             if away_for >= _WORTH_SAYING and not is_said:
-                self._state.say(f"no usable answer from the API ({self._reason}); waiting until it gives one")
+                self._state.say(
+                    f"no usable answer from the API ({self._reason}); waiting until it gives one",
+                    Topic.OUTAGE,
+                )
                 is_said = True
             wait = ABSENT_EVERY if absences else _wait_after(wait, trouble)
 

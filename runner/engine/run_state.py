@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from runner.domain import failpoints
 from runner.domain.limits import Budget
 from runner.domain.run_ending import Ending, EndingKind, Stop
-from runner.domain.run_events import Event, FactRecorded, Listener, Message
+from runner.domain.run_events import Event, FactRecorded, Listener, Message, Topic
 from runner.domain.shots import Ticket
 from runner.domain.states import (
     ACTIVE,
@@ -359,7 +359,7 @@ class RunState:
         """Say once that the run has passed the sum of `--warn-cost`."""
         warning = self.budget.warning()
         if warning is not None:
-            self.say(warning)
+            self.say(warning, Topic.COST)
 
     def say_once(self, about: str, text: str) -> None:
         """Show `text` unless one about the same thing was shown before."""
@@ -367,9 +367,9 @@ class RunState:
             self._said.add(about)
             self.say(text)
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, topic: Topic = Topic.REMARK) -> None:
         """Show the person a message that is not a fact about one take."""
-        self._report(Message(text))
+        self._report(Message(text, topic))
 
     def _report(self, event: Event) -> None:
         self.reported_at = self.now

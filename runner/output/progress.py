@@ -15,7 +15,7 @@ from typing import Literal, Self, TextIO
 
 from runner.domain import display
 from runner.domain.errors import UsageError
-from runner.domain.run_events import Event, FactRecorded, Message
+from runner.domain.run_events import Event, FactRecorded, Message, RunStarted
 from runner.output.progress_text import sentence, standing_after
 from runner.output.safe_stream import Canvas, SafeStream
 from runner.system.clock import Clock
@@ -59,14 +59,11 @@ class Progress:
         """Leave the stream ready for the next line of text."""
 
 
-def make_progress(kind: Kind, *, stream: TextIO, total: int, done: int, clock: Clock) -> Progress:
-    """Return the progress called `kind`.
-
-    `total` counts the run's takes and `done` those that need nothing more. `clock` dates messages without a time.
-    """
+def make_progress(kind: Kind, *, stream: TextIO, started: RunStarted, clock: Clock) -> Progress:
+    """Return the progress called `kind` of a session; `clock` dates messages without a time."""
     match kind:
         case "bar":
-            return BarProgress(SafeStream.over(stream), total=total, done=done)
+            return BarProgress(SafeStream.over(stream), total=started.total, done=started.done)
         case "plain":
             return PlainProgress(SafeStream.over(stream))
         case "json":
@@ -85,7 +82,7 @@ class PlainProgress(Progress):
         """Write the event's line, if it has one."""
         if isinstance(event, Message):
             self._outlet.line(display.visible(event.text))
-        elif text := sentence(event.fact):
+        elif isinstance(event, FactRecorded) and (text := sentence(event.fact)):
             self._outlet.line(f"{display.with_label(event.take_id, event.label)}  {text}")
 
 
@@ -104,6 +101,8 @@ class JsonProgress(Progress):
         """Write the event as one line."""
         if isinstance(event, Message):
             self._outlet.line(json.dumps({"at": self._clock.wall(), "said": event.text}))
+            return
+        if not isinstance(event, FactRecorded):
             return
         # Facts are flat, so the deep copy of `asdict` is not needed.
         found = {field.name: getattr(event.fact, field.name) for field in fields(event.fact)}
@@ -174,6 +173,7 @@ class BarProgress(Progress):
         """Move the bar, and print above it what should stay on the screen."""
         if isinstance(event, Message):
             self._above(display.visible(event.text))
+        if not isinstance(event, FactRecorded):
             return
         self._follow(event)
         if standing_after(event.fact) in _URGENT:

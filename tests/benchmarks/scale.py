@@ -41,6 +41,7 @@ from runner.engine.testing import MemoryDelivery
 from runner.output.progress import make_progress
 from runner.store.open_file import Opening
 from runner.store.state_file import StateFile
+from tests.started import started
 from tests.virtual_time import VirtualClock, VirtualLoop
 
 SIZES, LARGE = (1_000, 10_000), 100_000
@@ -179,8 +180,8 @@ def run(folder: Path, *, cap: int) -> Figures:
         unheard = Unheard(state)
         clock = VirtualClock()
         log = (folder / "log").open("w")
-        shown = make_progress("json", stream=log, total=number, done=0, clock=clock)
-        bar = make_progress("bar", stream=StringIO(), total=number, done=0, clock=clock)
+        shown = make_progress("json", stream=log, started=started(total=number, done=0), clock=clock)
+        bar = make_progress("bar", stream=StringIO(), started=started(total=number, done=0), clock=clock)
 
         async def main() -> EndingKind:
             engine = Engine(

@@ -28,6 +28,7 @@ from runner.engine.options import EngineOptions, RunHistory
 from runner.engine.testing import JobScript
 from runner.output.progress import Kind, make_progress
 from tests.effort import calls
+from tests.started import started
 from tests.unit.test_engine import EPOCH, night, ticket
 from tests.virtual_time import VirtualClock
 
@@ -120,7 +121,9 @@ def facts(number: int) -> Iterator[FactRecorded]:
 @pytest.mark.parametrize("kind", ["bar", "plain", "json"])
 def test_progress_costs_as_much_for_each_fact(kind: Kind) -> None:
     def show(number: int) -> None:
-        shown = make_progress(kind, stream=io.StringIO(), total=number, done=0, clock=VirtualClock())
+        shown = make_progress(
+            kind, stream=io.StringIO(), started=started(total=number, done=0), clock=VirtualClock()
+        )
         for event in facts(number):
             shown.on_event(event)
 

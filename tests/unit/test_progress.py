@@ -55,6 +55,7 @@ from runner.domain.states import (
 from runner.output.progress import BarProgress, Kind, make_progress
 from runner.output.progress_text import sentence, standing_after
 from runner.output.safe_stream import SafeStream
+from tests.started import started
 
 EVIL = "\x1b]0;x\x07\u202e\n"
 SUCCESS = Ended(TakeState.SUCCEEDED, "{}", ("https://cdn.example.com/1.mp4",), cost=0.3, seconds=41.0)
@@ -138,7 +139,9 @@ def _told(fact: Fact, take: str = "s010") -> FactRecorded:
 
 def _heard(kind: Kind, *events: Event, total: int = 3, done: int = 0) -> str:
     stream = io.StringIO()
-    with make_progress(kind, stream=stream, total=total, done=done, clock=Noon()) as progress:
+    with make_progress(
+        kind, stream=stream, started=started(total=total, done=done), clock=Noon()
+    ) as progress:
         for event in events:
             progress.on_event(event)
     return stream.getvalue()
@@ -221,7 +224,7 @@ def test_no_text_from_outside_steers_the_terminal(kind: Kind) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_broken_pipe_silences_the_progress_and_stops_nothing(kind: Kind) -> None:
     stream = BrokenStream()
-    with make_progress(kind, stream=stream, total=30, done=0, clock=Noon()) as progress:
+    with make_progress(kind, stream=stream, started=started(total=30, done=0), clock=Noon()) as progress:
         for fact, _ in FACTS:
             progress.on_event(_told(fact))
         progress.on_event(Message("still here"))
@@ -231,7 +234,7 @@ def test_a_broken_pipe_silences_the_progress_and_stops_nothing(kind: Kind) -> No
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_closed_stream_stops_nothing(kind: Kind) -> None:
     stream = io.StringIO()
-    with make_progress(kind, stream=stream, total=30, done=0, clock=Noon()) as progress:
+    with make_progress(kind, stream=stream, started=started(total=30, done=0), clock=Noon()) as progress:
         stream.close()
         progress.on_event(_told(Started()))
     assert stream.closed

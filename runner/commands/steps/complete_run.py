@@ -123,6 +123,7 @@ def _summary(place: RunDir, reader: Reader) -> RunSummary | None:
     counts, deliveries = reader.counts(), reader.deliveries()
     return RunSummary(
         run_dir=place.path,
+        name=reader.header.name,
         simulated=reader.header.simulated,
         ending=Ending(EndingKind.FINISHED),
         submitted=0,

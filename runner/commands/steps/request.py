@@ -14,7 +14,7 @@ from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.commands.steps.summary import RunEstimate
 from runner.domain.errors import Problem
 from runner.domain.run_ending import Stop
-from runner.domain.run_events import Listener, Listeners
+from runner.domain.run_events import Listener, Listeners, RunStarted
 from runner.engine.options import EngineOptions
 from runner.manifest.size_limits import LIMITS
 from runner.manifest.size_limits import Limits as ManifestLimits
@@ -25,8 +25,8 @@ from runner.system.clock import Clock, SystemClock
 
 SIMULATOR_BASE = "simulator"
 
-Progress: TypeAlias = Callable[[int, int], AbstractContextManager[Listener]]
-"""Makes the listener of a run from the number of its takes and of those already finished."""
+Progress: TypeAlias = Callable[[RunStarted], AbstractContextManager[Listener]]
+"""Makes the listener that shows a session of a run, from how it begins."""
 
 
 Warn: TypeAlias = Callable[[Sequence[Problem], bool], None]
@@ -37,7 +37,7 @@ def no_warnings(_problems: Sequence[Problem], _known: bool) -> None:  # noqa: FB
     """Show no warnings."""
 
 
-def no_progress(_total: int, _done: int) -> AbstractContextManager[Listener]:
+def no_progress(_started: RunStarted) -> AbstractContextManager[Listener]:
     """Listen to a run and report nothing."""
     return nullcontext(Listeners())
 
@@ -49,7 +49,7 @@ class RunRequest:
     `run_dir` is None for the directory that the manifest's name leads to; `environ` holds the token, the API's address
     and the user's folders. With `look`, a paid run looks at the media links of what it sends, and `on_link` gets how
     many of them are done. With `inspect`, each delivered clip is looked into. Files are named by `name_template`, or by
-    that of the run if it is None.
+    that of the run if it is None. `listeners` follow each session from its beginning to its end, beside `progress`.
     """
 
     manifest: Path
@@ -65,6 +65,7 @@ class RunRequest:
     inspect: bool = field(default=True, kw_only=True)
     on_link: Callable[[int, int], None] = field(default=lambda _done, _all: None, kw_only=True)
     name_template: str | None = field(default=None, kw_only=True)
+    listeners: tuple[Listener, ...] = field(default=(), kw_only=True)
     clock: Clock = field(default_factory=SystemClock)
     on_interrupt: Stop = Stop.DRAIN
     opening: OpenOptions = DEFAULT_OPTIONS

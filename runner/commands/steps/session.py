@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from itertools import chain
 
@@ -19,7 +19,7 @@ from runner.commands.steps.signals import SignalHandler, handle_signals
 from runner.domain.errors import AccountRefused, CannotCreate, DiskFailed
 from runner.domain.records import CostsUntold
 from runner.domain.run_ending import Ending, EndingKind
-from runner.domain.run_events import Event, Listener, Listeners, Message
+from runner.domain.run_events import Event, Listener, Listeners, Message, RunStarted
 from runner.domain.shots import Ticket
 from runner.domain.states import CostSeen, PayAgain
 from runner.engine.late_costs import GRACE, ask_costs, asks_since
@@ -52,13 +52,16 @@ def run_engine(
     if finished == len(about):
         _ask_costs(request, place, state)
         with ExitStack() as stack:
-            _finish(inspection, _Late(request, stack, total=finished), signal=None)
+            _finish(inspection, _Late(request, place, stack, total=finished), signal=None)
         return Ending(EndingKind.FINISHED), None
     with ExitStack() as stack:
         account = stack.enter_context(account_of(request, place))
         log = stack.enter_context(run_log(place, request.clock))
-        shown = stack.enter_context(request.progress(len(about), finished))
-        listener = Listeners((shown, log, *((inspection,) if inspection is not None else ())))
+        started = _started(request, place, total=len(about), done=finished)
+        shown = stack.enter_context(request.progress(started))
+        watching = (inspection,) if inspection is not None else ()
+        listener = Listeners((shown, log, *watching, *request.listeners), on_failure=_say_of(shown))
+        listener.on_event(started)
         for note in (*state.notes, *account.notes):
             listener.on_event(Message(note))
         ending, signal = run_alone(_engage(request, place, state, about, account, listener, deadline))
@@ -73,17 +76,50 @@ def _finish(inspection: ClipInspection | None, listener: Listener, *, signal: in
         inspection.finish(patience=patience, say=lambda text: listener.on_event(Message(text)))
 
 
+def _started(request: RunRequest, place: RunDir, *, total: int, done: int) -> RunStarted:
+    with open_reader(place.state_file, checked=True) as reader:
+        return RunStarted(
+            at=request.clock.wall(),
+            run_dir=place.path,
+            name=reader.header.name,
+            total=total,
+            done=done,
+            simulated=reader.header.simulated,
+            jobs=request.options.jobs,
+            limits=request.options.limits,
+            counts=reader.counts(),
+            deliveries=reader.deliveries(),
+            spending=reader.sums(),
+        )
+
+
+def failure_words(error: Exception) -> str:
+    """Return the sentence about a listener that raised: the run does not depend on it."""
+    return f"a follower of this run failed and gets no more events ({type(error).__name__}: {error})"
+
+
+def _say_of(shown: Listener) -> Callable[[Exception], None]:
+    """Return what reports that a listener has failed, unless it is the very one that shows messages."""
+
+    def say(error: Exception) -> None:
+        with suppress(Exception):
+            shown.on_event(Message(failure_words(error)))
+
+    return say
+
+
 class _Late:
     """Progress of a session without work for the engine: it is shown from the first message on, so mostly never."""
 
-    def __init__(self, request: RunRequest, stack: ExitStack, *, total: int) -> None:
-        self._request, self._stack, self._total = request, stack, total
+    def __init__(self, request: RunRequest, place: RunDir, stack: ExitStack, *, total: int) -> None:
+        self._request, self._place, self._stack, self._total = request, place, stack, total
         self._shown: Listener | None = None
 
     def on_event(self, event: Event) -> None:
         """Show it."""
         if self._shown is None:
-            self._shown = self._stack.enter_context(self._request.progress(self._total, self._total))
+            started = _started(self._request, self._place, total=self._total, done=self._total)
+            self._shown = self._stack.enter_context(self._request.progress(started))
         self._shown.on_event(event)
 
 
@@ -117,7 +153,7 @@ def _lacking_cost(reader: Reader, clock: Clock) -> Iterator[Ticket]:
 def run_log(place: RunDir, clock: Clock) -> Iterator[Listener]:
     """Yield the run's log; a run that submits nothing goes on without one, and none fails that cannot be closed."""
     from runner.commands.steps.write_check import open_log
-    from runner.output.progress import make_progress
+    from runner.output.progress import JsonProgress
 
     try:
         stream = os.fdopen(open_log(place), "a", encoding="utf-8")
@@ -126,7 +162,7 @@ def run_log(place: RunDir, clock: Clock) -> Iterator[Listener]:
         return
     with ExitStack() as opened:
         opened.callback(SafeStream(stream).end)
-        yield opened.enter_context(make_progress("json", stream=stream, total=0, done=0, clock=clock))
+        yield opened.enter_context(JsonProgress(SafeStream.over(stream), clock=clock))
 
 
 async def _engage(

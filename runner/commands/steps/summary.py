@@ -14,6 +14,7 @@ from runner.domain.errors import CannotCreate, DiskFailed
 from runner.domain.money import NOTHING_SPENT, Spending, total
 from runner.domain.records import RunRecord, Standing, TakeRecord
 from runner.domain.run_ending import EXIT_CODES, Ending, EndingKind, exit_code_by
+from runner.domain.run_events import RunEnded
 from runner.domain.states import ACTIVE, IN_DOUBT, UNFINISHED, DeliveryState, TakeState
 from runner.engine.options import EngineOptions
 from runner.plan.actions import Action
@@ -79,6 +80,7 @@ class RunSummary:
     causes: tuple[str, ...] = ()
     flagged: tuple[Standing, ...] = ()
     labels: Mapping[Path, str] = field(default_factory=dict)
+    name: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -92,6 +94,23 @@ class RunSummary:
             return 3
         lost = self.deliveries.get(DeliveryState.UNDELIVERABLE, 0)
         return 4 if self.held else exit_code_by(self.counts) or (2 if lost else 0)
+
+
+def ended_event(summary: RunSummary, *, at: float) -> RunEnded:
+    """Return what followers of a run hear of its end."""
+    return RunEnded(
+        at=at,
+        run_dir=summary.run_dir,
+        name=summary.name,
+        kind=summary.ending.kind,
+        reason=summary.ending.reason,
+        exit_code=summary.exit_code,
+        simulated=summary.simulated,
+        counts=summary.counts,
+        deliveries=summary.deliveries,
+        spending=summary.spending,
+        page=summary.reports.html if summary.reports is not None else None,
+    )
 
 
 def foresee(decision: Decision, record: RunRecord, *, host: str, simulated: bool) -> RunEstimate:
@@ -171,6 +190,7 @@ def sum_up(
     mine = [take for take in unusual if take.take_id in about]
     return RunSummary(
         run_dir=place.path,
+        name=header.name,
         simulated=header.simulated,
         ending=ending,
         submitted=submitted,
