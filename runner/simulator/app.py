@@ -34,6 +34,7 @@ from runner.simulator.settings import SimulatorSettings
 from runner.system.canonical_json import JsonValue
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_ENDLESS_MICROS = 1_000_000_000
 _log = logging.getLogger(__name__)
 
 Slates: TypeAlias = Callable[[str, Mapping[str, JsonValue]], str]
@@ -266,6 +267,9 @@ class Front:
         return ttl is not None and job.over_at is not None and self.clock() > job.over_at + ttl
 
     def _micros_left(self) -> int:
+        """Return what is left of the balance; an account that never runs out shows the same sum at all times."""
+        if self.settings.balance_usd is None:
+            return _ENDLESS_MICROS
         return round(self.settings.balance_usd * 1_000_000) - self.ledger.spent
 
     def _scene(self, job: Job, body: Mapping[str, JsonValue]) -> Scene:
