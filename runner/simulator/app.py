@@ -40,6 +40,9 @@ _log = logging.getLogger(__name__)
 Slates: TypeAlias = Callable[[str, Mapping[str, JsonValue]], str]
 """Returns the name of the take that a model's body belongs to, or an empty text; a request does not name its take."""
 
+Prices: TypeAlias = Callable[[str, Mapping[str, JsonValue]], float | None]
+"""Returns what a model's body costs in US dollars, or None for the price that is invented here."""
+
 
 class Refusal(Exception):
     """A refusal in place of the requested answer: HTTP status, words, and the vendor's error number, if it has one."""
@@ -73,6 +76,7 @@ class Front:
     faults: FaultPlan
     previews: ClipCache
     slates: Slates
+    prices: Prices
 
     def application(self, connections: Connections) -> Starlette:
         """Return the ASGI application; faults end the connections."""
@@ -111,7 +115,7 @@ class Front:
             name,
             raw,
             owner=owner,
-            price=catalogue.price_of(name, model).of(body),
+            price=self._price(name, model, body),
             seconds=clip_seconds(body),
             fate=rule.fault.fate if rule else None,
             flaw=rule.fault.flaw if rule else None,
@@ -265,6 +269,11 @@ class Front:
 
     def _expired(self, job: Job, ttl: float | None) -> bool:
         return ttl is not None and job.over_at is not None and self.clock() > job.over_at + ttl
+
+    def _price(self, name: str, model: Model, body: Mapping[str, JsonValue]) -> int:
+        """Return what a body costs, in millionths of a dollar."""
+        known = self.prices(name, body)
+        return catalogue.price_of(name, model).of(body) if known is None else round(known * 1_000_000)
 
     def _micros_left(self) -> int:
         """Return what is left of the balance; an account that never runs out shows the same sum at all times."""

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from itertools import chain
+from threading import current_thread, main_thread
 
 from runner.api.account import Account
 from runner.commands.steps.api_session import account_of, run_alone, with_api
@@ -64,7 +65,8 @@ def run_engine(
         listener.on_event(started)
         for note in (*state.notes, *account.notes):
             listener.on_event(Message(note))
-        ending, signal = run_alone(_engage(request, place, state, about, account, listener, deadline))
+        engaged = _engage(request, place, state, about, account, listener, deadline)
+        ending, signal = run_alone(engaged, interrupts=request.interrupts)
         _finish(inspection, listener, signal=signal)
         return ending, signal
 
@@ -205,9 +207,13 @@ async def _engage(
             room=delivery.room if options.download else None,
         )
         interruption = SignalHandler(
-            engine, say=lambda text: listener.on_event(Message(text)), first=request.on_interrupt
+            engine,
+            say=lambda text: listener.on_event(Message(text)),
+            first=request.on_interrupt,
+            # A notebook's session is in a thread, and its process is not this run's to end.
+            insist=os._exit if current_thread() is main_thread() else lambda _code: None,
         )
-        with handle_signals(interruption):
+        with handle_signals(interruption, request.interrupts):
             ending = await engine.run()
         if engine.costs_untold is not None:
             state.note_costs_untold(engine.costs_untold)
