@@ -5,6 +5,7 @@ Without the [video] extra, or with rendering off, every clip is one ready-made c
 
 from __future__ import annotations
 
+import hashlib
 from concurrent.futures import Executor, Future
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +13,11 @@ from pathlib import Path
 from runner.simulator.scene import Scene
 
 FALLBACK = Path(__file__).with_name("fallback.mp4")
+
+
+def fallback_sha256() -> str:
+    """Return the hash of the clip that all jobs have where none can be drawn."""
+    return hashlib.sha256(FALLBACK.read_bytes()).hexdigest()
 
 
 class ClipCache:

@@ -7,7 +7,6 @@ a fetch, which waits for it. When no clip waits, it makes small copies of the pi
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import threading
@@ -28,6 +27,7 @@ from runner.domain.preview_names import PREVIEWS, preview_names
 from runner.domain.records import TakeRecord
 from runner.domain.run_events import Event, FactRecorded
 from runner.domain.states import Accepted, Checked, Delivered, DeliveryState
+from runner.simulator.clip_cache import fallback_sha256
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
@@ -319,7 +319,7 @@ def inspecting(
     if not request.inspect or request.environ.get(NO_INSPECT):
         yield None
         return
-    stand_in = _stand_in() if request.simulated else ""
+    stand_in = fallback_sha256() if request.simulated else ""
     read = _read_picture(is_local=request.on_this_machine or state.header.simulated) if request.look else None
     inspection = ClipInspection(
         place, state, request.clock, make_inspector(), patience=patience, stand_in=stand_in, read=read
@@ -341,10 +341,3 @@ def _read_picture(*, is_local: bool) -> Read:
         return PictureReader(on_this_machine=is_local).read
 
     return lambda link: reader()(link)
-
-
-def _stand_in() -> str:
-    """Return the hash of the clip that the simulator sends for all if it cannot draw."""
-    from runner.simulator.clip_cache import FALLBACK
-
-    return hashlib.sha256(FALLBACK.read_bytes()).hexdigest()
