@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import signal
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import runner
+from runner.domain.preview_names import preview_names
 from runner.domain.states import Accepted
 from runner.simulator.settings import SimulatorSettings
 
@@ -96,3 +98,14 @@ def test_a_cancelled_task_drains_and_the_next_one_continues(tmp_path: Path) -> N
     summary = asyncio.run(main())
     assert [event.exit_code for event in ended] == [128 + signal.SIGINT]
     assert (len(summary.clips), summary.submitted) == (2, 1)
+
+
+def test_a_summary_shows_posters_and_gives_the_table(render: Callable[..., runner.RunSummary]) -> None:
+    summary = render()
+    names = [preview_names(hashlib.sha256(clip.read_bytes()).hexdigest()).small for clip in summary.clips]
+    for name in names:
+        poster = summary.run_dir / name
+        poster.parent.mkdir(exist_ok=True)
+        poster.write_bytes(b"a poster")
+    assert summary._repr_html_().count("<figure") == 2
+    assert list(summary.to_frame()["take"]) == ["s010", "s020"]
