@@ -81,6 +81,7 @@ class Front:
     def application(self, connections: Connections) -> Starlette:
         """Return the ASGI application; faults end the connections."""
         routes = [
+            Path_("/", self._list_routes),
             Path_("/v1/models", self._list_models),
             Path_("/v1/models/categories", self._list_categories),
             Path_("/v1/models/{model_id:path}", self._one_model),
@@ -96,6 +97,15 @@ class Front:
         made = Starlette(routes=routes, exception_handlers={Refusal: _on_refusal, Exception: _on_bug})
         made.state.connections = connections
         return made
+
+    async def _list_routes(self, request: Request) -> Response:
+        """Say that this is no real API, and what it serves."""
+        paths = (each for each in request.app.routes if isinstance(each, Path_))
+        routes = [
+            f"{verb} {each.path}" for each in paths for verb in sorted((each.methods or set()) - {"HEAD"})
+        ]
+        about = "a simulator of the Model API, by shotrunner simulate; nothing is paid here"
+        return JSONResponse({"about": about, "simulated": True, "routes": routes})
 
     async def _submit(self, request: Request) -> Response:
         self.ledger.hits[Route.SUBMIT] += 1

@@ -12,7 +12,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -54,6 +54,11 @@ class RunningSimulator:
     def base_url(self) -> str:
         """Return the API's base, with its version."""
         return f"{self.origin}/v1"
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """Return the environment variables that point a program at this API; any token will do if none is set."""
+        return {"RUNCOMFY_MODEL_API_BASE": self.base_url, "RUNCOMFY_TOKEN": self.token or "any"}
 
 
 @contextmanager

@@ -36,7 +36,7 @@ class SimulatorSettings:
     speed: float = 1.0
     fail_rate: float = 0.0
     script: Script = _NO_FAULTS
-    token: str | None = "simulated"  # noqa: S105 - opens nothing but this simulator
+    token: str | None = "rc-simulator"  # noqa: S105 - opens nothing but this simulator
     slots: int = 64
     seed: int = 0
     balance_usd: float | None = None
