@@ -99,7 +99,7 @@ class Front:
         return made
 
     async def _list_routes(self, request: Request) -> Response:
-        """Say that this is no real API, and what it serves."""
+        """Return that this is a simulator, and what it serves."""
         paths = (each for each in request.app.routes if isinstance(each, Path_))
         routes = [
             f"{verb} {each.path}" for each in paths for verb in sorted((each.methods or set()) - {"HEAD"})

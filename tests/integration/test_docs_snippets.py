@@ -106,7 +106,7 @@ def test_the_problems_shown_are_those_that_check_reports(board: Path) -> None:
 
 
 def test_the_python_example_runs_and_delivers_every_clip(board: Path) -> None:
-    (program,) = snippets("docs/python.md", "python")
+    program, _ = snippets("docs/python.md", "python")
     done = python("-c", program, folder=board.parent)
     assert (done.returncode, done.stderr) == (0, "")
     first, *clips = done.stdout.splitlines()
