@@ -129,6 +129,7 @@ class Front:
             seconds=clip_seconds(body),
             fate=rule.fault.fate if rule else None,
             flaw=rule.fault.flaw if rule else None,
+            ending=job_json.PICTURE if model.makes_pictures else ".mp4",
         )
         self.ledger.charge(job)
         if job.fate is JobOutcome.SUCCEEDS:
@@ -192,7 +193,8 @@ class Front:
             return Response("no such file", 404, media_type="text/plain")
         scene = self._scene(job, json.loads(job.body))
         clip = await asyncio.shield(asyncio.wrap_future(self.previews.order(scene)))
-        answer = FileResponse(clip, media_type="video/mp4", headers={"etag": f'"{scene.key}"'})
+        kind = "image/png" if scene.is_picture else "video/mp4"
+        answer = FileResponse(clip, media_type=kind, headers={"etag": f'"{scene.key}"'})
         rule = self.faults.strike(Route.FILE, model=job.model, key=job.request_id)
         return await self._spoiled(answer, rule, request)
 
@@ -292,7 +294,13 @@ class Front:
         return round(self.settings.balance_usd * 1_000_000) - self.ledger.spent
 
     def _scene(self, job: Job, body: Mapping[str, JsonValue]) -> Scene:
-        scene = scene_of(job.model, body, slate=self.slates(job.model, body), is_small=self.settings.small)
+        scene = scene_of(
+            job.model,
+            body,
+            slate=self.slates(job.model, body),
+            is_small=self.settings.small,
+            is_picture=job.file.endswith(job_json.PICTURE),
+        )
         return flawed(scene, job.flaw)
 
 

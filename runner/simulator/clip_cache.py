@@ -13,11 +13,12 @@ from pathlib import Path
 from runner.simulator.scene import Scene
 
 FALLBACK = Path(__file__).with_name("fallback.mp4")
+FALLBACK_PICTURE = Path(__file__).with_name("fallback.png")
 
 
-def fallback_sha256() -> str:
-    """Return the hash of the clip that all jobs have where none can be drawn."""
-    return hashlib.sha256(FALLBACK.read_bytes()).hexdigest()
+def fallback_hashes() -> frozenset[str]:
+    """Return the hashes of the clip and the picture that all jobs have where none can be drawn."""
+    return frozenset(hashlib.sha256(path.read_bytes()).hexdigest() for path in (FALLBACK, FALLBACK_PICTURE))
 
 
 class ClipCache:
@@ -32,7 +33,8 @@ class ClipCache:
     def order(self, scene: Scene) -> Future[Path]:
         """Return a future of the path of the scene's clip; a second call for the same scene costs nothing."""
         if scene.key not in self._clips:
-            path = self._folder / f"{scene.key}.mp4" if self.real else FALLBACK
+            usual = FALLBACK_PICTURE if scene.is_picture else FALLBACK
+            path = self._folder / f"{scene.key}{usual.suffix}" if self.real else usual
             self._clips[scene.key] = self._executor.submit(_rendered, scene, path)
         return self._clips[scene.key]
 

@@ -461,3 +461,19 @@ def test_an_account_without_a_set_balance_never_runs_out(bench: Bench) -> None:
     before = bench.get("/prod/v2/balance")
     bench.accepted()
     assert bench.get("/prod/v2/balance") == before
+
+
+def test_a_model_that_makes_pictures_gets_a_picture(tmp_path: Path) -> None:
+    schema = {"model": "tiny/draw", "input": SCHEMAS[STILL], "output": {"properties": {"images": {}}}}
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "draw.json").write_text(json.dumps(schema))
+    clock, settings = HandClock(), SimulatorSettings(token=None)
+    with (
+        running(settings, schema_dirs=[tmp_path], clock=clock) as simulator,
+        httpx.Client(base_url=simulator.base_url, headers={"authorization": "Bearer any"}) as client,
+    ):
+        request_id = client.post("/models/tiny/draw", json={}).json()["request_id"]
+        clock.now += 60
+        link = client.get(f"/requests/{request_id}/result").json()["output"]["image"]
+        picture = httpx.get(link)
+    assert (picture.headers["content-type"], picture.content[:4]) == ("image/png", b"\x89PNG")

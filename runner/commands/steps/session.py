@@ -27,7 +27,7 @@ from runner.engine.late_costs import GRACE, ask_costs, asks_since
 from runner.engine.options import EngineOptions, RunHistory
 from runner.engine.ports import Queue
 from runner.output.safe_stream import SafeStream
-from runner.simulator.clip_cache import fallback_sha256
+from runner.simulator.clip_cache import fallback_hashes
 from runner.store.identity import number_of
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
@@ -206,7 +206,7 @@ async def _engage(
             past=_past(reader, request.clock, options),
             deadline=deadline,
             room=delivery.room if options.download else None,
-            stand_in=fallback_sha256() if local else "",
+            stand_ins=fallback_hashes() if local else (),
         )
         interruption = SignalHandler(
             engine,
