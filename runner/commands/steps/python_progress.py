@@ -25,7 +25,7 @@ class Follower:
     """Hands the events of a run to a Python program; it is entered before the run and left after it.
 
     The program's function gets each event. If it answers the first one, `RunStarted`, with a context manager, the
-    value of that gets all further events. What the program raises is reported once as a `RuntimeWarning`, and then it
+    value of that gets this event and all others. What the program raises is reported once as a `RuntimeWarning`, and then it
     gets no more events.
     """
 
@@ -51,12 +51,13 @@ class Follower:
             self._guarded(self._opened.close)
 
     def _pass_on(self, event: Event) -> None:
-        if self._listener is not None:
-            self._listener.on_event(event)
-            return
-        made = self._follow(event)  # type: ignore[arg-type]  # only what makes a context manager gets no further event
-        if isinstance(event, RunStarted) and isinstance(made, AbstractContextManager):
+        if self._listener is None:
+            # What makes a context manager is asked for it by the first event, and gets no other.
+            made = self._follow(event)  # type: ignore[arg-type]
+            if not (isinstance(event, RunStarted) and isinstance(made, AbstractContextManager)):
+                return
             self._listener = self._opened.enter_context(made)
+        self._listener.on_event(event)
 
     def _guarded(self, step: Callable[[], object]) -> None:
         try:
