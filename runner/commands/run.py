@@ -84,7 +84,8 @@ def run_manifest(
     `progress` gets each event of a session that has work: a `RunStarted`, each `FactRecorded` and `Message`, and a
     `RunEnded`. It is called from one thread at a time, but not always from the same one, and must return quickly. What
     it raises becomes one `RuntimeWarning`, and the run continues. It may also answer `RunStarted` with a context
-    manager of a listener, which then gets this event and all others. In a notebook a bar is shown unless `progress` is given.
+    manager of a listener, which then gets this event and all others. In a notebook a bar is shown unless `progress` is
+    given.
 
     `on_interrupt` says what the first Ctrl-C does, or the first interrupt of a notebook's cell: by default, the run
     submits no more, waits for its jobs, and returns. The second one leaves at once. Signals are handled in the main

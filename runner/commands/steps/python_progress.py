@@ -25,8 +25,8 @@ class Follower:
     """Hands the events of a run to a Python program; it is entered before the run and left after it.
 
     The program's function gets each event. If it answers the first one, `RunStarted`, with a context manager, the
-    value of that gets this event and all others. What the program raises is reported once as a `RuntimeWarning`, and then it
-    gets no more events.
+    value of that gets this event and all others. What the program raises is reported once as a `RuntimeWarning`, and
+    then it gets no more events.
     """
 
     def __init__(self, follow: Follow | Progress) -> None:
