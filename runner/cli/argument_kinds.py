@@ -5,6 +5,7 @@ In: names and help. Out: values that `parser` hands to argparse. It does not kno
 
 from __future__ import annotations
 
+from argparse import REMAINDER
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -74,6 +75,11 @@ def values(spelled: str, parse: Callable[[str], object], says: str) -> Argument:
     return Argument(
         [name], {"action": "append", "type": parse, "default": [], "metavar": metavar, "help": says}
     )
+
+
+def rest(name: str, metavar: str, says: str) -> Argument:
+    """Return a flag that takes all words after it, whatever they look like."""
+    return Argument([name], {"nargs": REMAINDER, "default": [], "metavar": metavar, "help": says})
 
 
 def one_of(name: str, words: Sequence[str], says: str) -> Argument:

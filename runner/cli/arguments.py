@@ -10,7 +10,7 @@ from argparse import SUPPRESS
 from pathlib import Path
 
 from runner.cli.arg_types import period, whole
-from runner.cli.argument_kinds import command, group, place, several, switch, value, values
+from runner.cli.argument_kinds import command, group, place, rest, several, switch, value, values
 from runner.cli.export_arguments import EXPORT
 from runner.cli.review_arguments import PICK, REJECT, REPORT, REROLL
 from runner.cli.run_arguments import PLANNING, RUNNING
@@ -275,11 +275,17 @@ COMMANDS = (
     ),
     command(
         "simulate",
-        "start a simulator of the API on this machine. It prints the two variables that point a run at it.",
+        "start a simulator of the API on this machine. It prints the two variables that point a run at it, or sets"
+        " them for one command.",
         value("--port N=0", whole(0, 65535), "port on 127.0.0.1 (default: any free one)"),
         value("--ledger FILE", Path, "file that keeps the charges over restarts"),
         SCHEMAS,
         *STEERING,
+        rest(
+            "--exec",
+            "CMD",
+            "run this command with the variables set, and end with its exit code; it takes all words that follow",
+        ),
     ),
 )
 """All commands, in the order in which help lists them."""

@@ -109,7 +109,7 @@ def simulator_of(arguments: Namespace, *, simulated: bool) -> SimulatorSettings 
     """Return how to simulate, or None for a real run, where the simulator's flags are refused."""
     if simulated:
         return simulator_settings(arguments)
-    for flag in ("speed", "fail_rate", "script"):
+    for flag in ("speed", "fail_rate", "script", "balance"):
         if getattr(arguments, flag) is not None:
             raise UsageError(f"--{flag.replace('_', '-')} steers the simulator", advice="add --simulate")
     return None
@@ -125,7 +125,11 @@ def simulator_settings(arguments: Namespace, *, ledger: Path | None = None) -> S
         name: value for name in ("speed", "fail_rate") if (value := getattr(arguments, name)) is not None
     }
     return SimulatorSettings(
-        script=_script(arguments.script), ledger=ledger, small=bool(os.environ.get(SMALL_CLIPS)), **given
+        script=_script(arguments.script),
+        ledger=ledger,
+        small=bool(os.environ.get(SMALL_CLIPS)),
+        balance_usd=arguments.balance,
+        **given,
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.cli.arg_types import number, whole
+from runner.cli.arg_types import amount, number, whole
 from runner.cli.argument_kinds import Argument, Group, group, one_of, place, several, switch, value, values
 from runner.manifest.size_limits import MOST_FILE_BYTES, MOST_TAKES, MOST_TEXT_BYTES
 
@@ -43,6 +43,11 @@ STEERING = (
     value("--speed X", number(0.01, 10_000.0), "speed-up factor for simulated jobs (default: 1)"),
     value("--fail-rate P", number(0.0, 1.0), "share of simulated jobs that fail (default: 0)"),
     value("--script FILE", Path, "YAML file of faults to simulate"),
+    value(
+        "--balance USD",
+        amount,
+        "balance of the simulated account before its first job; without it the balance never runs out",
+    ),
 )
 
 NAME = value(

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.commands.steps.find_run import find_run
+from runner.domain.shots import Plan
 from runner.store.picks_file import read_picks
 from runner.store.reader import open_reader
 from runner.system.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from runner.output.csv_report import Frame
     from runner.output.write_reports import Reports
 
 
@@ -38,18 +38,21 @@ def report(target: str | Path, *, simulated: bool | None = None, clock: Clock | 
         return write_report(place.path, reader, now=now, picks=read_picks(place.path))
 
 
-def to_frame(target: str | Path, *, simulated: bool | None = None) -> pd.DataFrame:
+def to_frame(target: str | Path | Plan, *, simulated: bool | None = None) -> Frame:
     """Return the table of `report.csv` as a pandas frame, for questions such as the cost of each model.
 
-    All columns are of dtype object; a missing value is None. The parameters are those of `report`.
+    All columns are of dtype object; a missing value is None. The parameters are those of `report`. Of a plan the frame
+    has the inputs and the estimate of each take.
 
     Raises:
         FileMissing: nothing has been run there.
         StateFileUnusable: the state file cannot be read.
         PicksInvalid: a cell of `picks.csv` cannot be read.
     """
-    from runner.output.csv_report import frame
+    from runner.output.csv_report import frame, plan_frame
 
+    if isinstance(target, Plan):
+        return plan_frame(target)
     place = find_run(target, simulated=simulated)
     with open_reader(place.state_file) as reader:
         return frame(reader.header, reader.each_take(), picks=read_picks(place.path))

@@ -5,10 +5,14 @@ In: a manifest's path and what is asked of the run. Out: a summary. Slow librari
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial, wraps
 from pathlib import Path
+from typing import Any, ParamSpec, cast
 
 from runner.commands.check import plan_of
 from runner.commands.steps import open_run
@@ -17,8 +21,10 @@ from runner.commands.steps.inspect_clips import ClipInspection, inspecting
 from runner.commands.steps.known_jobs import heard_now
 from runner.commands.steps.open_run import OpenOptions
 from runner.commands.steps.prepare import Prepared, prepare
+from runner.commands.steps.python_progress import Follow, Follower, usual_progress
 from runner.commands.steps.request import Progress, RunRequest, Warn, no_progress, no_warnings
 from runner.commands.steps.session import failure_words, run_engine
+from runner.commands.steps.signals import Interrupts
 from runner.commands.steps.summary import RunEstimate, RunSummary, ended_event, sum_up
 from runner.domain.run_ending import Ending, EndingKind, Stop
 from runner.domain.run_events import Listeners
@@ -33,6 +39,8 @@ from runner.store.run_dir import RunDir, make
 from runner.store.state_file import StateFile
 from runner.system.clock import Clock, SystemClock
 from runner.system.version import __version__
+
+P = ParamSpec("P")
 
 
 def run_manifest(
@@ -50,7 +58,7 @@ def run_manifest(
     api_base: str | None = None,
     environ: Mapping[str, str] | None = None,
     confirm: Callable[[RunEstimate], bool] | None = None,
-    progress: Progress | None = None,
+    progress: Follow | Progress | None = None,
     clock: Clock | None = None,
     on_interrupt: Stop = Stop.DRAIN,
     moved: bool = False,
@@ -58,6 +66,7 @@ def run_manifest(
     new_run: bool = False,
     warn: Warn | None = None,
     name_template: str | None = None,
+    interrupts: Interrupts | None = None,
 ) -> RunSummary:
     """Render what the manifest asks for and the run directory does not have yet; calling it again goes on.
 
@@ -65,40 +74,88 @@ def run_manifest(
     and False ends the run with nothing sent; without it no one is asked. `choice` limits what is submitted, never what
     is watched. With `look`, the media links of what is about to be paid for are looked at first.
     With `inspect`, each clip is looked into in the background, which can only add remarks about it.
-    `stale` renders chosen takes again whose rows changed after they were paid for, and keeps older clips.
-    Signals are handled in the main thread; `on_interrupt` says what the first Ctrl-C does. `moved` agrees to go on with
-    a run that was moved or copied, `allow_network_fs` to one on a network share, `new_run` to forget a run whose folder
-    is gone; `manifest_limits` are how large the manifest may be. `warn` gets the warnings about the manifest before
-    `confirm` is asked, with True if an earlier session got those of the same file. `name_template`, such as
-    `{shot}_t{take:02}`, names the clips; a run keeps it until another is given, and `{id}` goes back to the ids.
+    `stale` renders chosen takes again whose rows changed after they were paid for, and keeps older clips. `moved`
+    agrees to go on with a run that was moved or copied, `allow_network_fs` to one on a network share, `new_run` to
+    forget a run whose folder is gone; `manifest_limits` are how large the manifest may be. `warn` gets the warnings
+    about the manifest before `confirm` is asked, with True if an earlier session got those of the same file.
+    `name_template`, such as `{shot}_t{take:02}`, names the clips; a run keeps it until another is given, and `{id}`
+    goes back to the ids.
+
+    `progress` gets each event of a session that has work: a `RunStarted`, each `FactRecorded` and `Message`, and a
+    `RunEnded`. It is called from one thread at a time, but not always from the same one, and must return quickly. What
+    it raises becomes one `RuntimeWarning`, and the run continues. It may also answer `RunStarted` with a context
+    manager of a listener, which then gets this event and all others. In a notebook a bar is shown unless `progress` is
+    given.
+
+    `on_interrupt` says what the first Ctrl-C does, or the first interrupt of a notebook's cell: by default, the run
+    submits no more, waits for its jobs, and returns. The second one leaves at once. Signals are handled in the main
+    thread; from any other one, `interrupts.send()` does the same.
 
     Raises:
         ShotrunnerError: one of its classes says what to do; everything recorded so far stays.
     """
     settled = os.environ if environ is None else environ
-    return run(
-        RunRequest(
-            Path(manifest),
-            options or EngineOptions(),
-            simulate,
-            choice,
-            tuple(schema_dirs),
-            api_base,
-            settled,
-            confirm or (lambda _: True),
-            progress or no_progress,
-            clock or SystemClock(),
-            on_interrupt,
-            OpenOptions(moved, allow_network_fs, settled, new_run=new_run),
-            stale,
-            manifest_limits,
-            None if run_dir is None else Path(run_dir),
-            warn or no_warnings,
-            look=look,
-            inspect=inspect,
-            name_template=name_template,
+    wall = clock or SystemClock()
+    with Follower(progress) if progress is not None else nullcontext() as follower:
+        return run(
+            RunRequest(
+                Path(manifest),
+                options or EngineOptions(),
+                simulate,
+                choice,
+                tuple(schema_dirs),
+                api_base,
+                settled,
+                confirm or (lambda _: True),
+                no_progress if follower else usual_progress(clock=wall),
+                wall,
+                on_interrupt,
+                OpenOptions(moved, allow_network_fs, settled, new_run=new_run),
+                stale,
+                manifest_limits,
+                None if run_dir is None else Path(run_dir),
+                warn or no_warnings,
+                look=look,
+                inspect=inspect,
+                name_template=name_template,
+                listeners=(follower,) if follower else (),
+                interrupts=interrupts or Interrupts(),
+            )
         )
-    )
+
+
+def _awaitable(start: Callable[P, RunSummary]) -> Callable[P, Coroutine[Any, Any, RunSummary]]:
+    """Return the function for a running event loop: it works in a thread, and a cancelled task interrupts the run."""
+
+    @wraps(start)
+    async def started(*args: P.args, **kwargs: P.kwargs) -> RunSummary:
+        given = kwargs.get("interrupts")
+        interrupts = given if isinstance(given, Interrupts) else Interrupts()
+        call = partial(
+            cast("Callable[..., RunSummary]", start), *args, **{**kwargs, "interrupts": interrupts}
+        )
+        work = asyncio.ensure_future(asyncio.to_thread(call))
+        cancelled: asyncio.CancelledError | None = None
+        while not work.done():
+            try:
+                await asyncio.wait([work])
+            except asyncio.CancelledError as error:
+                cancelled = error
+                interrupts.send()
+        if cancelled is not None:
+            raise cancelled from work.exception()
+        return work.result()
+
+    return started
+
+
+run_manifest_async = _awaitable(run_manifest)
+"""`run_manifest` for code inside an event loop, with the same arguments; the run works in a thread of its own.
+
+Cancel the task once, and the run submits no more and waits for its jobs; cancel it again, and the run leaves at once.
+Either way the task then ends as cancelled, and the next run continues. Functions such as `progress` and `confirm` are
+called in that thread.
+"""
 
 
 def run(request: RunRequest) -> RunSummary:

@@ -125,6 +125,22 @@ class ManifestInvalid(ShotrunnerError):
         """Return the message with the first problems, for a program that only shows the exception."""
         return "\n".join((self.message, *(visible(str(problem)) for problem in self.problems[:_SHOWN])))
 
+    def _repr_html_(self) -> str:
+        """Return a table of the problems, for a notebook."""
+        from runner.system.notebook_html import paragraph, table
+
+        rows = [
+            (
+                str(each.at),
+                each.severity.value,
+                each.subject,
+                each.message,
+                each.nearest or ", ".join(each.allowed),
+            )
+            for each in self.problems
+        ]
+        return paragraph(self.message) + table(("place", "", "about", "problem", "would be right"), rows)
+
     @property
     def errors(self) -> tuple[Problem, ...]:
         """The problems that stop the run."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from runner.domain import states
-from runner.domain.errors import UsageError
 from runner.domain.money import NOTHING_SPENT, Spending, dollars, micros
+from runner.domain.option_checks import Rule, above_zero, check_options, one, or_none, whole
 from runner.domain.shots import Ticket
 from runner.domain.states import Fact
 
@@ -33,7 +33,7 @@ class Limits:
     go under a cap, where they count for nothing.
 
     Raises:
-        UsageError: a bound that lets nothing happen.
+        UsageError: a bound of the wrong type, or one that lets nothing happen.
     """
 
     max_cost: float | None = None
@@ -45,11 +45,7 @@ class Limits:
     allow_unpriced: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("max_cost", "warn_cost", "max_submits", "lasts"):
-            given = getattr(self, name)
-            # Not `<= 0`, since nan is not a bound either.
-            if given is not None and not 0 < given < float("inf"):
-                raise UsageError(f"{name} must be more than 0")
+        check_options(self, _RULES)
 
     def seconds_from(self, start: float) -> float | None:
         """Return how many seconds a run that began at wall time `start` may submit; None without a limit.
@@ -67,6 +63,20 @@ class Limits:
     def needs_prices(self) -> bool:
         """True where a take without a price may not go."""
         return self.max_cost is not None and not self.allow_unpriced
+
+
+_RULES = {
+    **dict.fromkeys(("max_cost", "warn_cost", "lasts"), or_none(above_zero())),
+    "max_submits": or_none(whole(1)),
+    "until": or_none(
+        Rule(
+            "a datetime.time or unix seconds",
+            lambda given: isinstance(given, time | int | float) and not isinstance(given, bool),
+        )
+    ),
+    **dict.fromkeys(("cancel_queued", "allow_unpriced"), one(bool)),
+}
+"""What each field of `Limits` may hold."""
 
 
 def _next_moment(when: time, start: float) -> float:

@@ -216,7 +216,7 @@ class Take:
     seed_from_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Plan:
     """Checked takes in the manifest's order, ready to be recorded, with the warnings about them.
 
@@ -227,6 +227,23 @@ class Plan:
     takes: tuple[Take, ...]
     warnings: tuple[Problem, ...] = ()
     schemas: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        shots = len({take.shot_id for take in self.takes})
+        return (
+            f"<Plan {self.manifest.name}: takes: {len(self.takes):,}, shots: {shots:,},"
+            f" warnings: {len(self.warnings):,}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return a table of the takes, for a notebook."""
+        from runner.system.notebook_html import paragraph, table
+
+        rows = [
+            (take.id, take.model, "" if take.seed is None else str(take.seed), ", ".join(take.tags))
+            for take in self.takes
+        ]
+        return paragraph(repr(self)[1:-1]) + table(("take", "model", "seed", "tags"), rows)
 
 
 @dataclass(frozen=True, slots=True)

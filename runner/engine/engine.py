@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from typing import Any
 
 from runner.domain.records import CostsUntold
@@ -38,8 +38,8 @@ class Engine:
     """Runs tickets to their ends, once; `stop` may be called from the loop's signal handlers.
 
     `past` is what earlier runs left, and `deadline` the wall time at which submitting stops. Before each submit `room`
-    says how many bytes there are for clips; None means that it is not known. `costs_untold` is what the run learnt if
-    the API named no late cost.
+    says how many bytes there are for clips; None means that it is not known. `stand_ins` are hashes of clips that any
+    number of jobs may have. `costs_untold` is what the run learnt if the API named no late cost.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Engine:
         past: RunHistory = NO_PAST,
         deadline: float | None = None,
         room: FreeSpace | None = None,
+        stand_ins: Collection[str] = (),
         chance: Chance = random.random,
         new_attempt: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
@@ -66,7 +67,7 @@ class Engine:
         self._lacking_cost = past.ended
         self._costs_asked = asyncio.Event()
         self.costs_untold: CostsUntold | None = None
-        self._downloader = Downloader(context, delivery)
+        self._downloader = Downloader(context, delivery, stand_ins=stand_ins)
         self._poller = Poller(context, durations=past.durations, succeeded=self._succeeded)
         self._begun = state.now
         took = [job.seconds for job in past.durations]

@@ -13,6 +13,7 @@ from enum import StrEnum
 from runner.domain.errors import UsageError
 from runner.domain.limits import Limits
 from runner.domain.money import NOTHING_SPENT, Spending
+from runner.domain.option_checks import check_options, number, one, or_none, whole
 from runner.domain.records import PastJob
 from runner.domain.run_ending import Stop
 from runner.domain.shots import Ticket
@@ -71,7 +72,7 @@ class EngineOptions:
     again. `scout` takes of every model and settings go first. `limits` are the bounds on money, submissions and time.
 
     Raises:
-        UsageError: with one of the numbers nothing could ever happen.
+        UsageError: a field has the wrong type, or a number with which nothing could ever happen.
     """
 
     jobs: int = 4
@@ -99,17 +100,7 @@ class EngineOptions:
     throttled: Backoff = field(default_factory=lambda: Backoff(base=3.0, cap=300.0))
 
     def __post_init__(self) -> None:
-        for name in (
-            "jobs",
-            "submit_window",
-            "looks_at_once",
-            "looks_in_doubt",
-            "fetches_at_once",
-            "max_unknown",
-        ):
-            given = getattr(self, name)
-            if given is not None and given < 1:
-                raise UsageError(f"{name} must be at least 1")
+        check_options(self, _RULES)
         if self.on_unknown is OnUnknown.PAY_AGAIN and self.max_extra_paid < 1:
             text = "paying again for unknown submits needs a bound"
             raise UsageError(text, advice="add --max-extra-paid N")
@@ -132,6 +123,25 @@ class EngineOptions:
     def may_retry(self, failure: FailureClass | None, *, attempts: int) -> bool:
         """Return whether a take that failed after `attempts` submissions is paid for again without asking a person."""
         return self.retries > 0 and failure in RETRIED_BY_ITSELF and attempts <= self.retries
+
+
+_RULES = {
+    "jobs": whole(1, 1000),
+    "submit_window": or_none(whole(1)),
+    **dict.fromkeys(("looks_at_once", "looks_in_doubt", "fetches_at_once", "max_unknown"), whole(1)),
+    **dict.fromkeys(("same_refusals", "max_extra_paid", "retries", "scout"), whole(0)),
+    **dict.fromkeys(
+        ("outage_limit", "job_limit", "refusals_limit", "missing_grace", "empty_grace"), number()
+    ),
+    "download": one(bool),
+    "on_unknown": one(OnUnknown),
+    "failure_limit": one(FailureLimit),
+    "limits": one(Limits),
+    "pace": one(LookPace),
+    "fetch_pace": one(FetchPace),
+    **dict.fromkeys(("backoff", "throttled"), one(Backoff)),
+}
+"""What each field of `EngineOptions` may hold."""
 
 
 @dataclass(frozen=True, slots=True)

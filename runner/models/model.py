@@ -62,6 +62,7 @@ class Model:
 
     `input_schema` is JSON Schema 2020-12 without references. `source` says from where and when the file was copied, and
     `sha256` is the hash of its bytes. `notes` are rules that no body is checked against, each with the reason.
+    `outputs` are the names in its published output.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Model:
     inputs: tuple[Input, ...]
     sha256: str = ""
     notes: tuple[str, ...] = ()
+    outputs: frozenset[str] = frozenset()
     _check: BodyCheck = field(kw_only=True, repr=False, compare=False)
     _media: Collection[str] | None = field(default=None, kw_only=True, repr=False)
     # The values of texts that were found valid: a sweep of thousands repeats nearly all of them.
@@ -97,7 +99,25 @@ class Model:
         _settle_defaults(schema, check, file)
         inputs = inputs_of(schema, media=published.media)
         about = published.model, file, published.source
-        return cls(*about, schema, inputs, published.sha256, notes, _check=check, _media=published.media)
+        return cls(
+            *about,
+            schema,
+            inputs,
+            published.sha256,
+            notes,
+            published.outputs,
+            _check=check,
+            _media=published.media,
+        )
+
+    @cached_property
+    def makes_pictures(self) -> bool:
+        """Whether the model makes a picture and no video: by its published output, or by an id such as text-to-image.
+
+        Many outputs name both, whatever the model makes.
+        """
+        has_picture, has_video = ({name, f"{name}s"} & self.outputs for name in ("image", "video"))
+        return bool(has_picture) if bool(has_picture) != bool(has_video) else self.id.endswith("-to-image")
 
     @cached_property
     def seed_input(self) -> Input | None:

@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NoReturn, TypeAlias
 
 from runner.domain.errors import SchemaInvalid
@@ -21,13 +21,14 @@ from runner.system.canonical_json import JsonValue, canonical_hash
 Schema: TypeAlias = "dict[str, JsonValue]"
 MOST_BYTES: Final = 4 * 2**20
 _INPUTS: Final = ("input", "input_schema", "inputSchema")
+_OUTPUTS: Final = ("output", "output_schema", "outputSchema")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
     """A schema file as it is; `file` is for messages, and `media` is None if the file does not say.
 
-    `sha256` is the hash of the file's bytes.
+    `sha256` is the hash of the file's bytes. `outputs` are the names in the output as published, such as `video`.
     """
 
     model: str
@@ -36,6 +37,7 @@ class ModelFile:
     media: tuple[str, ...] | None
     input: Schema
     sha256: str = ""
+    outputs: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 def parse_model_file(data: bytes, *, model: str, file: str, hashes_needed: bool = False) -> ModelFile:
@@ -68,6 +70,9 @@ def parse_model_file(data: bytes, *, model: str, file: str, hashes_needed: bool 
         tuple(map(str, media)) if isinstance(media, list) else None,
         mapping(inside),
         sha256,
+        frozenset(
+            name for part in _OUTPUTS for name in mapping(mapping(document.get(part)).get("properties"))
+        ),
     )
 
 

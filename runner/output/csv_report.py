@@ -15,14 +15,18 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from runner.domain import display
 from runner.domain.clip_checks import Probe, probe_words
+from runner.domain.money import estimate
 from runner.domain.picks import NO_PICKS, Decision, Picks
 from runner.domain.records import RunHeader, TakeRecord
+from runner.domain.shots import Plan
 from runner.domain.states import TakeState
 from runner.system import csv_cells
 from runner.system.canonical_json import JsonValue
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    Frame: TypeAlias = pd.DataFrame
 
 Cell: TypeAlias = "str | int | float | None"
 Takes: TypeAlias = "Callable[[], Iterable[TakeRecord]]"
@@ -48,7 +52,7 @@ def is_listed(take: TakeRecord) -> bool:
     return take.position is not None or take.attempts > 0 or take.state is not TakeState.PENDING
 
 
-def frame(header: RunHeader, takes: Iterable[TakeRecord], *, picks: Picks = NO_PICKS) -> pd.DataFrame:
+def frame(header: RunHeader, takes: Iterable[TakeRecord], *, picks: Picks = NO_PICKS) -> Frame:
     """Return one row per take: the manifest's columns first, then those of `RESULT_COLUMNS` that it lacks.
 
     All columns have dtype object, so that a seed stays an integer. A missing value is None.
@@ -60,6 +64,30 @@ def frame(header: RunHeader, takes: Iterable[TakeRecord], *, picks: Picks = NO_P
     columns = _columns(header, (name for _, names in rows for name in names))
     table = [[cells.get(column) for column in columns] for cells, _ in rows]
     return pd.DataFrame(table, columns=columns, dtype=object)
+
+
+def plan_frame(plan: Plan) -> Frame:
+    """Return one row per take of a plan, with its inputs by dotted name and its estimate in US dollars.
+
+    All columns have dtype object; a missing value is None.
+    """
+    import pandas as pd
+
+    rows = [
+        {
+            "take": take.id,
+            "shot": take.shot_id,
+            "model": take.model,
+            "tags": ", ".join(take.tags),
+            "estimate": estimate(take.price, take.body),
+            **{_column(name, ()): cell for name, cell in _flat(json.loads(take.body)).items()},
+        }
+        for take in plan.takes
+    ]
+    columns = dict.fromkeys(name for row in rows for name in row)
+    return pd.DataFrame(
+        [[row.get(name) for name in columns] for row in rows], columns=[*columns], dtype=object
+    )
 
 
 def write_csv(file: BinaryIO, header: RunHeader, takes: Takes, *, picks: Picks = NO_PICKS) -> None:

@@ -34,10 +34,14 @@ from runner.simulator.settings import SimulatorSettings
 from runner.system.canonical_json import JsonValue
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_ENDLESS_MICROS = 1_000_000_000
 _log = logging.getLogger(__name__)
 
 Slates: TypeAlias = Callable[[str, Mapping[str, JsonValue]], str]
 """Returns the name of the take that a model's body belongs to, or an empty text; a request does not name its take."""
+
+Prices: TypeAlias = Callable[[str, Mapping[str, JsonValue]], float | None]
+"""Returns what a model's body costs in US dollars, or None for the price that is invented here."""
 
 
 class Refusal(Exception):
@@ -72,10 +76,12 @@ class Front:
     faults: FaultPlan
     previews: ClipCache
     slates: Slates
+    prices: Prices
 
     def application(self, connections: Connections) -> Starlette:
         """Return the ASGI application; faults end the connections."""
         routes = [
+            Path_("/", self._list_routes),
             Path_("/v1/models", self._list_models),
             Path_("/v1/models/categories", self._list_categories),
             Path_("/v1/models/{model_id:path}", self._one_model),
@@ -91,6 +97,15 @@ class Front:
         made = Starlette(routes=routes, exception_handlers={Refusal: _on_refusal, Exception: _on_bug})
         made.state.connections = connections
         return made
+
+    async def _list_routes(self, request: Request) -> Response:
+        """Return that this is a simulator, and what it serves."""
+        paths = (each for each in request.app.routes if isinstance(each, Path_))
+        routes = [
+            f"{verb} {each.path}" for each in paths for verb in sorted((each.methods or set()) - {"HEAD"})
+        ]
+        about = "a simulator of the Model API, by shotrunner simulate; nothing is paid here"
+        return JSONResponse({"about": about, "simulated": True, "routes": routes})
 
     async def _submit(self, request: Request) -> Response:
         self.ledger.hits[Route.SUBMIT] += 1
@@ -110,10 +125,11 @@ class Front:
             name,
             raw,
             owner=owner,
-            price=catalogue.price_of(name, model).of(body),
+            price=self._price(name, model, body),
             seconds=clip_seconds(body),
             fate=rule.fault.fate if rule else None,
             flaw=rule.fault.flaw if rule else None,
+            ending=job_json.PICTURE if model.makes_pictures else ".mp4",
         )
         self.ledger.charge(job)
         if job.fate is JobOutcome.SUCCEEDS:
@@ -177,7 +193,8 @@ class Front:
             return Response("no such file", 404, media_type="text/plain")
         scene = self._scene(job, json.loads(job.body))
         clip = await asyncio.shield(asyncio.wrap_future(self.previews.order(scene)))
-        answer = FileResponse(clip, media_type="video/mp4", headers={"etag": f'"{scene.key}"'})
+        kind = "image/png" if scene.is_picture else "video/mp4"
+        answer = FileResponse(clip, media_type=kind, headers={"etag": f'"{scene.key}"'})
         rule = self.faults.strike(Route.FILE, model=job.model, key=job.request_id)
         return await self._spoiled(answer, rule, request)
 
@@ -265,11 +282,25 @@ class Front:
     def _expired(self, job: Job, ttl: float | None) -> bool:
         return ttl is not None and job.over_at is not None and self.clock() > job.over_at + ttl
 
+    def _price(self, name: str, model: Model, body: Mapping[str, JsonValue]) -> int:
+        """Return what a body costs, in millionths of a dollar."""
+        known = self.prices(name, body)
+        return catalogue.price_of(name, model).of(body) if known is None else round(known * 1_000_000)
+
     def _micros_left(self) -> int:
+        """Return what is left of the balance; an account that never runs out shows the same sum at all times."""
+        if self.settings.balance_usd is None:
+            return _ENDLESS_MICROS
         return round(self.settings.balance_usd * 1_000_000) - self.ledger.spent
 
     def _scene(self, job: Job, body: Mapping[str, JsonValue]) -> Scene:
-        scene = scene_of(job.model, body, slate=self.slates(job.model, body), is_small=self.settings.small)
+        scene = scene_of(
+            job.model,
+            body,
+            slate=self.slates(job.model, body),
+            is_small=self.settings.small,
+            is_picture=job.file.endswith(job_json.PICTURE),
+        )
         return flawed(scene, job.flaw)
 
 

@@ -5,6 +5,7 @@ Without the [video] extra, or with rendering off, every clip is one ready-made c
 
 from __future__ import annotations
 
+import hashlib
 from concurrent.futures import Executor, Future
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +13,12 @@ from pathlib import Path
 from runner.simulator.scene import Scene
 
 FALLBACK = Path(__file__).with_name("fallback.mp4")
+FALLBACK_PICTURE = Path(__file__).with_name("fallback.png")
+
+
+def fallback_hashes() -> frozenset[str]:
+    """Return the hashes of the clip and the picture that all jobs have where none can be drawn."""
+    return frozenset(hashlib.sha256(path.read_bytes()).hexdigest() for path in (FALLBACK, FALLBACK_PICTURE))
 
 
 class ClipCache:
@@ -26,7 +33,8 @@ class ClipCache:
     def order(self, scene: Scene) -> Future[Path]:
         """Return a future of the path of the scene's clip; a second call for the same scene costs nothing."""
         if scene.key not in self._clips:
-            path = self._folder / f"{scene.key}.mp4" if self.real else FALLBACK
+            usual = FALLBACK_PICTURE if scene.is_picture else FALLBACK
+            path = self._folder / f"{scene.key}{usual.suffix}" if self.real else usual
             self._clips[scene.key] = self._executor.submit(_rendered, scene, path)
         return self._clips[scene.key]
 

@@ -11,6 +11,8 @@ from runner.simulator.jobs import Job, JobOutcome, Phase
 from runner.system.canonical_json import JsonValue
 
 Record = dict[str, JsonValue]
+PICTURE = ".png"
+"""The ending of a file that is a picture."""
 
 _FAILURES: Mapping[JobOutcome, JsonValue] = {
     JobOutcome.FAILS: "the provider could not render this clip (simulated failure)",
@@ -55,7 +57,8 @@ def result(job: Job, now: float, origin: str, cost_after_s: float | None) -> Rec
         return shown
     if job.fate in _FAILURES:
         return {**shown, "status": "failed", "error": _FAILURES[job.fate]}
-    shown |= {"status": "succeeded", "output": {"video": f"{origin}/files/{job.file}"}}
+    kind = "image" if job.file.endswith(PICTURE) else "video"
+    shown |= {"status": "succeeded", "output": {kind: f"{origin}/files/{job.file}"}}
     if cost_after_s is not None and now >= over + cost_after_s:
         shown["cost"] = job.price / 1_000_000
     return shown

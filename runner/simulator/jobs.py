@@ -118,8 +118,12 @@ class Dispatcher:
         seconds: float,
         fate: JobOutcome | None = None,
         flaw: ClipFlaw | None = None,
+        ending: str = ".mp4",
     ) -> Job:
-        """Return the new job for a body that asks for `seconds` of clip; a given `fate` or `flaw` overrides luck."""
+        """Return the new job for a body that asks for `seconds` of clip; a given `fate` or `flaw` overrides luck.
+
+        `ending` is that of the name of its file.
+        """
         now = self.clock()
         digest = hashlib.sha256(body).hexdigest()
         who = (model, digest, self._seen[model, digest])
@@ -144,7 +148,7 @@ class Dispatcher:
             started_at=start,
             ends_at=None if fate is JobOutcome.NEVER_ENDS else start + length,
             fate=fate,
-            file=f"{secrets.token_hex(16)}.mp4",
+            file=secrets.token_hex(16) + ending,
             flaw=flaw,
         )
         self.admit(job)

@@ -39,9 +39,13 @@ _PLAIN = str.maketrans("‘’“”–—", "''\"\"--")
 
 
 def render(scene: Scene, path: Path) -> None:
-    """Write the scene's clip to `path` through a part file beside it, so that it is whole or absent."""
+    """Write the scene's clip, or its first picture, to `path` through a part file beside it: it is whole or absent."""
     part = path.with_name(f"{path.stem}.{threading.get_native_id()}.part")
     os.close(open_private(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC))
+    if scene.is_picture:
+        next(_frames(scene)).to_image().save(part, "PNG")  # type: ignore[no-untyped-call]
+        part.replace(path)
+        return
     # One encoder thread makes the bytes reproducible; the index is in front, so that a browser starts at once.
     with av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=FPS)

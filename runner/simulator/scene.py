@@ -29,7 +29,7 @@ _GOLDEN = 0.618034
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One clip to draw: words on a colour, given as hue and lightness from 0 to 1, before a sun and a skyline.
+    """One clip or picture to draw: words on a colour, as hue and lightness from 0 to 1, before a sun and a skyline.
 
     `width` and `height` are even, in pixels; `seconds` is the clip's length; `slate` names the take if it is known,
     since a request body does not say. `sun` is where it begins, `roofs` are heights; both are shares of the picture.
@@ -46,6 +46,7 @@ class Scene:
     sun: tuple[float, float] = (0.5, 0.2)
     roofs: tuple[float, ...] = ()
     flaw: ClipFlaw | None = None
+    is_picture: bool = False
 
     @property
     def key(self) -> str:
@@ -54,7 +55,14 @@ class Scene:
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def scene_of(model: str, body: Mapping[str, JsonValue], *, slate: str = "", is_small: bool = False) -> Scene:
+def scene_of(
+    model: str,
+    body: Mapping[str, JsonValue],
+    *,
+    slate: str = "",
+    is_small: bool = False,
+    is_picture: bool = False,
+) -> Scene:
     """Return the scene for an accepted body of any model; a small one has not the resolution that was asked for."""
     prompt = _first_text(body, "promptText", "prompt", "text")
     seed = body.get("seed")
@@ -68,7 +76,10 @@ def scene_of(model: str, body: Mapping[str, JsonValue], *, slate: str = "", is_s
         seed=str(seed)[:24] if isinstance(seed, int | str) else "",
         prompt=prompt[:200],
         details=", ".join(
-            filter(None, (f"{seconds:g} s", resolution, model.removeprefix("pika/"), pictures))
+            filter(
+                None,
+                ("" if is_picture else f"{seconds:g} s", resolution, model.removeprefix("pika/"), pictures),
+            )
         ),
         colour=_colour(prompt, seed),
         seconds=seconds,
@@ -79,6 +90,7 @@ def scene_of(model: str, body: Mapping[str, JsonValue], *, slate: str = "", is_s
             between(0.1, 0.4, chance(0, "up", *who)),
         ),
         roofs=tuple(between(0.08, 0.42, chance(0, "roof", *who, each)) for each in range(_ROOFS)),
+        is_picture=is_picture,
     )
 
 

@@ -12,7 +12,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ import uvicorn
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import BrokenPromise, UsageError
 from runner.models.registry import Models
-from runner.simulator.app import Front, Slates
+from runner.simulator.app import Front, Prices, Slates
 from runner.simulator.broken_connections import Connections, protocol_of
 from runner.simulator.clip_cache import ClipCache
 from runner.simulator.fault_rules import FaultPlan
@@ -55,6 +55,11 @@ class RunningSimulator:
         """Return the API's base, with its version."""
         return f"{self.origin}/v1"
 
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """Return the environment variables that point a program at this API; any token will do if none is set."""
+        return {"RUNCOMFY_MODEL_API_BASE": self.base_url, "RUNCOMFY_TOKEN": self.token or "any"}
+
 
 @contextmanager
 def running(
@@ -63,13 +68,14 @@ def running(
     port: int = 0,
     schema_dirs: Sequence[Path] = (),
     slates: Slates = lambda _model, _body: "",
+    prices: Prices = lambda _model, _body: None,
     clock: Callable[[], float] = time.time,
     new_id: Callable[[], str] = new_request_id,
 ) -> Iterator[RunningSimulator]:
     """Serve a simulator from a thread while the block runs; port 0 takes a free one.
 
-    `schema_dirs` hold schemas of models beyond the bundled ones. `slates` names takes for the previews. `clock` is
-    wall time. `new_id` makes the id of each request.
+    `schema_dirs` hold schemas of models beyond the bundled ones. `slates` names takes for the previews. `prices`
+    replace the invented ones. `clock` is wall time. `new_id` makes the id of each request.
 
     Raises: `UsageError` if the port cannot be used, `CannotCreate` if the ledger or the clips cannot be written.
     """
@@ -99,6 +105,7 @@ def running(
             faults=FaultPlan(settings.script.rules, seed=settings.seed, clock=clock),
             previews=ClipCache(_clip_folder(settings, stack), executor=executor, render=settings.render),
             slates=slates,
+            prices=prices,
         )
         stack.enter_context(_served(front, listener))
         yield RunningSimulator(front.origin, settings.token, ledger, front.previews.real)

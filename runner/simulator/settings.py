@@ -5,12 +5,11 @@ It is light to import, since the command line reads it before anything is served
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from runner.domain.errors import UsageError
+from runner.domain.option_checks import above_zero, check_options, number, one, or_none, whole
 from runner.simulator.fault_rules import Script
 
 __all__ = ["Script", "SimulatorSettings", "load_script"]
@@ -23,8 +22,10 @@ class SimulatorSettings:
     """Everything that decides how a simulator behaves.
 
     `speed` divides every job's length; `fail_rate` is the share of jobs that fail; `slots` is how many run at once.
-    `token` is the only accepted token, or None for any. `ledger` is the file of charges, which survives a restart.
-    `clips` is the folder of rendered previews (None: a temporary one). `render` off serves one ready-made clip to all.
+    `balance_usd` is what the account holds before its first job, and None never runs out; jobs are refused when it is
+    used up. `token` is the only accepted token, or None for any. `ledger` is the file of charges, which survives a
+    restart. `clips` is the folder of rendered previews (None: a temporary one). `render` off serves one ready-made clip
+    to all.
     `small` clips have the requested aspect, but no more pixels than 320 by 180, whatever resolution is asked for.
 
     The other switches choose between behaviours that the API has, or leaves open. They set the HTTP status of refusals,
@@ -35,10 +36,10 @@ class SimulatorSettings:
     speed: float = 1.0
     fail_rate: float = 0.0
     script: Script = _NO_FAULTS
-    token: str | None = "simulated"  # noqa: S105 - opens nothing but this simulator
+    token: str | None = "rc-simulator"  # noqa: S105 - opens nothing but this simulator
     slots: int = 64
     seed: int = 0
-    balance_usd: float = 1000.0
+    balance_usd: float | None = None
     ledger: Path | None = None
     clips: Path | None = None
     render: bool = True
@@ -54,12 +55,21 @@ class SimulatorSettings:
     file_ttl_s: float | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.speed < math.inf:
-            raise UsageError(f"simulator speed {self.speed} is not a number above 0")
-        if not 0 <= self.fail_rate <= 1:
-            raise UsageError(f"simulator fail rate {self.fail_rate} is not between 0 and 1")
-        if self.slots < 1:
-            raise UsageError(f"simulator slots {self.slots} is not 1 or more")
+        check_options(self, _RULES)
+
+
+_RULES = {
+    "speed": above_zero(),
+    "fail_rate": number(0, 1),
+    "script": one(Script),
+    "slots": whole(1),
+    "balance_usd": or_none(number()),
+    "late_cost_s": number(),
+    **dict.fromkeys(("id_ttl_s", "file_ttl_s"), or_none(number())),
+    **dict.fromkeys(("ledger", "clips"), or_none(one(Path))),
+    **dict.fromkeys(("render", "small"), one(bool)),
+}
+"""What the fields of `SimulatorSettings` may hold."""
 
 
 def load_script(text: str, file: str) -> Script:

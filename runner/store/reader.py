@@ -129,6 +129,10 @@ class Reader:
         """Return the take's id for each fingerprint."""
         return dict(self._rows("SELECT fingerprint, take_id FROM takes ORDER BY rowid"))
 
+    def estimates(self) -> Mapping[str, float]:
+        """Return what one submission should cost in US dollars, for each fingerprint with a price."""
+        return dict(self._rows("SELECT fingerprint, estimate FROM takes WHERE estimate IS NOT NULL"))
+
     def named_takes(self) -> list[NamedTake]:
         """Return the names of every take, in the order of `takes`."""
         rows = self._rows(

@@ -249,3 +249,13 @@ def test_a_state_files_readers_load_no_network_and_no_tables(desk: Desk) -> None
     """`status` of ten thousand takes comes at once because it only reads."""
     place = record_many(desk.folder / "run", 3)
     assert loaded(desk, "status", place) & HEAVY_FOR_STATUS == set()
+
+
+def test_a_command_runs_against_the_simulator_and_its_exit_code_is_passed_on(desk: Desk) -> None:
+    """The user's own token does not reach it, whatever its name."""
+    script = "echo $RUNCOMFY_MODEL_API_BASE $RUNCOMFY_TOKEN ${RUNCOMFY_API_KEY-none}; exit 7"
+    with_token = desk.with_environment(RUNCOMFY_API_KEY="real-token")
+    said = with_token.run("simulate", "--exec", "sh", "-c", script, code=7).out
+    base, token, other = said.split()
+    assert base.startswith("http://127.0.0.1:")
+    assert (token, other) == ("rc-simulator", "none")

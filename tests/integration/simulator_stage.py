@@ -69,7 +69,7 @@ def staged(*rules: str, new_id: Callable[[], str] = new_request_id) -> Iterator[
     with (
         running(settings, clock=lambda: now[0], new_id=new_id) as simulator,
         httpx.Client(
-            base_url=simulator.origin, headers={"authorization": "Bearer simulated"}, timeout=1.5
+            base_url=simulator.origin, headers={"authorization": "Bearer rc-simulator"}, timeout=1.5
         ) as client,
     ):
         yield Scene(simulator, client, now)

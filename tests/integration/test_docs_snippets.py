@@ -106,7 +106,7 @@ def test_the_problems_shown_are_those_that_check_reports(board: Path) -> None:
 
 
 def test_the_python_example_runs_and_delivers_every_clip(board: Path) -> None:
-    (program,) = snippets("docs/python.md", "python")
+    program, _ = snippets("docs/python.md", "python")
     done = python("-c", program, folder=board.parent)
     assert (done.returncode, done.stderr) == (0, "")
     first, *clips = done.stdout.splitlines()
@@ -114,3 +114,11 @@ def test_the_python_example_runs_and_delivers_every_clip(board: Path) -> None:
     assert [Path(clip).stem for clip in clips] == TAKES
     assert all(Path(clip).stat().st_size > 1000 for clip in clips)
     assert list(to_frame(board)["take"]) == [Path(clip).stem for clip in clips]
+
+
+def test_the_plugin_for_pytest_serves_the_example(tmp_path: Path) -> None:
+    conftest, test = snippets("docs/simulator.md", "python")
+    (tmp_path / "conftest.py").write_text(conftest, "utf-8")
+    (tmp_path / "test_film.py").write_text(test, "utf-8")
+    done = python("-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:xdist", folder=tmp_path)
+    assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout

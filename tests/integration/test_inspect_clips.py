@@ -49,12 +49,12 @@ def clip_of(take_id: str, number: int) -> Delivered:
     return Delivered(f"clips/{take_id}.mp4", f"{number}" * 64, 9)
 
 
-def inspect(state: StateFile, inspector: Inspector, *, stand_in: str = "") -> ClipInspection:
-    return ClipInspection(RunDir(state.path.parent), state, SystemClock(), inspector, stand_in=stand_in)
+def inspect(state: StateFile, inspector: Inspector, *, stand_ins: tuple[str, ...] = ()) -> ClipInspection:
+    return ClipInspection(RunDir(state.path.parent), state, SystemClock(), inspector, stand_ins=stand_ins)
 
 
-def looked_into(state: StateFile, inspector: Inspector, *, stand_in: str = "") -> ClipInspection:
-    inspection = inspect(state, inspector, stand_in=stand_in)
+def looked_into(state: StateFile, inspector: Inspector, *, stand_ins: tuple[str, ...] = ()) -> ClipInspection:
+    inspection = inspect(state, inspector, stand_ins=stand_ins)
     inspection.finish(patience=PATIENCE)
     return inspection
 
@@ -107,7 +107,7 @@ def test_an_unreadable_clip_is_flagged_and_not_tried_again(state: StateFile) -> 
 
 
 def test_the_ready_made_clip_is_not_judged(state: StateFile) -> None:
-    looked_into(state, FakeInspector({"a.mp4": SHORT, "b.mp4": SHORT}), stand_in="0" * 64)
+    looked_into(state, FakeInspector({"a.mp4": SHORT, "b.mp4": SHORT}), stand_ins=("0" * 64,))
     assert flags(state) == {"a": [], "b": ["2 s long instead of 5 s"]}
 
 

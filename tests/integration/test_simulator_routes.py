@@ -216,7 +216,7 @@ def test_every_call_needs_the_token(open_bench: OpenBench, status: int) -> None:
     posts = [("POST", path) for path in (f"/v1/models/{MODEL}", f"{place}/cancel")]
     paths = (f"{place}/status", f"{place}/result", "/v1/models", f"/v1/models/{MODEL}", "/prod/v2/balance")
     for method, path in [*posts, *(("GET", path) for path in paths)]:
-        for header in ("", "Bearer wrong", "Basic simulated", "simulated"):
+        for header in ("", "Bearer wrong", "Basic rc-simulator", "rc-simulator"):
             answer = bench.client.request(method, path, headers={"authorization": header})
             assert (answer.status_code, answer.json()["error_code"]) == (status, 400004)
     assert bench.simulator.ledger.submits == 1
@@ -351,7 +351,7 @@ def test_the_ledger_page_tells_what_was_charged(bench: Bench) -> None:
     first = page["charges"][0]
     assert (first["request_id"], first["model"], first["body"]) == (request_id, MODEL, BODY)
     assert (first["body_sha256"], first["state"]) == (job.body_sha256, "in_queue")
-    assert "simulated" not in str(page["charges"])
+    assert "rc-simulator" not in str(page["charges"])
 
 
 def test_health_needs_no_token(bench: Bench) -> None:
@@ -449,3 +449,31 @@ def test_a_served_simulator_stops_cleanly_when_asked(number: signal.Signals) -> 
     os.kill(process.pid, number)
     out, err = process.communicate()
     assert (process.returncode, out, err) == (0, "stopped\n", "")
+
+
+def test_the_first_page_says_what_this_is_and_what_it_serves(bench: Bench) -> None:
+    page = httpx.get(bench.simulator.origin).json()
+    assert page["simulated"] is True
+    assert {"POST /v1/models/{model_id:path}", "GET /__ledger"} <= set(page["routes"])
+
+
+def test_an_account_without_a_set_balance_never_runs_out(bench: Bench) -> None:
+    before = bench.get("/prod/v2/balance")
+    bench.accepted()
+    assert bench.get("/prod/v2/balance") == before
+
+
+def test_a_model_that_makes_pictures_gets_a_picture(tmp_path: Path) -> None:
+    schema = {"model": "tiny/draw", "input": SCHEMAS[STILL], "output": {"properties": {"images": {}}}}
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "draw.json").write_text(json.dumps(schema))
+    clock, settings = HandClock(), SimulatorSettings(token=None)
+    with (
+        running(settings, schema_dirs=[tmp_path], clock=clock) as simulator,
+        httpx.Client(base_url=simulator.base_url, headers={"authorization": "Bearer any"}) as client,
+    ):
+        request_id = client.post("/models/tiny/draw", json={}).json()["request_id"]
+        clock.now += 60
+        link = client.get(f"/requests/{request_id}/result").json()["output"]["image"]
+        picture = httpx.get(link)
+    assert (picture.headers["content-type"], picture.content[:4]) == ("image/png", b"\x89PNG")

@@ -129,6 +129,7 @@ def night(
     past: RunHistory = NO_PAST,
     deadline: float | None = None,
     room: FreeSpace | None = None,
+    stand_ins: tuple[str, ...] = (),
 ) -> Night:
     """Run the engine once over `tickets` in virtual time."""
     the_queue = queue or ScriptedQueue(scripts)
@@ -153,6 +154,7 @@ def night(
             past=past,
             deadline=deadline,
             room=room,
+            stand_ins=stand_ins,
             chance=lambda: 0.5,
         )
         loop = asyncio.get_running_loop()
@@ -380,6 +382,17 @@ class TestReadsThatFail:
     def test_the_very_same_clip_for_two_takes_is_said_once(self) -> None:
         run = night([ticket("s0"), ticket("s1")])
         assert run.said.count("has the very same clip as") == 1
+
+    @pytest.mark.parametrize(("stand_ins", "times"), [((), 1), (("0" * 64,), 0)])
+    def test_a_clip_that_any_number_of_jobs_may_have_is_not_compared(
+        self, stand_ins: tuple[str, ...], times: int
+    ) -> None:
+        scripts = {
+            name: JobScript(ending=replace(JobScript().ending, outputs=(f"https://cdn.example/{name}.mp4",)))
+            for name in ("s0", "s1")
+        }
+        run = night([ticket("s0"), ticket("s1")], scripts=scripts, stand_ins=stand_ins)
+        assert run.said.count("has the very same clip as") == times
 
     def test_a_result_that_lags_behind_the_status_is_read_again(self) -> None:
         run = night([ticket("s0")], scripts={"s0": JobScript(results=[NotReady("in_progress")] * 3)})

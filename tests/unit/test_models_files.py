@@ -8,6 +8,7 @@ import json
 import pytest
 
 from runner.domain.errors import SchemaInvalid
+from runner.models.model import Model
 from runner.models.schema_file import MOST_BYTES, ModelFile, parse_model_file
 from runner.system.canonical_json import JsonValue, canonical_hash, canonical_json
 
@@ -96,3 +97,21 @@ def test_canonical_json_is_sorted_tight_and_unescaped() -> None:
 def test_canonical_json_refuses_what_json_has_not(value: float) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         canonical_json({"x": value})
+
+
+@pytest.mark.parametrize(
+    ("model", "outputs", "makes_pictures"),
+    [
+        ("acme/dream", {"image": {}, "images": {}}, True),
+        ("acme/text-to-image", {"video": {}}, False),
+        ("acme/text-to-image", {"image": {}, "video": {}}, True),
+        ("acme/image-to-video", {"image": {}, "video": {}}, False),
+        ("acme/dream", {}, False),
+    ],
+)
+def test_a_model_makes_pictures_if_its_output_or_else_its_id_says_so(
+    model: str, outputs: dict[str, object], makes_pictures: bool
+) -> None:
+    document = {"model": model, "input": SCHEMA, "output": {"properties": outputs}}
+    published = parse_model_file(json.dumps(document).encode(), model=model, file="dream.json")
+    assert Model.from_file(published).makes_pictures is makes_pictures

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from runner.commands.steps.signals import SignalHandler, handle_signals
+from runner.commands.steps.signals import Interrupts, SignalHandler, handle_signals
 from runner.domain.run_ending import Stop
 
 
@@ -82,7 +82,7 @@ def handle(send: Callable[[], None]) -> Engine:
     engine = Engine()
 
     async def main() -> None:
-        with handle_signals(SignalHandler(engine, say=lambda _: None)):
+        with handle_signals(SignalHandler(engine, say=lambda _: None), Interrupts()):
             send()
             for _ in range(3):
                 await asyncio.sleep(0)
@@ -106,3 +106,20 @@ def test_what_the_parent_ignores_stays_ignored() -> None:
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_interrupts_from_elsewhere_reach_whoever_listens_and_wait_until_then() -> None:
+    interrupts, taken = Interrupts(), list[int]()
+    interrupts.send()
+    with interrupts.taken_by(taken.append):
+        interrupts.send(signal.SIGTERM)
+    interrupts.send()
+    assert taken == [signal.SIGINT, signal.SIGTERM]
+
+
+def test_a_process_that_is_not_the_runs_own_is_not_ended() -> None:
+    codes = list[int]()
+    interruption = SignalHandler(Engine(), say=lambda _: None, insist=codes.append)
+    for _ in range(3):
+        interruption.take(signal.SIGINT)
+    assert codes == [128 + signal.SIGINT]

@@ -10,7 +10,7 @@ import os
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any, TypeAlias, TypeVar
 
@@ -18,6 +18,7 @@ from runner.api.account import BASE_VARIABLE, Account, Secret, find_account, par
 from runner.commands.steps.find_run import manifest_of
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.commands.steps.request import RunRequest
+from runner.commands.steps.signals import Interrupts
 from runner.domain.api_answers import FailureKind, JobStatus, RequestFailure, StatusReply
 from runner.domain.errors import AccountRefused, ServiceUnavailable, ShotrunnerError, UsageError
 from runner.domain.records import RunHeader
@@ -90,18 +91,24 @@ def account_of(request: RunRequest, place: RunDir) -> Iterator[Account]:
         clips=request.simulate.clips or place.simulator / "clips",
     )
     with open_reader(place.state_file, checked=True) as reader:
-        names = reader.names()
+        names, estimates = reader.names(), reader.estimates()
 
     def slate(model: str, body: Mapping[str, JsonValue]) -> str:
         return names.get(fingerprint(model, canonical_json(dict(body))), "")
 
+    def price(model: str, body: Mapping[str, JsonValue]) -> float | None:
+        return estimates.get(fingerprint(model, canonical_json(dict(body))))
+
     schema_dirs = search_path(request.manifest, request.schema_dirs)
-    with running(settings, schema_dirs=schema_dirs, slates=slate) as simulator:
+    with running(settings, schema_dirs=schema_dirs, slates=slate, prices=price) as simulator:
         yield Account(simulator.origin, Secret(_SIMULATOR_TOKEN), source="the simulator")
 
 
-def run_alone(session: Coroutine[Any, Any, T]) -> T:
-    """Run `session` on an event loop of its own, in a thread of its own where this one has a loop: a notebook."""
+def run_alone(session: Coroutine[Any, Any, T], *, interrupts: Interrupts | None = None) -> T:
+    """Run `session` on an event loop of its own, in a thread of its own where this one has a loop: a notebook.
+
+    That thread gets no signals, so they are sent to `interrupts`, to which the session listens.
+    """
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -110,7 +117,7 @@ def run_alone(session: Coroutine[Any, Any, T]) -> T:
         finally:
             # Python would complain of one that no loop could be made for.
             session.close()
-    with ThreadPoolExecutor(1) as thread:
+    with ThreadPoolExecutor(1) as thread, interrupts.forwarding() if interrupts else nullcontext():
         return thread.submit(_run, session).result()
 
 

@@ -7,13 +7,12 @@ a fetch, which waits for it. When no clip waits, it makes small copies of the pi
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -28,6 +27,7 @@ from runner.domain.preview_names import PREVIEWS, preview_names
 from runner.domain.records import TakeRecord
 from runner.domain.run_events import Event, FactRecorded
 from runner.domain.states import Accepted, Checked, Delivered, DeliveryState
+from runner.simulator.clip_cache import fallback_hashes
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
@@ -65,9 +65,9 @@ _MISSING_EXTRA = (
 class ClipInspection:
     """Looks into the clips of one session; it listens to the engine, and `finish` ends it.
 
-    `patience` is how many seconds the end of an undisturbed session waits for clips that are left. `stand_in` is the
-    hash of a ready-made clip that no request asked for, so it is not judged. `read` gets an input picture; without it
-    no copies of them are made.
+    `patience` is how many seconds the end of an undisturbed session waits for clips that are left. `stand_ins` are
+    hashes of ready-made clips that no request asked for, so they are not judged. `read` gets an input picture; without
+    it no copies of them are made.
     """
 
     def __init__(
@@ -78,13 +78,13 @@ class ClipInspection:
         inspector: Inspector,
         *,
         patience: float = PATIENCE_S,
-        stand_in: str = "",
+        stand_ins: Collection[str] = (),
         read: Read | None = None,
     ) -> None:
         self.patience = patience
         self._place, self._state, self._clock = place, state, clock
         self._inspector = inspector
-        self._stand_in = stand_in
+        self._stand_ins = stand_ins
         self._takes: deque[str] = deque()
         self._previews: dict[str, Path] = {}
         self._known: dict[str, tuple[Probe, Look | None, str]] = {}
@@ -289,7 +289,7 @@ class ClipInspection:
         probe, found, reason = self._known[sha256]
         if found is None:
             return probe, unreadable(reason)
-        return probe, () if sha256 == self._stand_in else judge(found, asked_of(json.loads(take.body)))
+        return probe, () if sha256 in self._stand_ins else judge(found, asked_of(json.loads(take.body)))
 
 
 def _made(run_dir: Path) -> frozenset[str]:
@@ -319,10 +319,10 @@ def inspecting(
     if not request.inspect or request.environ.get(NO_INSPECT):
         yield None
         return
-    stand_in = _stand_in() if request.simulated else ""
+    stand_ins = fallback_hashes() if request.simulated else frozenset[str]()
     read = _read_picture(is_local=request.on_this_machine or state.header.simulated) if request.look else None
     inspection = ClipInspection(
-        place, state, request.clock, make_inspector(), patience=patience, stand_in=stand_in, read=read
+        place, state, request.clock, make_inspector(), patience=patience, stand_ins=stand_ins, read=read
     )
     try:
         yield inspection
@@ -341,10 +341,3 @@ def _read_picture(*, is_local: bool) -> Read:
         return PictureReader(on_this_machine=is_local).read
 
     return lambda link: reader()(link)
-
-
-def _stand_in() -> str:
-    """Return the hash of the clip that the simulator sends for all if it cannot draw."""
-    from runner.simulator.clip_cache import FALLBACK
-
-    return hashlib.sha256(FALLBACK.read_bytes()).hexdigest()

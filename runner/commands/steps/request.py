@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from runner.api.account import named_base, on_this_machine
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
+from runner.commands.steps.signals import Interrupts
 from runner.commands.steps.summary import RunEstimate
 from runner.domain.errors import Problem
 from runner.domain.run_ending import Stop
@@ -50,6 +51,7 @@ class RunRequest:
     and the user's folders. With `look`, a paid run looks at the media links of what it sends, and `on_link` gets how
     many of them are done. With `inspect`, each delivered clip is looked into. Files are named by `name_template`, or by
     that of the run if it is None. `listeners` follow each session from its beginning to its end, beside `progress`.
+    `interrupts` stop it from another thread.
     """
 
     manifest: Path
@@ -66,6 +68,7 @@ class RunRequest:
     on_link: Callable[[int, int], None] = field(default=lambda _done, _all: None, kw_only=True)
     name_template: str | None = field(default=None, kw_only=True)
     listeners: tuple[Listener, ...] = field(default=(), kw_only=True)
+    interrupts: Interrupts = field(default_factory=Interrupts, kw_only=True)
     clock: Clock = field(default_factory=SystemClock)
     on_interrupt: Stop = Stop.DRAIN
     opening: OpenOptions = DEFAULT_OPTIONS

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from itertools import chain
+from threading import current_thread, main_thread
 
 from runner.api.account import Account
 from runner.commands.steps.api_session import account_of, run_alone, with_api
@@ -26,6 +27,7 @@ from runner.engine.late_costs import GRACE, ask_costs, asks_since
 from runner.engine.options import EngineOptions, RunHistory
 from runner.engine.ports import Queue
 from runner.output.safe_stream import SafeStream
+from runner.simulator.clip_cache import fallback_hashes
 from runner.store.identity import number_of
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
@@ -64,7 +66,8 @@ def run_engine(
         listener.on_event(started)
         for note in (*state.notes, *account.notes):
             listener.on_event(Message(note))
-        ending, signal = run_alone(_engage(request, place, state, about, account, listener, deadline))
+        engaged = _engage(request, place, state, about, account, listener, deadline)
+        ending, signal = run_alone(engaged, interrupts=request.interrupts)
         _finish(inspection, listener, signal=signal)
         return ending, signal
 
@@ -203,11 +206,16 @@ async def _engage(
             past=_past(reader, request.clock, options),
             deadline=deadline,
             room=delivery.room if options.download else None,
+            stand_ins=fallback_hashes() if local else (),
         )
         interruption = SignalHandler(
-            engine, say=lambda text: listener.on_event(Message(text)), first=request.on_interrupt
+            engine,
+            say=lambda text: listener.on_event(Message(text)),
+            first=request.on_interrupt,
+            # A notebook's session is in a thread, and its process is not this run's to end.
+            insist=os._exit if current_thread() is main_thread() else lambda _code: None,
         )
-        with handle_signals(interruption):
+        with handle_signals(interruption, request.interrupts):
             ending = await engine.run()
         if engine.costs_untold is not None:
             state.note_costs_untold(engine.costs_untold)

@@ -48,8 +48,17 @@ class Stoppable(Protocol):
 class SignalHandler:
     """Counts the signals of one run: the first Ctrl-C drains, the second or a TERM or HUP leaves, the third insists."""
 
-    def __init__(self, engine: Stoppable, *, say: Callable[[str], None], first: Stop = Stop.DRAIN) -> None:
+    def __init__(
+        self,
+        engine: Stoppable,
+        *,
+        say: Callable[[str], None],
+        first: Stop = Stop.DRAIN,
+        insist: Callable[[int], object] = os._exit,
+    ) -> None:
+        """Stop `engine`, and report it with `say`; `insist` gets the exit code of a process that must end at once."""
         self._engine = engine
+        self._insist = insist
         self._say = say
         self._first = first
         self._count = 0
@@ -60,7 +69,8 @@ class SignalHandler:
         self._count += 1
         self.signal = self.signal or number
         if self._count > _MOST_PATIENT:
-            os._exit(128 + number)
+            self._insist(128 + number)
+            return
         engine, is_first = self._engine, number == signal.SIGINT and self._count == 1
         drains = is_first and self._first is not Stop.DETACH
         if drains:
@@ -79,6 +89,44 @@ class SignalHandler:
             )
         else:
             self._say(f"leaving; {jobs} at the API will be picked up by the next run{answers}")
+
+
+class Interrupts:
+    """Interrupts a run from outside its thread: `send` does what a Ctrl-C does, and a second one leaves.
+
+    One object is for one run. What is sent before the run listens waits for it.
+    """
+
+    def __init__(self) -> None:
+        # The handler of a signal may run while its own thread is sending another one.
+        self._lock = threading.RLock()
+        self._waiting: list[int] = []
+        self._take: Callable[[int], object] = self._waiting.append
+
+    def send(self, number: int = signal.SIGINT) -> None:
+        """Send one signal; any thread may call this."""
+        with self._lock:
+            self._take(number)
+
+    @contextmanager
+    def taken_by(self, take: Callable[[int], object]) -> Iterator[None]:
+        """Let `take` get the signals of the block, and those that wait for it."""
+        with self._lock:
+            self._take = take
+            waiting, self._waiting[:] = tuple(self._waiting), ()
+        for number in waiting:
+            take(number)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._take = self._waiting.append
+
+    @contextmanager
+    def forwarding(self) -> Iterator[None]:
+        """Send on what the process gets during the block; only the main thread can."""
+        with _handled(lambda number, _frame: self.send(number)):
+            yield
 
 
 @contextmanager
@@ -111,15 +159,15 @@ def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]
 
 
 @contextmanager
-def handle_signals(interruption: SignalHandler) -> Iterator[None]:
-    """Send signals to `interruption` instead of killing the process; only the main thread can.
+def handle_signals(interruption: SignalHandler, interrupts: Interrupts) -> Iterator[None]:
+    """Send signals to `interruption` instead of killing the process; other threads get only those of `interrupts`.
 
     They reach the event loop through its own thread-safe door, so a handler never runs between two steps of a record.
     """
     loop = asyncio.get_running_loop()
 
-    def hand_over(number: int, _frame: FrameType | None) -> None:
+    def hand_over(number: int, _frame: FrameType | None = None) -> None:
         loop.call_soon_threadsafe(interruption.take, number)
 
-    with _handled(hand_over):
+    with _handled(hand_over), interrupts.taken_by(hand_over):
         yield

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.commands.steps.known_picks import picks_for_reports
-from runner.domain.display import listed
-from runner.domain.errors import CannotCreate, DiskFailed
+from runner.domain.display import counted, listed, spent_words, tally
+from runner.domain.errors import CannotCreate, DiskFailed, ShotrunnerError
 from runner.domain.money import NOTHING_SPENT, Spending, total
+from runner.domain.preview_names import preview_names
 from runner.domain.records import RunRecord, Standing, TakeRecord
 from runner.domain.run_ending import EXIT_CODES, Ending, EndingKind, exit_code_by
 from runner.domain.run_events import RunEnded
@@ -20,11 +22,17 @@ from runner.engine.options import EngineOptions
 from runner.plan.actions import Action
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
+from runner.system.private_files import read_private
 
 if TYPE_CHECKING:
+    from runner.output.csv_report import Frame
     from runner.output.write_reports import Reports
     from runner.plan.compare import Comparison
     from runner.plan.scope import Decision
+
+POSTERS_SHOWN = 12
+POSTER_BYTES = 200_000
+"""How many posters a notebook shows, and how large each may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ class RunEstimate:
     unknown: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RunSummary:
     """How a run ended and what it left behind; `exit_code` follows the documented table.
 
@@ -94,6 +102,48 @@ class RunSummary:
             return 3
         lost = self.deliveries.get(DeliveryState.UNDELIVERABLE, 0)
         return 4 if self.held else exit_code_by(self.counts) or (2 if lost else 0)
+
+    def __repr__(self) -> str:
+        return f"<RunSummary {self.name}: {self._standing}; exit code {self.exit_code}; {self.run_dir}>"
+
+    def _repr_html_(self) -> str:
+        """Return counts, money and the posters of the first clips, for a notebook; it reads the run directory."""
+        from runner.system.notebook_html import figures, paragraph
+
+        stopped = f"stopped: {self.ending.reason}" if self.ending.reason else ""
+        spent = spent_words(self.spending, simulated=self.simulated)
+        said = (
+            f"{self.name}: {self._standing}",
+            spent,
+            stopped,
+            f"exit code {self.exit_code}; {self.run_dir}",
+        )
+        return "".join(map(paragraph, filter(None, said))) + figures(self._posters())
+
+    def to_frame(self) -> Frame:
+        """Return the table of the run's `report.csv` as a pandas frame, as it is now; raises as `report`."""
+        from runner.commands.report import to_frame
+
+        return to_frame(self.run_dir)
+
+    @property
+    def _standing(self) -> str:
+        from runner.output.status_text import standings
+
+        takes = counted(sum(self.counts.values()), "take")
+        return f"{takes}: {tally(standings(self.counts, self.deliveries))}".rstrip(": ")
+
+    def _posters(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the labels and the small posters of the first clips that have one."""
+        place, left = RunDir(self.run_dir), POSTERS_SHOWN
+        with suppress(ShotrunnerError, OSError), open_reader(place.state_file) as reader:
+            for take in reader.each_take():
+                if not (left and take.file and take.sha256 and place.path / take.file in self.labels):
+                    continue
+                with suppress(OSError):
+                    poster = read_private(place.path / preview_names(take.sha256).small, limit=POSTER_BYTES)
+                    yield take.label or take.take_id, poster
+                    left -= 1
 
 
 def ended_event(summary: RunSummary, *, at: float) -> RunEnded:
