@@ -18,6 +18,7 @@ from runner.domain.run_events import Listener, Listeners, RunStarted
 from runner.engine.options import EngineOptions
 from runner.manifest.size_limits import LIMITS
 from runner.manifest.size_limits import Limits as ManifestLimits
+from runner.notify.ports import Channel
 from runner.plan.selection import ALL, Choice
 from runner.simulator.settings import SimulatorSettings
 from runner.store.run_dir import default_run_dir
@@ -50,6 +51,8 @@ class RunRequest:
     and the user's folders. With `look`, a paid run looks at the media links of what it sends, and `on_link` gets how
     many of them are done. With `inspect`, each delivered clip is looked into. Files are named by `name_template`, or by
     that of the run if it is None. `listeners` follow each session from its beginning to its end, beside `progress`.
+    `notify` are the channels that get notices. `on_delivered` are the words of a command that is started once for each
+    clip; without words none is.
     """
 
     manifest: Path
@@ -66,6 +69,8 @@ class RunRequest:
     on_link: Callable[[int, int], None] = field(default=lambda _done, _all: None, kw_only=True)
     name_template: str | None = field(default=None, kw_only=True)
     listeners: tuple[Listener, ...] = field(default=(), kw_only=True)
+    notify: tuple[Channel, ...] = field(default=(), kw_only=True)
+    on_delivered: tuple[str, ...] = field(default=(), kw_only=True)
     clock: Clock = field(default_factory=SystemClock)
     on_interrupt: Stop = Stop.DRAIN
     opening: OpenOptions = DEFAULT_OPTIONS
