@@ -33,8 +33,7 @@ class AppriseService:
         if not self._service.add(address):
             raise UsageError(
                 f"--notify: apprise cannot use the address {self.name}",
-                advice="its scheme is not known or a part is missing; apprise describes each: "
-                "https://github.com/caronc/apprise/wiki",
+                advice="its scheme is not known, or a part is missing: https://appriseit.com describes each",
             )
 
     def send(self, notice: Notice) -> None:

@@ -96,7 +96,7 @@ def test_what_a_killed_session_left_and_what_was_cut_short_comes_again(state: St
         state, Command(lambda take: Finished(None, "was stopped", is_cut=True) if take == "b" else WELL)
     )
     cut.finish(patience=PATIENCE)
-    assert cut.remarks == ("1 clip left to the --on-delivered of the next run",)
+    assert cut.remarks == ("1 clip left to the next run with --on-delivered",)
     command = Command()
     begin(state, command).finish(patience=PATIENCE)
     assert command.takes == ["b"]

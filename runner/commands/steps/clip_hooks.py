@@ -102,7 +102,7 @@ class ClipHooks:
             named = f"{len(failed):,} of {counted(self._ran, 'clip')}: {'; '.join(failed[:_NAMED])}{more}"
             said.append(f"--on-delivered failed for {named}; see {visible(str(self._place.path / OUTPUT))}")
         if self._left:
-            said.append(f"{counted(self._left, 'clip')} left to the --on-delivered of the next run")
+            said.append(f"{counted(self._left, 'clip')} left to the next run with --on-delivered")
         if self._trouble:
             said.append(f"--on-delivered may run again for clips of this run: {self._trouble}")
         return tuple(said)
