@@ -66,8 +66,8 @@ class Notices:
                 self._started = event
             case FactRecorded(fact=fact) if (kind := _kind_of(fact)) and kind not in self._said:
                 self._said.add(kind)
-                words = " ".join(sentence(fact).split())
-                self._notify(kind, f"{with_label(event.take_id, event.label)} {words}", at=event.at)
+                words = f"{with_label(event.take_id, event.label)} {sentence(fact)}".split()
+                self._notify(kind, " ".join(words), at=event.at)
             case Message(topic=topic) if topic in _OF_TOPIC:
                 self._notify(_OF_TOPIC[topic], visible(event.text), at=self._clock.wall())
             case RunEnded():
