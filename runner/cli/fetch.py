@@ -9,7 +9,7 @@ from dataclasses import replace
 from runner.cli.from_flags import choice_of, opening_of
 from runner.cli.next_command import repeated
 from runner.cli.run import clip_line, flagged_lines
-from runner.cli.run_flags import progress_of
+from runner.cli.run_flags import hook_words, progress_of
 from runner.cli.terminal import show, warn
 from runner.commands.fetch import Fetched, fetch
 from runner.commands.steps.api_session import recorded_request
@@ -35,6 +35,7 @@ def command(arguments: argparse.Namespace) -> int:
         progress=progress_of("auto"),
         inspect=not arguments.no_inspect,
         name_template=arguments.name,
+        on_delivered=hook_words(arguments.on_delivered),
     )
     fetched = fetch(run.place, arguments.takes, choice=choice_of(arguments), request=request)
     show(_results(fetched))

@@ -20,6 +20,7 @@ from runner.cli.token_check import refuse_token_as_file, refuse_tokens
 from runner.domain import failpoints
 from runner.domain.disk_errors import machine_error
 from runner.domain.errors import FlagRequired, ManifestInvalid, NoSuchHost, ShotrunnerError
+from runner.domain.notify_places import shown_words
 from runner.system.escapes import command_line, visible
 
 # Advice may be a command, and a shortened command would do something else.
@@ -40,16 +41,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     shown: list[str] = []
     try:
         refuse_tokens(words, os.environ)
-        shown = words
+        shown = shown_words(words)
         if rules := os.environ.get(failpoints.VARIABLE):
             failpoints.arm(rules)
         arguments = build_parser().parse_args(words)
-        arguments.words = words
+        arguments.words = shown
         refuse_token_as_file(getattr(arguments, "target", getattr(arguments, "manifest", None)))
         code: int = arguments.command(arguments)
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
-        warn([f"stopped; go on with: {command_line(*words)}"])
+        warn([f"stopped; go on with: {command_line(*shown_words(words))}"])
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug must not look like a crash of the run
         ours = error if isinstance(error, ShotrunnerError) else machine_error(error)
         if ours is None:

@@ -15,6 +15,7 @@ from runner.cli.shared_arguments import (
     MORE_SCHEMAS,
     NAME,
     NO_INSPECT,
+    ON_DELIVERED,
     OUTPUT,
     STEERING,
     choosing,
@@ -125,6 +126,17 @@ _CAUTION = group(
         "queued jobs (cancel-queued)",
     ),
 )
+_NOTIFICATION = group(
+    "who is notified",
+    values(
+        "--notify WHERE",
+        str,
+        "notify at the end, at the first failure and held take, at --warn-cost, and at an outage: bell, desktop, "
+        "'cmd:PROGRAM ARGUMENT', https://ADDRESS (a POST of JSON), or an address of apprise such as slack://; may be "
+        "repeated",
+    ),
+    ON_DELIVERED,
+)
 _NO_LOOK = switch(
     "--no-look",
     "do not look at the media links of what is about to be paid for, and make no small copies of pictures; only links "
@@ -136,6 +148,7 @@ RUNNING: tuple[Argument | Group, ...] = (
     *_EXTENT,
     _LIMITS,
     _CAUTION,
+    _NOTIFICATION,
     _NO_LOOK,
     NO_INSPECT,
     one_of("--progress", ("auto", "bar", "plain", "json", "none"), "how to show progress"),

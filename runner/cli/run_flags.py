@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +21,7 @@ from runner.domain.limits import Limits
 from runner.domain.run_ending import Stop
 from runner.engine.options import EngineOptions, FailureLimit, OnUnknown
 from runner.engine.poll_pace import LookPace
+from runner.notify.ports import Channel
 from runner.output.progress import Kind, make_progress
 from runner.output.safe_stream import Canvas
 from runner.simulator.settings import Script, SimulatorSettings, load_script
@@ -52,7 +54,30 @@ def request_of(arguments: Namespace, *, manifest: Path, simulate: SimulatorSetti
         inspect=not arguments.no_inspect,
         name_template=arguments.name,
         on_link=_show_looks,
+        notify=_channels(arguments.notify),
+        on_delivered=hook_words(arguments.on_delivered),
     )
+
+
+def _channels(asked: Sequence[str]) -> tuple[Channel, ...]:
+    """Return the channels that the flags name, and say which of them are not there."""
+    if not asked:
+        return ()
+    from runner.notify.places import channel_of
+
+    terminal = sys.stderr.fileno() if sys.stderr.isatty() else None
+    channels = tuple(channel_of(where, environ=os.environ, terminal=terminal) for where in asked)
+    note(f"--notify {each.name} notifies no one: {each.absence}" for each in channels if each.absence)
+    return channels
+
+
+def hook_words(asked: str | None) -> tuple[str, ...]:
+    """Return the words of the command that is started for each delivered clip; none if none is wanted."""
+    if asked is None:
+        return ()
+    from runner.notify.program import words_of
+
+    return words_of(asked, flag="--on-delivered", environ=os.environ)
 
 
 def _show_looks(done: int, of: int) -> None:

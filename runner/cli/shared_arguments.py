@@ -63,6 +63,13 @@ NO_INSPECT = switch(
     "are made beside them",
 )
 
+ON_DELIVERED = value(
+    "--on-delivered COMMAND",
+    str,
+    "start this command once for each clip that is delivered from now on, with the take's id and the clip's path as "
+    "last arguments, and the take as JSON on its standard input; no shell runs it",
+)
+
 
 def consent(**settings: object) -> tuple[Argument, ...]:
     """Return what a person may agree to about the run directory."""

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from runner.commands.steps.clip_hooks import hooking
 from runner.commands.steps.inspect_clips import inspecting
 from runner.commands.steps.known_picks import decisions_for
 from runner.commands.steps.open_for_decision import fitting, named, open_for_decision
@@ -98,12 +99,15 @@ def fetch(
         wanted = [take for take in takes if wants_fetching(take)]
         about = {take.take_id: take.attempts for take in wanted}
         # A fetch is what a person is sent to for the clips that a run left, so it looks into all of them.
-        with inspecting(request, place, state, patience=math.inf) as inspection:
-            ending, signal = run_engine(request, place, state, about, inspection=inspection)
+        with (
+            inspecting(request, place, state, patience=math.inf) as inspection,
+            hooking(request, place) as hooks,
+        ):
+            ending, signal = run_engine(request, place, state, about, inspection=inspection, hooks=hooks)
         failpoints.hit("upkeep.fetched")
         notes = () if wanted else state.notes
     summary = sum_up(place, about, ending=ending, signal=signal, now=request.clock.wall())
-    found = inspection.remarks if inspection is not None else ()
+    found = tuple(remark for each in (inspection, hooks) if each is not None for remark in each.remarks)
     remarks = (*notes, *renamed, *again.remarks, *summary.remarks, *found)
     # Dropped ones were given up, and what was never sent and left the manifest will not be.
     others: Counter[TakeState] = Counter(

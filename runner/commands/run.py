@@ -16,9 +16,11 @@ from typing import Any, ParamSpec, cast
 
 from runner.commands.check import plan_of
 from runner.commands.steps import open_run
+from runner.commands.steps.clip_hooks import ClipHooks, hooking
 from runner.commands.steps.complete_run import complete_run
 from runner.commands.steps.inspect_clips import ClipInspection, inspecting
 from runner.commands.steps.known_jobs import heard_now
+from runner.commands.steps.notices import notifying
 from runner.commands.steps.open_run import OpenOptions
 from runner.commands.steps.prepare import Prepared, prepare
 from runner.commands.steps.python_progress import Follow, Follower, usual_progress
@@ -160,7 +162,14 @@ called in that thread.
 
 def run(request: RunRequest) -> RunSummary:
     """Go through the whole flow of a run once, from the manifest to the summary; raises as `run_manifest`."""
-    if (complete := complete_run(request)) is not None:
+    with notifying(request) as notified:
+        summary = _run(notified.request)
+    return replace(summary, remarks=(*summary.remarks, *notified.remarks))
+
+
+def _run(request: RunRequest) -> RunSummary:
+    # An earlier session may have left clips to the command of this one.
+    if not request.on_delivered and (complete := complete_run(request)) is not None:
         return complete
     plan = plan_of(request)
     place = make(request.home(plan.manifest.name))
@@ -168,11 +177,10 @@ def run(request: RunRequest) -> RunSummary:
         todo = prepare(request, plan, place, state)
         # The record has it all now, and a hundred thousand takes need not stay in memory for a night.
         del plan
-        with inspecting(
-            request if todo.agreed else replace(request, inspect=False), place, state
-        ) as inspection:
+        watched = request if todo.agreed else replace(request, inspect=False, on_delivered=())
+        with inspecting(watched, place, state) as inspection, hooking(watched, place) as hooks:
             ending, signal = (
-                _run_session(request, place, state, todo, inspection) if todo.agreed else _DECLINED
+                _run_session(request, place, state, todo, inspection, hooks) if todo.agreed else _DECLINED
             )
         state.note_heard(heard_now(place, request.environ))
         # A run that is noted as complete is not gone through again, so nothing may be left of the looks.
@@ -182,7 +190,7 @@ def run(request: RunRequest) -> RunSummary:
         # The engine says them, where there is anything left to do.
         notes = () if todo.is_engaged else state.notes
     summary = sum_up(place, todo.about, ending=ending, signal=signal, now=request.clock.wall())
-    found = inspection.remarks if inspection is not None else ()
+    found = tuple(remark for each in (inspection, hooks) if each is not None for remark in each.remarks)
     summary = replace(summary, remarks=(*notes, *todo.said, *summary.remarks, *found))
     if todo.is_engaged:
         failures = list[Exception]()
@@ -193,7 +201,12 @@ def run(request: RunRequest) -> RunSummary:
 
 
 def _run_session(
-    request: RunRequest, place: RunDir, state: StateFile, todo: Prepared, inspection: ClipInspection | None
+    request: RunRequest,
+    place: RunDir,
+    state: StateFile,
+    todo: Prepared,
+    inspection: ClipInspection | None,
+    hooks: ClipHooks | None,
 ) -> tuple[Ending, int | None]:
     """Run the engine in the time that the run is given, with the session on record."""
     limits, clock = request.options.limits, request.clock
@@ -209,6 +222,7 @@ def _run_session(
         finished=todo.finished,
         deadline=mine.deadline,
         inspection=inspection,
+        hooks=hooks,
     )
     state.end_session(at=clock.wall(), ending=ending.kind)
     return ending, signal

@@ -21,6 +21,7 @@ import filelock
 
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import CannotCreate, RunInUse, UsageError
+from runner.domain.notify_places import shown_words
 from runner.system.private_files import make_folder, read_private, refuse_odd, write_whole
 
 LOCK = ".lock"
@@ -38,7 +39,7 @@ class RunLock:
         self, run_dir: Path, *, command: str | None = None, now: Callable[[], float] = time.time
     ) -> None:
         self._dir = run_dir
-        self._command = shlex.join(sys.argv) if command is None else command
+        self._command = shlex.join(shown_words(sys.argv)) if command is None else command
         self._now = now
         self._written = ""
         # The lock is not per thread: any thread may release it, and a second lock in this process must be refused.

@@ -307,6 +307,18 @@ class Reader:
         )
         return [(file, size, take_label(shot, number, take)) for file, size, shot, number, take in rows]
 
+    def newest_event(self) -> int:
+        """Return the number of the newest fact, 0 before the first."""
+        return int(self._rows(NEWEST)[0][0])
+
+    def delivered_since(self, event: int) -> list[tuple[str, str, str]]:
+        """Return take, request id and hash of each clip that is here and was delivered after fact number `event`."""
+        return self._rows(
+            "SELECT take_id, request_id, sha256 FROM takes WHERE delivery = 'delivered' AND request_id IS NOT NULL"
+            " AND sha256 IS NOT NULL AND take_id IN (SELECT take_id FROM events WHERE seq > ? AND fact = 'Delivered')",
+            event,
+        )
+
     def unchecked(self, *, decodes: bool) -> list[str]:
         """Return the takes whose clips are here and were not looked into, in manifest order.
 

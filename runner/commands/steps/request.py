@@ -19,6 +19,7 @@ from runner.domain.run_events import Listener, Listeners, RunStarted
 from runner.engine.options import EngineOptions
 from runner.manifest.size_limits import LIMITS
 from runner.manifest.size_limits import Limits as ManifestLimits
+from runner.notify.ports import Channel
 from runner.plan.selection import ALL, Choice
 from runner.simulator.settings import SimulatorSettings
 from runner.store.run_dir import default_run_dir
@@ -52,6 +53,8 @@ class RunRequest:
     many of them are done. With `inspect`, each delivered clip is looked into. Files are named by `name_template`, or by
     that of the run if it is None. `listeners` follow each session from its beginning to its end, beside `progress`.
     `interrupts` stop it from another thread.
+    `notify` are the channels that get notices. `on_delivered` are the words of a command that is started once for each
+    clip; without words none is.
     """
 
     manifest: Path
@@ -69,6 +72,8 @@ class RunRequest:
     name_template: str | None = field(default=None, kw_only=True)
     listeners: tuple[Listener, ...] = field(default=(), kw_only=True)
     interrupts: Interrupts = field(default_factory=Interrupts, kw_only=True)
+    notify: tuple[Channel, ...] = field(default=(), kw_only=True)
+    on_delivered: tuple[str, ...] = field(default=(), kw_only=True)
     clock: Clock = field(default_factory=SystemClock)
     on_interrupt: Stop = Stop.DRAIN
     opening: OpenOptions = DEFAULT_OPTIONS

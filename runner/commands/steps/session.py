@@ -6,6 +6,7 @@ In: an open state file and the takes to be about. Out: how the engine ended. Slo
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
@@ -14,6 +15,7 @@ from threading import current_thread, main_thread
 
 from runner.api.account import Account
 from runner.commands.steps.api_session import account_of, run_alone, with_api
+from runner.commands.steps.clip_hooks import ClipHooks
 from runner.commands.steps.inspect_clips import CUT_SHORT_S, ClipInspection
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.signals import SignalHandler, handle_signals
@@ -45,38 +47,53 @@ def run_engine(
     finished: int = 0,
     deadline: float | None = None,
     inspection: ClipInspection | None = None,
+    hooks: ClipHooks | None = None,
 ) -> tuple[Ending, int | None]:
     """Let the engine do what is left for the takes `about`, of which `finished` ones need nothing.
 
     It submits until the wall time `deadline`, and asks for no token when nothing is left. Costs that came late are
-    asked for on the way. Clips that `inspection` has not looked into by then are waited for, within bounds.
+    asked for on the way. Clips that `inspection` has not looked into by then are waited for, within bounds, and so are
+    the commands that `hooks` runs.
     """
     if finished == len(about):
         _ask_costs(request, place, state)
         with ExitStack() as stack:
-            _finish(inspection, _Late(request, place, stack, total=finished), signal=None)
+            late = _Late(request, place, stack, total=finished)
+            if hooks is not None:
+                hooks.begin(_voice(late))
+            _finish(inspection, hooks, late, signal=None)
         return Ending(EndingKind.FINISHED), None
     with ExitStack() as stack:
         account = stack.enter_context(account_of(request, place))
         log = stack.enter_context(run_log(place, request.clock))
         started = _started(request, place, total=len(about), done=finished)
         shown = stack.enter_context(request.progress(started))
-        watching = (inspection,) if inspection is not None else ()
+        watching = tuple(each for each in (inspection, hooks) if each is not None)
         listener = Listeners((shown, log, *watching, *request.listeners), on_failure=_say_of(shown))
         listener.on_event(started)
+        if hooks is not None:
+            hooks.begin(_voice(listener))
         for note in (*state.notes, *account.notes):
             listener.on_event(Message(note))
         engaged = _engage(request, place, state, about, account, listener, deadline)
         ending, signal = run_alone(engaged, interrupts=request.interrupts)
-        _finish(inspection, listener, signal=signal)
+        _finish(inspection, hooks, listener, signal=signal)
         return ending, signal
 
 
-def _finish(inspection: ClipInspection | None, listener: Listener, *, signal: int | None) -> None:
-    """Wait for the clips that are still to be looked into; a person who stopped the run does not wait long."""
+def _voice(listener: Listener) -> Callable[[str], None]:
+    return lambda text: listener.on_event(Message(text))
+
+
+def _finish(
+    inspection: ClipInspection | None, hooks: ClipHooks | None, listener: Listener, *, signal: int | None
+) -> None:
+    """Wait for what is still done about the clips; a person who stopped the run does not wait long."""
     if inspection is not None:
         patience = inspection.patience if signal is None else CUT_SHORT_S
-        inspection.finish(patience=patience, say=lambda text: listener.on_event(Message(text)))
+        inspection.finish(patience=patience, say=_voice(listener))
+    if hooks is not None:
+        hooks.finish(patience=math.inf if signal is None else CUT_SHORT_S)
 
 
 def _started(request: RunRequest, place: RunDir, *, total: int, done: int) -> RunStarted:
