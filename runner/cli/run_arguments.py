@@ -16,7 +16,9 @@ from runner.cli.shared_arguments import (
     NAME,
     NO_INSPECT,
     OUTPUT,
+    QUIET,
     STEERING,
+    VERBOSE,
     choosing,
     consent,
 )
@@ -139,6 +141,8 @@ RUNNING: tuple[Argument | Group, ...] = (
     _NO_LOOK,
     NO_INSPECT,
     one_of("--progress", ("auto", "bar", "plain", "json", "none"), "how to show progress"),
+    QUIET,
+    VERBOSE,
     API_BASE,
     *consent(),
     switch(

@@ -53,7 +53,7 @@ def head_line(started: RunStarted, *, width: int | None = None) -> str:
     parts = (
         (5, visible(started.name, 80) + (" (simulated)" if started.simulated else "")),
         (4, f"{some}{counted(whole, 'take')}{f', {done:,} done' if done else ''}"),
-        (2, counted(started.jobs, "job") + " at once"),
+        (2, counted(started.jobs, "job")),
         (3, said if spent or cap is not None else ""),
         (1, visible(short_path(started.run_dir), PATH_LIMIT)),
     )

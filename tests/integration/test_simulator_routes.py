@@ -432,7 +432,7 @@ def test_the_bundled_models_are_served_when_none_are_given() -> None:
 
 SERVE = """
 from runner.simulator.server import serve
-from runner.simulator.settings import SIMULATOR_TOKEN, SimulatorSettings
+from runner.simulator.settings import SimulatorSettings
 serve(SimulatorSettings(render=False), on_ready=lambda simulator: print(simulator.origin, flush=True))
 print("stopped", flush=True)
 """

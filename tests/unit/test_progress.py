@@ -334,13 +334,13 @@ BEGINNING = RunStarted(
 
 def test_the_line_above_the_bar_says_which_run_this_is() -> None:
     head = (
-        "overnight (simulated) · 500 of 600 takes, 15 done · 8 jobs at once · $45.63 of --max-cost $52.00"
+        "overnight (simulated) · 500 of 600 takes, 15 done · 8 jobs · $45.63 of --max-cost $52.00"
         " · reports/overnight"
     )
     assert head_line(BEGINNING) == head
     assert _heard("plain", BEGINNING) == f"2026-05-28T20:26:40Z  {head}\n"
     short = "overnight (simulated) · 500 of 600 takes, 15 done · $45.63 of --max-cost $52.00"
-    assert head_line(BEGINNING, width=80) == short
+    assert head_line(BEGINNING, width=85) == short
     assert head_line(BEGINNING, width=70) == "overnight (simulated) · 500 of 600 takes, 15 done"
     assert head_line(BEGINNING, width=40) == "overnight (simulated)"
 
