@@ -52,8 +52,9 @@ def sort_submit(exchange: HttpOutcome, *, attempt: str, now: float, origin: str 
     """Return what became of a paid POST to `origin`; without proof of anything else it is `LostContact`."""
     if isinstance(exchange, NoResponse):
         if exchange.milestone is SendStage.NOTHING_SENT:
-            return NotSent(attempt, exchange.reason, hopeless=exchange.kind in _HOPELESS)
-        return LostContact(attempt, exchange.milestone.name.lower(), exchange.reason)
+            hopeless = exchange.kind in _HOPELESS
+            return NotSent(attempt, exchange.reason, hopeless=hopeless, error=exchange.error)
+        return LostContact(attempt, exchange.milestone.name.lower(), exchange.reason, error=exchange.error)
     if 200 <= exchange.status < 300:
         return _answered_submit(exchange, attempt, origin)
     said = f"the API answered {exchange.status}"
@@ -200,7 +201,7 @@ def sort_probe(exchange: HttpOutcome, *, now: float) -> RequestFailure | None:
 def read_record(exchange: HttpOutcome, *, now: float) -> JsonObject | RequestFailure:
     """Return the record of a read that was answered, else the failure."""
     if isinstance(exchange, NoResponse):
-        return RequestFailure(FailureKind.TRANSIENT, exchange.reason)
+        return RequestFailure(FailureKind.TRANSIENT, exchange.reason, evidence=exchange.error)
     if exchange.passed is not None:
         size = f"{exchange.passed / (1 << 20):g} MiB"
         return RequestFailure(FailureKind.TOO_LARGE, f"the API's answer is larger than {size}")

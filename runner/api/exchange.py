@@ -49,11 +49,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class NoResponse:
-    """No status line came; `reason` names the failure and never holds a header's value."""
+    """No status line came; `reason` says it to a person, `error` in a library's words. Neither has a header's value."""
 
     milestone: SendStage
     kind: SilenceKind
     reason: str
+    error: str = ""
 
 
 HttpOutcome: TypeAlias = Answer | NoResponse

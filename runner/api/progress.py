@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from runner.api.decompress import unpack
 from runner.api.exchange import Answer, SendStage
 from runner.api.process_time import LivedDeadline
+from runner.api.silence import chain_of
 
 BODY_CAP = 1 << 20
 RECORD_CAP = 16 << 20
 """How many bytes of a result record are read: it may hold any text of a model, but is parsed in memory.
 
 The answer to a submit has the same cap. It is the receipt for money, and may echo the picture that was sent."""
-
-_LONGEST_CHAIN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +87,6 @@ def finds_no_name(error: BaseException) -> bool:
 
     Source: RFC 3493, 6.1 (EAI_NONAME). A resolver that is away says EAI_AGAIN, which is an outage like any other.
     """
-    link: BaseException | None = error
-    # A chain of causes can be a circle.
-    for _ in range(_LONGEST_CHAIN):
-        if link is None or isinstance(link, socket.gaierror):
-            break
-        link = link.__cause__ or link.__context__
-    return isinstance(link, socket.gaierror) and link.errno == socket.EAI_NONAME
+    return any(
+        isinstance(link, socket.gaierror) and link.errno == socket.EAI_NONAME for link in chain_of(error)
+    )

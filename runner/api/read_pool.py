@@ -17,6 +17,7 @@ import yarl
 from runner.api.account import Secret, request_headers
 from runner.api.exchange import HttpOutcome, NoResponse, SendStage, SilenceKind
 from runner.api.progress import BODY_CAP, Deadlines, Progress, finds_no_name
+from runner.api.silence import silence
 from runner.system.tls import context_for
 
 READ_DEADLINES = Deadlines(connect=10.0, write=10.0, read=20.0, overall=30.0)
@@ -55,7 +56,10 @@ class ReadPool:
             except TimeoutError:
                 return NoResponse(progress.milestone, SilenceKind.TIMEOUT, progress.limit.reason)
             except Exception as error:  # noqa: BLE001 - a foreign library may raise anything, and each is a silence
-                return NoResponse(progress.milestone, _kind(error), _reason(error))
+                is_garbled = isinstance(error, aiohttp.ClientResponseError)
+                return silence(
+                    progress.milestone, _kind(error), error, told=_told(error), is_garbled=is_garbled
+                )
 
     async def _exchange(self, method: str, path: str, progress: Progress, cap: int) -> HttpOutcome:
         if self._session is None:
@@ -137,8 +141,8 @@ def _kind(error: Exception) -> SilenceKind:
             return SilenceKind.BROKEN
 
 
-def _reason(error: Exception) -> str:
-    """Return one line about a failure, with the words of the network or the server; a misuse may quote the token."""
+def _told(error: Exception) -> str:
+    """Return the words of the network or the server in one line; a misuse has none, since it may quote the token."""
     told: object = ""
     match error:
         case aiohttp.ClientConnectorError():
@@ -149,4 +153,4 @@ def _reason(error: Exception) -> str:
         case aiohttp.ClientError() if not isinstance(error, ValueError):
             told = error
     first, *_ = str(told).splitlines() or [""]
-    return f"{type(error).__name__}{': ' if first else ''}{first}"
+    return first

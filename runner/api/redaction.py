@@ -46,7 +46,7 @@ class Redactor:
     def cleaned(self, exchange: HttpOutcome) -> HttpOutcome:
         """Return `exchange` without the token; this comes before any cut, which could leave a part of the token."""
         if not isinstance(exchange, Answer):
-            return replace(exchange, reason=self.masked(exchange.reason))
+            return replace(exchange, reason=self.masked(exchange.reason), error=self.masked(exchange.error))
         body = exchange.body
         for form in self._byte_forms:
             body = form.sub(MASK.encode(), body)

@@ -21,6 +21,7 @@ import httpx
 from runner.api.account import Secret, request_headers
 from runner.api.exchange import HttpOutcome, NoResponse, SendStage, SilenceKind
 from runner.api.progress import RECORD_CAP, Deadlines, Progress, finds_no_name
+from runner.api.silence import silence
 from runner.system.tls import context_for
 
 _MOST_SUBMITS = 64
@@ -130,9 +131,13 @@ async def run_exchange(
         kind = _kind(error)
         # The message of a misuse is not shown: it quotes the faulty header, which may be the token.
         shown = isinstance(error, httpx.TransportError) and not isinstance(error, _UNTOLD)
-        told = f": {error}" if shown and str(error) else ""
-        return NoResponse(trace.milestone, kind, f"{type(error).__name__}{told}")
+        told = str(error) if shown else ""
+        is_garbled = isinstance(error, httpx.RemoteProtocolError) and not told.startswith(_CLOSED)
+        return silence(trace.milestone, kind, error, told=told, is_garbled=is_garbled)
 
+
+_CLOSED = ("Server disconnected", "peer closed connection")
+"""How h11's words begin for a connection that was closed, among those for bytes that are no answer."""
 
 _UNTOLD = (httpx.LocalProtocolError, httpx.TimeoutException)
 

@@ -6,11 +6,12 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 
+from runner.cli.ending import clip_lines, remark_lines, trouble_lines
 from runner.cli.from_flags import choice_of, opening_of
 from runner.cli.next_command import repeated
-from runner.cli.run import clip_line, flagged_lines
+from runner.cli.run import show_results
 from runner.cli.run_flags import hook_words, progress_of
-from runner.cli.terminal import show, warn
+from runner.cli.terminal import warn
 from runner.commands.fetch import Fetched, fetch
 from runner.commands.steps.api_session import recorded_request
 from runner.commands.steps.find_run import find_recorded
@@ -32,14 +33,25 @@ def command(arguments: argparse.Namespace) -> int:
     request = replace(
         known,
         options=EngineOptions(outage_limit=PATIENCE),
-        progress=progress_of("auto"),
+        progress=progress_of("none" if arguments.quiet else "auto"),
         inspect=not arguments.no_inspect,
         name_template=arguments.name,
         on_delivered=hook_words(arguments.on_delivered),
     )
     fetched = fetch(run.place, arguments.takes, choice=choice_of(arguments), request=request)
-    show(_results(fetched))
-    warn(_advice(fetched, arguments) or _onward(fetched, run.words))
+    needed = _needed(fetched, arguments, run.words) or _onward(fetched, run.words)
+    if arguments.quiet:
+        warn(needed)
+        return fetched.exit_code
+    summary, (count, *others) = fetched.summary, _results(fetched)
+    show_results(
+        summary,
+        [count, *others],
+        _remarks(fetched),
+        needed,
+        piped=[count, *clip_lines(summary), *others],
+        verbose=arguments.verbose,
+    )
     return fetched.exit_code
 
 
@@ -47,7 +59,6 @@ def _results(fetched: Fetched) -> list[str]:
     summary = fetched.summary
     wanted, here = sum(summary.deliveries.values()), summary.deliveries.get(DeliveryState.DELIVERED, 0)
     lines = [f"{here} of {counted(wanted, 'clip')} downloaded" if wanted else _all_here(fetched)]
-    lines += [clip_line(summary, clip) for clip in summary.clips]
     spent = spent_words(summary.spending, simulated=summary.simulated)
     lines += [spent] if spent and summary.spending.without_cost else []
     if fetched.restored:
@@ -66,8 +77,10 @@ def _onward(fetched: Fetched, words: Sequence[str]) -> list[str]:
     """Return the commands that finish the takes without a clip; `words` continue the run."""
     states, run_dir = fetched.without_clip, fetched.summary.run_dir
     lines = []
-    if states.get(TakeState.FAILED) or states.get(TakeState.CANCELLED):
-        lines.append(f"why some have no clip: {command_line('report', run_dir)}")
+    for state in (TakeState.FAILED, TakeState.CANCELLED):
+        if states.get(state):
+            lines.append(f"{counted(states[state], 'take')} {state}; to pay for new attempts:")
+            lines.append(f"  → {command_line('retry', run_dir, '--status', state.value)}")
     if states.get(TakeState.HELD) or states.get(TakeState.SUBMITTING):
         lines.append(f"  → {command_line('reconcile', run_dir)}")
     if any(states.get(state) for state in UNFINISHED):
@@ -75,15 +88,16 @@ def _onward(fetched: Fetched, words: Sequence[str]) -> list[str]:
     return lines
 
 
-def _advice(fetched: Fetched, arguments: argparse.Namespace) -> list[str]:
+def _remarks(fetched: Fetched) -> list[str]:
+    untouched = (f"not touched: {visible(find.file)}: {visible(find.says)}" for find in fetched.untouched)
+    return [*remark_lines(fetched.summary), *untouched]
+
+
+def _needed(fetched: Fetched, arguments: argparse.Namespace, words: Sequence[str]) -> list[str]:
+    """Return why it stopped, and what is to be done for the clips that are not here; `words` continue the run."""
     summary = fetched.summary
-    lines = [visible(remark) for remark in summary.remarks]
-    lines += flagged_lines(summary)
-    lines += [f"not touched: {visible(find.file)}: {visible(find.says)}" for find in fetched.untouched]
-    if summary.ending.reason:
-        lines.append(f"stopped: {visible(summary.ending.reason)}")
-    if summary.deliveries.get(DeliveryState.UNDELIVERABLE):
-        lines.append(f"why, and the links: {command_line('report', summary.run_dir)}")
+    lines = [f"stopped: {visible(summary.ending.reason)}"] if summary.ending.reason else []
+    lines += trouble_lines(replace(summary, held=()), words)
     if summary.ending.kind is not EndingKind.FINISHED or summary.signal is not None:
         lines.append(f"go on with: {repeated(arguments.words)}")
     return lines

@@ -25,8 +25,8 @@ def agreed_to_pay(
 ) -> bool:
     """Return whether paying is agreed to: by -y, by a person, or without a terminal by the cap.
 
-    `jobs` is printed where no question is asked. `duplicates` are takes whose request another take sends: only a person
-    who is asked, or `twice`, agrees to those.
+    `jobs` is printed where no question is asked, if it is not empty. `duplicates` are takes whose request another take
+    sends: only a person who is asked, or `twice`, agrees to those.
 
     Raises:
         UsageError: no person can be asked, or the duplicates are not agreed to.
@@ -39,7 +39,7 @@ def agreed_to_pay(
         )
     if not assume_yes and not (capped and is_unattended):
         return agreed(question, instead="-y to agree beforehand, or --max-cost to set a limit")
-    warn([jobs])
+    warn(filter(None, [jobs]))
     return True
 
 

@@ -77,13 +77,13 @@ def is_past(limits: Limits, now: float) -> bool:
     return isinstance(limits.until, int | float) and limits.until <= now
 
 
-def as_retry(words: Sequence[str]) -> list[str]:
-    """Return the `run` command line in `words` as the `retry` of what was cancelled, with the same flags."""
+def as_retry(words: Sequence[str], state: str) -> list[str]:
+    """Return the `run` command line in `words` as the `retry` of takes in `state`, with the same flags."""
     verb = words.index("run")
     flags = [word for word in words[verb + 1 :] if word not in _OF_A_PLAN]
     # The choice may become narrower, never wider. So the patterns of the run stay.
     retried = [*words[:verb], "retry", *flags]
-    return with_flags(retried, "--status", "cancelled", without=["--status", "--output"])
+    return with_flags(retried, "--status", state, without=["--status", "--output"])
 
 
 def onward_words(words: Sequence[str], *, base: Sequence[str], chosen: Sequence[str]) -> list[str]:

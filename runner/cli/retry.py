@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from runner.cli.from_flags import user_name
@@ -14,6 +15,7 @@ from runner.cli.run_flags import request_of, simulator_of
 from runner.cli.terminal import note, warn
 from runner.commands.retry import Proposal, propose, retry
 from runner.commands.steps.find_run import run_words
+from runner.commands.steps.request import Warn, no_warnings
 from runner.domain.display import counted
 from runner.simulator.settings import SimulatorSettings
 
@@ -26,12 +28,13 @@ def command(arguments: argparse.Namespace) -> int:
     proposal = propose(arguments.target, request=request, names=names, even_moderated=even_moderated)
     # Flags that a run refuses are refused before anything is recorded.
     simulate = simulator_of(arguments, simulated=proposal.header.simulated)
-    note(f"left out: {text}" for text in proposal.left_out)
+    say: Callable[[Iterable[str]], None] = (lambda _: None) if arguments.quiet else note
+    say(f"left out: {text}" for text in proposal.left_out)
     for take in proposal.takes:
         doubtful = take.links(proposal.header.api_base).doubtful
-        note(f"{take.take_id}: its record names {link}" for link in doubtful)
-    warnings = Warnings(proposal.manifest)
-    warnings(proposal.warnings)
+        say(f"{take.take_id}: its record names {link}" for link in doubtful)
+    warnings: Warn = no_warnings if arguments.quiet else Warnings(proposal.manifest)
+    warnings(proposal.warnings, False)  # noqa: FBT003 - the shape of `Warn`
     if not _agreed(arguments, proposal):
         warn(["nothing was recorded or submitted"])
         return 3
@@ -45,7 +48,7 @@ def command(arguments: argparse.Namespace) -> int:
         request=replace(request, simulate=simulate, confirm=confirm, warn=warnings),
         by=user_name(),
         reason=arguments.reason,
-        say=lambda remark: note([remark]),
+        say=lambda remark: say([remark]),
     )
     return show_end(summary, arguments, _next_words(arguments, proposal))
 
@@ -64,11 +67,13 @@ def _agreed(arguments: argparse.Namespace, proposal: Proposal) -> bool:
     """Return whether paying is agreed to, as for `run`."""
     number, more = len(proposal.takes), duplicate_words(proposal.duplicates)
     if proposal.header.simulated:
-        warn([f"{counted(number, 'new attempt')}, simulated"])
+        warn([] if arguments.quiet else [f"{counted(number, 'new attempt')}, simulated"])
         return True
     host = proposal.header.api_base
     return agreed_to_pay(
-        f"{counted(number, 'new paid attempt')}{more}, whatever the earlier ones cost",
+        ""
+        if arguments.quiet
+        else f"{counted(number, 'new paid attempt')}{more}, whatever the earlier ones cost",
         f"each is a new paid attempt: {counted(number, 'job')} will be paid for at {host}{more}.",
         duplicates=proposal.duplicates,
         assume_yes=arguments.yes,

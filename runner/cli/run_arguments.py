@@ -17,7 +17,9 @@ from runner.cli.shared_arguments import (
     NO_INSPECT,
     ON_DELIVERED,
     OUTPUT,
+    QUIET,
     STEERING,
+    VERBOSE,
     choosing,
     consent,
 )
@@ -152,6 +154,8 @@ RUNNING: tuple[Argument | Group, ...] = (
     _NO_LOOK,
     NO_INSPECT,
     one_of("--progress", ("auto", "bar", "plain", "json", "none"), "how to show progress"),
+    QUIET,
+    VERBOSE,
     API_BASE,
     *consent(),
     switch(

@@ -43,7 +43,7 @@ def request_of(arguments: Namespace, *, manifest: Path, simulate: SimulatorSetti
         choice=choice_of(arguments),
         schema_dirs=tuple(arguments.schema_dir),
         api_base=arguments.api_base,
-        progress=progress_of(arguments.progress),
+        progress=progress_of("none" if arguments.quiet else arguments.progress),
         on_interrupt=Stop(arguments.on_interrupt),
         opening=opening_of(arguments),
         stale=arguments.stale,
@@ -53,7 +53,7 @@ def request_of(arguments: Namespace, *, manifest: Path, simulate: SimulatorSetti
         look=not arguments.no_look,
         inspect=not arguments.no_inspect,
         name_template=arguments.name,
-        on_link=_show_looks,
+        on_link=(lambda _done, _of: None) if arguments.quiet else _show_looks,
         notify=_channels(arguments.notify),
         on_delivered=hook_words(arguments.on_delivered),
     )

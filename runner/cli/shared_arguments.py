@@ -5,6 +5,7 @@ In: nothing. Out: entries of the table of commands.
 
 from __future__ import annotations
 
+from argparse import SUPPRESS
 from pathlib import Path
 
 from runner.cli.arg_types import amount, number, whole
@@ -56,6 +57,12 @@ NAME = value(
     "name the clips by a template, such as '{shot}_t{take:02}'; also {seed}, {model}, {tag}, {id} and what is swept. A "
     "run keeps it until another is given",
 )
+
+QUIET = switch(
+    "-q, --quiet",
+    "print only errors and what needs a person: held and failed takes, limits; the exit code says the rest",
+)
+VERBOSE = switch("-v, --verbose", "list every clip, on a terminal as well", default=SUPPRESS)
 
 NO_INSPECT = switch(
     "--no-inspect",

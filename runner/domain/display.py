@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from pathlib import Path
 
 from runner.domain.money import Spending
 from runner.domain.states import DeliveryState, FailureClass, TakeState
@@ -159,6 +161,15 @@ def with_label(name: str, label: str) -> str:
     """Return a take's id, or the name of its clip, with its label behind it where that says anything more."""
     is_said = label in {"", name, f"{name}_t01"}
     return visible(name) if is_said else f"{visible(name)}  {visible(label)}"
+
+
+def short_path(path: Path) -> str:
+    """Return a path as it is shortest: as given, or as seen from the current folder."""
+    try:
+        return min((str(path), os.path.relpath(path)), key=len)
+    except OSError:
+        # The current folder may be gone by the end of a night.
+        return str(path)
 
 
 def counted(number: int, noun: str) -> str:

@@ -76,11 +76,15 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """It is proved that nothing of this attempt reached the API; `hopeless` says that no other try would."""
+    """It is proved that nothing of this attempt reached the API; `hopeless` says that no other try would.
+
+    `error` is the failure in the words of a library.
+    """
 
     attempt: str
     reason: str
     hopeless: bool = False
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,7 @@ class LostContact:
     """The POST began and its outcome is unknown: it may have been charged.
 
     `milestone` says how far it got, and `hopeless` that every other submit would end alike. `candidates` are ids in the
-    answer that may be the job's.
+    answer that may be the job's. `error` is the failure in the words of a library, where nothing came back.
     """
 
     attempt: str
@@ -128,6 +132,7 @@ class LostContact:
     evidence: str = ""
     hopeless: bool = False
     candidates: tuple[str, ...] = ()
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

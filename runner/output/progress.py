@@ -8,36 +8,29 @@ from __future__ import annotations
 import json
 import math
 import threading
-from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import fields
+from datetime import UTC, tzinfo
 from types import TracebackType
 from typing import Literal, Self, TextIO
 
 from runner.domain import display
 from runner.domain.errors import UsageError
 from runner.domain.run_events import Event, FactRecorded, Message, RunStarted
-from runner.output.progress_text import sentence, standing_after
+from runner.output.finish_estimate import FinishEstimate, finish_words
+from runner.output.live_counts import LiveCounts
+from runner.output.progress_text import fitted, head_line, sentence, standing_after
 from runner.output.safe_stream import Canvas, SafeStream
 from runner.system.clock import Clock
 from runner.system.escapes import escaped
 
 Kind = Literal["bar", "plain", "json", "none"]
 TICK_SECONDS = 1.0
+HEARTBEAT_SECONDS = 300.0
 
-_OPEN = (
-    "submitting",
-    "queued",
-    "running",
-    "fetching",
-    "held",
-    "failed",
-    "undeliverable",
-    "cancelled",
-    "dropped",
-)
-_SUCCEEDED = frozenset({"succeeded", "delivered"})
+_ACTIVE = ("submitting", "queued", "running", "fetching")
+_TROUBLED = ("failed", "held", "undeliverable", "cancelled")
 _URGENT = frozenset({"held", "failed", "undeliverable"})
-_MOVING = frozenset({"pending", "submitting", "queued", "running", "held"})
 _USUAL = (80, 24)
 
 
@@ -60,30 +53,131 @@ class Progress:
 
 
 def make_progress(kind: Kind, *, stream: TextIO, started: RunStarted, clock: Clock) -> Progress:
-    """Return the progress called `kind` of a session; `clock` dates messages without a time."""
+    """Return the progress called `kind` of a session; `clock` dates what has no time of its own."""
     match kind:
         case "bar":
-            return BarProgress(SafeStream.over(stream), total=started.total, done=started.done)
+            return BarProgress(SafeStream.over(stream), started=started, clock=clock)
         case "plain":
-            return PlainProgress(SafeStream.over(stream))
+            return PlainProgress(SafeStream.over(stream), started=started, clock=clock)
         case "json":
             return JsonProgress(SafeStream.over(stream), clock=clock)
         case "none":
             return Progress()
 
 
-class PlainProgress(Progress):
-    """One line for every fact that matters, for pipes and logs: take, what happened, the short reason."""
+class _Ticker:
+    """Calls `act` every `seconds` in a thread of its own, from `start` to `stop`; never with `seconds` None."""
 
-    def __init__(self, outlet: SafeStream) -> None:
-        self._outlet = outlet
+    def __init__(self, act: Callable[[], None], seconds: float | None) -> None:
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._tick, args=(act, seconds), daemon=True)
+        self._is_wanted = seconds is not None
+
+    def start(self) -> None:
+        if self._is_wanted:
+            self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _tick(self, act: Callable[[], None], seconds: float) -> None:
+        while not self._stop.wait(seconds):
+            act()
+
+
+class _Followed(Progress):
+    """Progress that knows where the whole run stands, and ticks beside it; one lock covers facts and ticks."""
+
+    def __init__(self, *, started: RunStarted, clock: Clock, tick: float | None) -> None:
+        self._clock = clock
+        self._counts = LiveCounts(started)
+        self._finish = FinishEstimate(jobs=started.jobs, now=clock.monotonic())
+        self._finish.observe(clock.monotonic(), ended=self._counts.ended)
+        self._lock = threading.RLock()
+        self._ticker = _Ticker(self.on_tick, tick)
+
+    def __enter__(self) -> Self:
+        self._ticker.start()
+        return self
 
     def on_event(self, event: Event) -> None:
-        """Write the event's line, if it has one."""
-        if isinstance(event, Message):
-            self._outlet.line(display.visible(event.text))
-        elif isinstance(event, FactRecorded) and (text := sentence(event.fact)):
-            self._outlet.line(f"{display.with_label(event.take_id, event.label)}  {text}")
+        """Follow the event and show it."""
+        with self._lock:
+            if isinstance(event, FactRecorded):
+                self._counts.follow(event)
+                self._observe()
+            self._show(event)
+
+    def on_tick(self) -> None:
+        """Show that the run is alive; time without ticks counts as a pause."""
+        with self._lock:
+            self._observe()
+            self._show_time()
+
+    def close(self) -> None:
+        """End the ticks."""
+        self._ticker.stop()
+
+    def _show(self, event: Event) -> None:
+        """Show one event."""
+
+    def _show_time(self) -> None:
+        """Show what changes without an event."""
+
+    def _observe(self) -> None:
+        self._finish.observe(self._clock.monotonic(), ended=self._counts.ended)
+
+    def _finish_words(self, zone: tzinfo | None = None) -> str:
+        """Return when the session will probably be over; empty if it is too early to say."""
+        left = self._finish.seconds_left(self._counts.total - self._counts.ended)
+        return finish_words(self._clock.wall(), left, zone) if left is not None else ""
+
+
+class PlainProgress(_Followed):
+    """One line for every fact that matters, for pipes and logs, and one every five minutes that says how it goes.
+
+    Each begins with its time in UTC, as the record, `status` and the reports have it. Local times would repeat an hour
+    in the night in which summer time ends.
+    """
+
+    def __init__(
+        self, outlet: SafeStream, *, started: RunStarted, clock: Clock, tick: float | None = TICK_SECONDS
+    ) -> None:
+        super().__init__(started=started, clock=clock, tick=tick)
+        self._outlet = outlet
+        self._beat = clock.monotonic()
+
+    def _show(self, event: Event) -> None:
+        match event:
+            case RunStarted():
+                self._line(event.at, head_line(event))
+            case Message():
+                self._line(self._clock.wall(), display.visible(event.text))
+            case FactRecorded() if text := sentence(event.fact):
+                self._line(event.at, f"{display.with_label(event.take_id, event.label)}  {text}")
+
+    def _show_time(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._beat >= HEARTBEAT_SECONDS:
+            self._beat = now
+            self._line(self._clock.wall(), self._heartbeat())
+
+    def _heartbeat(self) -> str:
+        counts = self._counts
+        finish = self._finish_words(UTC)
+        parts = (
+            f"{counts.ended:,} of {display.counted(counts.total, 'take')}",
+            f"{counts.done:,} done",
+            display.tally(counts.counts, (*_TROUBLED, *_ACTIVE)),
+            display.money(counts.billed) if counts.billed else "",
+            f"finish {finish} UTC" if finish else "",
+        )
+        return f"still running: {' · '.join(filter(None, parts))}"
+
+    def _line(self, at: float, text: str) -> None:
+        self._outlet.line(f"{display.iso(at)}  {_plain_marks(text, self._outlet)}")
 
 
 class JsonProgress(Progress):
@@ -115,11 +209,15 @@ class JsonProgress(Progress):
         self._outlet.line(json.dumps({**names, **facts}))
 
 
-class BarProgress(Progress):
-    """A tqdm bar: finished takes of all, then the number in each state; what needs a person is printed above it."""
+class BarProgress(_Followed):
+    """A tqdm bar under a head line: takes that have ended, how the whole run stands, its money, its probable finish.
+
+    What needs a person is printed above it. Parts that do not fit the terminal are left out whole. It is drawn with
+    each tick, so that a fact costs no drawing.
+    """
 
     def __init__(
-        self, outlet: SafeStream, *, total: int, done: int, tick: float | None = TICK_SECONDS
+        self, outlet: SafeStream, *, started: RunStarted, clock: Clock, tick: float | None = TICK_SECONDS
     ) -> None:
         # tqdm costs a quarter of the start-up allowance; pipes and --help never need it.
         try:
@@ -131,82 +229,63 @@ class BarProgress(Progress):
                 advice="unset it, or give --progress plain",
             ) from error
 
-        canvas = Canvas.over(outlet)
-        self._outlet = canvas
-        self._total = total
-        self._at_start = done
-        self._standing: dict[str, str] = {}
-        self._counts: Counter[str] = Counter()
-        self._ended: set[str] = set()
+        super().__init__(started=started, clock=clock, tick=tick)
+        self._outlet = canvas = Canvas.over(outlet)
         # A thread lock is enough: tqdm's default one makes a semaphore for other processes.
         tqdm.set_lock(threading.RLock())
         self._bar = tqdm(
-            total=total,
-            initial=done,
+            total=started.total,
+            initial=self._counts.ended,
             file=canvas,
-            unit=" take",
             ascii=not outlet.speaks_unicode,
             # A terminal of unknown width reports 0, and tqdm would draw nothing.
             ncols=_USUAL[0] if outlet.width == 0 else None,
             nrows=_USUAL[1] if outlet.width == 0 else None,
             dynamic_ncols=outlet.width != 0,
             mininterval=0.1,
-            bar_format="{n_fmt}/{total_fmt} |{bar:16}| {elapsed}<{remaining}{postfix}, {rate_fmt}",
+            bar_format=self._format(),
         )
-        self._stop = threading.Event()
-        self._ticker = threading.Thread(target=self._tick, args=(tick,), daemon=True) if tick else None
-
-    def __enter__(self) -> Self:
-        if self._ticker:
-            self._ticker.start()
-        return self
 
     def close(self) -> None:
         """Draw the bar for the last time and end its line."""
-        self._stop.set()
-        if self._ticker and self._ticker.is_alive():
-            self._ticker.join()
-        self._bar.refresh()
+        super().close()
+        self._show_time()
         self._bar.close()
 
-    def on_event(self, event: Event) -> None:
-        """Move the bar, and print above it what should stay on the screen."""
-        if isinstance(event, Message):
-            self._above(display.visible(event.text))
-        if not isinstance(event, FactRecorded):
-            return
-        self._follow(event)
-        if standing_after(event.fact) in _URGENT:
-            self._above(f"{display.with_label(event.take_id, event.label)}  {sentence(event.fact)}")
-        self._bar.update(min(self._total, self._at_start + len(self._ended)) - self._bar.n)
+    def _show(self, event: Event) -> None:
+        match event:
+            case RunStarted():
+                self._above(head_line(event, width=self._outlet.width or _USUAL[0]))
+            case Message():
+                self._above(display.visible(event.text))
+            case FactRecorded() if standing_after(event.fact) in _URGENT:
+                self._above(f"{display.with_label(event.take_id, event.label)}  {sentence(event.fact)}")
 
-    def _follow(self, event: FactRecorded) -> None:
-        after = standing_after(event.fact)
-        if after is None:
-            return
-        # Each fact changes two counts. Counting all takes at each fact would be slow from a few thousand on.
-        before = self._standing.get(event.take_id)
-        if before is not None:
-            self._counts[before] -= 1
-        self._counts[after] += 1
-        if after in _SUCCEEDED:
-            # It has no count on the line. So nearly all takes of a long run are forgotten.
-            self._standing.pop(event.take_id, None)
-        else:
-            self._standing[event.take_id] = after
-        if after in _MOVING:
-            self._ended.discard(event.take_id)
-        elif after != "fetching":
-            self._ended.add(event.take_id)
-        text = display.tally(self._counts, _OPEN)
-        if not self._outlet.speaks_unicode:
-            text = text.replace(" · ", ", ")
-        self._bar.set_postfix_str(text, refresh=False)
+    def _show_time(self) -> None:
+        self._bar.bar_format = self._format()
+        self._bar.n = self._counts.ended
+        self._bar.refresh()
+
+    def _format(self) -> str:
+        """Return the bar's line as tqdm wants it: text, and a place for the bar itself."""
+        counts = self._counts
+        parts: Sequence[tuple[int, str]] = (
+            (9, f"{counts.ended:,}/{counts.total:,}"),
+            (4, "|{bar:10}|"),
+            (3, f"{counts.done:,} done"),
+            (8, display.tally(counts.counts, _TROUBLED)),
+            (1, display.tally(counts.counts, _ACTIVE)),
+            (6, display.money(counts.billed) if counts.billed else ""),
+            (7, self._finish_words()),
+            (2, "{elapsed}"),
+        )
+        line = fitted(parts, width=self._outlet.width or _USUAL[0])
+        return _plain_marks(line.replace(" · |", " |").replace("| · ", "| "), self._outlet)
 
     def _above(self, line: str) -> None:
-        self._bar.write(escaped(line), file=self._outlet)
+        self._bar.write(escaped(_plain_marks(line, self._outlet)), file=self._outlet)
 
-    def _tick(self, seconds: float) -> None:
-        # Jobs take minutes. Without this the elapsed time would stand still between two facts.
-        while not self._stop.wait(seconds):
-            self._bar.refresh()
+
+def _plain_marks(text: str, outlet: SafeStream) -> str:
+    """Return `text` with the program's own marks in ASCII where the stream has no others."""
+    return text if outlet.speaks_unicode else text.replace(" · ", ", ").replace("–", "-")

@@ -1,13 +1,37 @@
-"""One safe sentence for each fact, and the word for the state in which the fact leaves its take.
+"""One safe sentence for each fact, the word for the state in which it leaves its take, and the line above all of them.
 
 The sentences are for the progress lines and the run's log. A kind of fact without one here fails the type check.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from runner.domain import states
-from runner.domain.display import REASON_LIMIT, duration, money, size, standing, trouble, visible, when
-from runner.domain.states import AnswerFact, DecisionFact, DeliveryFact, Fact, JobFact, NoteFact, TakeState
+from runner.domain.display import (
+    PATH_LIMIT,
+    REASON_LIMIT,
+    counted,
+    duration,
+    money,
+    short_path,
+    size,
+    standing,
+    trouble,
+    visible,
+    when,
+)
+from runner.domain.run_events import RunStarted
+from runner.domain.states import (
+    AnswerFact,
+    DecisionFact,
+    DeliveryFact,
+    DeliveryState,
+    Fact,
+    JobFact,
+    NoteFact,
+    TakeState,
+)
 
 _AFTER: dict[type[Fact], str] = {
     **{kind: target.value for (_, kind), targets in states.TRANSITIONS.items() for target in targets},
@@ -17,6 +41,36 @@ _AFTER: dict[type[Fact], str] = {
         if kind is not states.Dropped
     },
 }
+
+
+def head_line(started: RunStarted, *, width: int | None = None) -> str:
+    """Return which run this is: takes, jobs at once, money and folder; parts that do not fit `width` are left out."""
+    whole = sum(started.counts.values()) or started.total
+    some = f"{started.total:,} of " if started.total < whole else ""
+    done = started.deliveries.get(DeliveryState.DELIVERED, 0) or started.counts.get(TakeState.SUCCEEDED, 0)
+    spent, cap = started.spending.committed, started.limits.max_cost
+    said = f"{money(spent)} of --max-cost {money(cap)}" if cap is not None else f"{money(spent)} so far"
+    parts = (
+        (5, visible(started.name, 80) + (" (simulated)" if started.simulated else "")),
+        (4, f"{some}{counted(whole, 'take')}{f', {done:,} done' if done else ''}"),
+        (2, counted(started.jobs, "job")),
+        (3, said if spent or cap is not None else ""),
+        (1, visible(short_path(started.run_dir), PATH_LIMIT)),
+    )
+    return fitted(parts, width=width)
+
+
+def fitted(parts: Sequence[tuple[int, str]], *, width: int | None) -> str:
+    """Return the texts of `parts` in one line, without the least important ones if they do not fit `width` columns.
+
+    A part has its importance first. The most important one always stays; empty ones have no place.
+    """
+    kept = [part for part in parts if part[1]]
+    while True:
+        line = " · ".join(text for _, text in kept)
+        if width is None or len(line) <= width or len(kept) == 1:
+            return line
+        kept.remove(min(kept))
 
 
 def standing_after(fact: Fact) -> str | None:
@@ -52,7 +106,7 @@ def _answered(fact: AnswerFact) -> str:
         case states.AccountTurnedAway():
             return f"account refused  {trouble(fact.failure, fact.reason, REASON_LIMIT)}"
         case states.LostContact():
-            return f"held  {_short(fact.reason)} ({_short(fact.milestone)}); it may have been charged"
+            return f"held  {_short(fact.reason)}; it may have been charged"
 
 
 def _decided(fact: DecisionFact) -> str:

@@ -23,8 +23,8 @@ HELD_SHOWN = 20
 FLAGGED_SHOWN = 40
 _INDENT = "  "
 _DETAIL_LIMIT = 200
-# Other fields show the result's content, which its text on one line would hide.
-_LONG_DETAILS = frozenset({"result", "fingerprint", "epoch"})
+# Other fields show the result's content, which its text on one line would hide. An error's name says nothing to most.
+_LONG_DETAILS = frozenset({"result", "fingerprint", "epoch", "error"})
 
 
 def status_lines(
@@ -177,7 +177,8 @@ def take_lines(
     """Return everything about one take: result, inputs as sent, attempts and history.
 
     `schema` is the hash of the schema file its inputs were checked against, None if unknown. `whole` shows all that a
-    server sent back, which otherwise is cut to its beginning. `origin` is the API's.
+    server sent back, which otherwise is cut to its beginning, and errors in the words of a library. `origin` is the
+    API's.
     """
     reason = display.trouble(record.failure, record.reason)
     standing = display.standing(record.state, record.delivery)
@@ -192,10 +193,11 @@ def take_lines(
     if events:
         lines += ["", "history", *(_event_line(event) for event in events)]
     for event in events if whole else ():
-        evidence = event.details.get("evidence")
-        if isinstance(evidence, str) and evidence:
-            lines += ["", f"sent back with {display.visible(event.fact)}, {display.when(event.at)}"]
-            lines += display.visible_lines(evidence, len(evidence)).split("\n")
+        for name, heading in (("evidence", "sent back with"), ("error", "error of")):
+            text = event.details.get(name)
+            if isinstance(text, str) and text:
+                lines += ["", f"{heading} {display.visible(event.fact)}, {display.when(event.at)}"]
+                lines += display.visible_lines(text, len(text)).split("\n")
     return lines
 
 

@@ -5,14 +5,32 @@ It knows no terminal and no HTML. The command names the manifest without its fol
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import PurePath
 
+from runner.domain.display import REASON_LIMIT, listed, standing, trouble
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import IN_DOUBT, NEVER_CHARGED, DeliveryState, FailureClass, TakeState
 from runner.system.escapes import command_line
 
-NOTHING = ("", "")
-_HELD = "It may have been charged. Look on the provider's site for a job of this model and time, then decide."
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What a person can do about a take: a sentence, and a command's verb with the words after the run's name.
+
+    Both are empty if nothing is left to do.
+    """
+
+    sentence: str = ""
+    verb: str = ""
+    words: tuple[str, ...] = ()
+
+
+NOTHING = NextStep()
+_HELD = "It may have been charged. Look on the provider's site for its job, then decide."
+_NAMED = 3
 _AGAIN = frozenset({TakeState.PENDING, TakeState.QUEUED, TakeState.RUNNING})
 
 
@@ -24,28 +42,63 @@ def run_command(header: RunHeader, verb: str, *words: str) -> str:
 
 def advice(header: RunHeader, take: TakeRecord) -> tuple[str, str]:
     """Return a sentence and a command for a take; both are empty if nothing is left to do."""
+    step = next_step(take)
+    return step.sentence, run_command(header, step.verb, *step.words) if step.verb else ""
+
+
+def next_step(take: TakeRecord) -> NextStep:
+    """Return what a person can do about a take."""
     if take.position is None and take.state not in IN_DOUBT:
         return NOTHING
     if take.state in IN_DOUBT:
-        return _HELD, run_command(header, "reconcile")
+        return NextStep(_HELD, "reconcile")
     if take.state is TakeState.FAILED:
-        return _after_failure(header, take)
+        return _after_failure(take)
     if take.state is TakeState.CANCELLED:
-        return "It can be paid for and sent again.", run_command(header, "retry", take.take_id)
+        return NextStep("It can be paid for and sent again.", "retry", (take.take_id,))
     if take.state in _AGAIN:
-        return "The run is not over.", run_command(header, "run")
+        return NextStep("The run is not over.", "run")
     if take.state is TakeState.SUCCEEDED and take.delivery is not DeliveryState.DELIVERED:
-        return "It is rendered; the download is free.", run_command(header, "fetch", take.take_id)
+        return NextStep("It is rendered; the download is free.", "fetch", (take.take_id,))
     if take.flags:
-        return "Watch it. If you reject it, ask for more takes.", run_command(header, "reroll", take.shot_id)
+        return NextStep("Watch it. If you reject it, ask for more takes.", "reroll", (take.shot_id,))
     return NOTHING
 
 
-def _after_failure(header: RunHeader, take: TakeRecord) -> tuple[str, str]:
+def _after_failure(take: TakeRecord) -> NextStep:
     if take.is_given_up:
-        return "Its clip may still exist; a look is free.", run_command(header, "run")
+        return NextStep("Its clip may still exist; a look is free.", "run")
     if take.failure in NEVER_CHARGED:
-        return "It was not charged. Change the row, then run again.", run_command(header, "run")
+        return NextStep("It was not charged. Change the row, then run again.", "run")
     if take.failure is FailureClass.MODERATION:
-        return "The same prompt is refused again. Change it, then run again.", run_command(header, "run")
-    return "It can be paid for and sent again.", run_command(header, "retry", take.take_id)
+        return NextStep("The same prompt is refused again. Change it, then run again.", "run")
+    return NextStep("It can be paid for and sent again.", "retry", (take.take_id,))
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Takes that ended in the same way and need the same from a person: their sentence, and the verb of the command."""
+
+    sentence: str
+    verb: str
+
+
+def troubles(takes: Iterable[TakeRecord]) -> list[Trouble]:
+    """Return what takes without a clip need, one entry for each class of failure, the most common first.
+
+    A sentence names the class, its most common reason and the first takes.
+    """
+    found: dict[tuple[str, FailureClass | None, NextStep], list[TakeRecord]] = {}
+    for take in takes:
+        step = next_step(take)
+        key = standing(take.state, take.delivery), take.failure, NextStep(step.sentence, step.verb)
+        found.setdefault(key, []).append(take)
+    common = sorted(found.items(), key=lambda each: -len(each[1]))
+    return [Trouble(_trouble_words(*key, alike), key[2].verb) for key, alike in common]
+
+
+def _trouble_words(word: str, failure: FailureClass | None, step: NextStep, takes: list[TakeRecord]) -> str:
+    ((reason, _),) = Counter(take.reason for take in takes).most_common(1)
+    said = trouble(failure, reason, REASON_LIMIT)
+    names = listed([take.take_id for take in takes], most=_NAMED)
+    return f"{len(takes):,} {word}{f', {said}' if said else ''} ({names}). {step.sentence}".rstrip()

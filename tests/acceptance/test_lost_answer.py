@@ -26,8 +26,9 @@ def test_a_lost_answer_is_held_shown_and_not_sent_again(desk: Desk) -> None:
     assert held in first.err
     assert "1 held" in first.out
     # The advice is a command, and it works as it stands.
-    advice = next(line for line in first.err.splitlines() if line.startswith("  → shotrunner show"))
-    shown = desk.run(*shlex.split(advice)[2:])
+    advice = next(line for line in first.err.splitlines() if line.startswith("  → shotrunner reconcile"))
+    assert held in desk.run(*shlex.split(advice)[2:], code=4).out
+    shown = desk.run("show", board, held, "--simulate")
     assert held in shown.out
     assert "held" in shown.out
     assert "LostContact" in shown.out
@@ -43,8 +44,9 @@ def test_a_lost_answer_is_held_shown_and_not_sent_again(desk: Desk) -> None:
     bodies = [charge["body_sha256"] for charge in charges]
     assert len(set(bodies)) == len(bodies) == 8
     before = ledger.read_bytes()
-    second = desk.run("run", board, "--simulate", *FAST, "--no-download", code=4)
+    second = desk.run("run", board, "--simulate", *FAST, "--no-download", "--quiet", code=4)
     assert ledger.read_bytes() == before
+    assert second.out == ""
     assert held in second.err
     (row,) = [row for row in report_of(place) if row["take"] == held]
     assert (row["state"], row["request_id"], row["outputs"]) == ("held", "", "")

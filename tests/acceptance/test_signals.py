@@ -39,7 +39,7 @@ def stopped(life: Process, signals: Sequence[signal.Signals]) -> Outcome:
 
 def told_of(outcome: Outcome, word: str) -> set[str]:
     """Return the takes of which the run said `word`."""
-    return {line.split()[0] for line in outcome.err.splitlines() if f"  {word}  " in line}
+    return {line.split()[1] for line in outcome.err.splitlines() if f"  {word}  " in line}
 
 
 def way_on(outcome: Outcome) -> list[str]:

@@ -41,6 +41,7 @@ from runner.engine.testing import MemoryDelivery
 from runner.output.progress import make_progress
 from runner.store.open_file import Opening
 from runner.store.state_file import StateFile
+from runner.system.clock import SystemClock
 from tests.started import started
 from tests.virtual_time import VirtualClock, VirtualLoop
 
@@ -181,7 +182,9 @@ def run(folder: Path, *, cap: int) -> Figures:
         clock = VirtualClock()
         log = (folder / "log").open("w")
         shown = make_progress("json", stream=log, started=started(total=number, done=0), clock=clock)
-        bar = make_progress("bar", stream=StringIO(), started=started(total=number, done=0), clock=clock)
+        bar = make_progress(
+            "bar", stream=StringIO(), started=started(total=number, done=0), clock=SystemClock()
+        )
 
         async def main() -> EndingKind:
             engine = Engine(

@@ -13,7 +13,7 @@ import httpx
 from runner.simulator.fault_script import read_script
 from runner.simulator.jobs import new_request_id
 from runner.simulator.server import RunningSimulator, running
-from runner.simulator.settings import SimulatorSettings
+from runner.simulator.settings import SIMULATOR_TOKEN, SimulatorSettings
 from tests.simulated_faults import ALL
 
 MODEL = "pika/pika-2-2/image-to-video"
@@ -69,7 +69,7 @@ def staged(*rules: str, new_id: Callable[[], str] = new_request_id) -> Iterator[
     with (
         running(settings, clock=lambda: now[0], new_id=new_id) as simulator,
         httpx.Client(
-            base_url=simulator.origin, headers={"authorization": "Bearer rc-simulator"}, timeout=1.5
+            base_url=simulator.origin, headers={"authorization": f"Bearer {SIMULATOR_TOKEN}"}, timeout=1.5
         ) as client,
     ):
         yield Scene(simulator, client, now)

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from runner.simulator.clip_cache import FALLBACK
+from runner.simulator.settings import SIMULATOR_TOKEN
 from tests.integration.simulator_stage import BODY, MODEL, Record, Scene, staged
 from tests.simulated_faults import KINDS, PACKINGS, REFUSALS, SPELLINGS
 
@@ -165,11 +166,11 @@ def test_a_bulky_answer_has_its_id_at_one_end(form: str, first: bool) -> None:
 def test_the_token_is_repeated_in_a_spelling(form: str, code: str) -> None:
     with staged(f"route: submit, fault: echo-token, form: {form}{code}") as scene:
         answer = scene.client.post(
-            f"/v1/models/{MODEL}", json=BODY, headers={"authorization": "Bearer rc-simulator"}
+            f"/v1/models/{MODEL}", json=BODY, headers={"authorization": f"Bearer {SIMULATOR_TOKEN}"}
         )
     assert answer.status_code == (422 if code else 200)
     assert json.loads(answer.text)["message"].startswith("seen ")
-    assert ("rc-simulator" in answer.text.partition("seen ")[2][:30]) is (form == "plain")
+    assert (SIMULATOR_TOKEN in answer.text.partition("seen ")[2][:40]) is (form == "plain")
 
 
 def test_every_url_names_another_host() -> None:

@@ -27,10 +27,10 @@ from runner.domain.states import (
 from runner.engine.options import EngineOptions, RunHistory
 from runner.engine.testing import JobScript
 from runner.output.progress import Kind, make_progress
+from runner.system.clock import SystemClock
 from tests.effort import calls
 from tests.started import started
 from tests.unit.test_engine import EPOCH, night, ticket
-from tests.virtual_time import VirtualClock
 
 FEW = 250
 STRAIGHT = 2.1
@@ -122,7 +122,7 @@ def facts(number: int) -> Iterator[FactRecorded]:
 def test_progress_costs_as_much_for_each_fact(kind: Kind) -> None:
     def show(number: int) -> None:
         shown = make_progress(
-            kind, stream=io.StringIO(), started=started(total=number, done=0), clock=VirtualClock()
+            kind, stream=io.StringIO(), started=started(total=number, done=0), clock=SystemClock()
         )
         for event in facts(number):
             shown.on_event(event)

@@ -11,11 +11,15 @@ import pty
 import re
 import struct
 import termios
-from typing import cast, get_args
+from dataclasses import replace
+from pathlib import Path
+from typing import TextIO, cast, get_args
 
 import pytest
 
-from runner.domain.run_events import Event, FactRecorded, Message
+from runner.domain.limits import Limits
+from runner.domain.money import Charge, Spending
+from runner.domain.run_events import Event, FactRecorded, Message, RunStarted
 from runner.domain.states import (
     TRANSITIONS,
     Accepted,
@@ -28,6 +32,7 @@ from runner.domain.states import (
     CostSeen,
     DeclaredNotSent,
     Delivered,
+    DeliveryState,
     Dropped,
     Ended,
     Fact,
@@ -52,8 +57,8 @@ from runner.domain.states import (
     Undeliverable,
     Vanished,
 )
-from runner.output.progress import BarProgress, Kind, make_progress
-from runner.output.progress_text import sentence, standing_after
+from runner.output.progress import BarProgress, Kind, PlainProgress, make_progress
+from runner.output.progress_text import head_line, sentence, standing_after
 from runner.output.safe_stream import SafeStream
 from tests.started import started
 
@@ -69,7 +74,7 @@ FACTS: list[tuple[Fact, str]] = [
     ),
     (Refused("a1", FailureClass.INVALID_INPUT, "bad seed"), "failed  invalid-input: bad seed"),
     (AccountTurnedAway("a1", FailureClass.NO_BALANCE, "empty"), "account refused  no-balance: empty"),
-    (LostContact("a1", "sent", "reset"), "held  reset (sent); it may have been charged"),
+    (LostContact("a1", "sent", "reset"), "held  reset; it may have been charged"),
     (Adopted("3f2a", "ann"), "adopted  req 3f2a by ann"),
     (AdoptionUndone("3f2a", "ann"), "held again  req 3f2a is not its job, says ann"),
     (
@@ -111,13 +116,16 @@ KINDS = cast("list[Kind]", list(get_args(Kind)))
 
 
 class Noon:
-    """A clock that stands still."""
+    """A clock that stands still until a test moves it on."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
 
     def wall(self) -> float:
-        return 1_780_000_000.0
+        return 1_780_000_000.0 + self.now
 
     def monotonic(self) -> float:
-        return 0.0
+        return self.now
 
     async def sleep(self, seconds: float) -> None:
         raise AssertionError(seconds)
@@ -150,10 +158,14 @@ def _heard(kind: Kind, *events: Event, total: int = 3, done: int = 0) -> str:
 def _bar(*events: Event, total: int = 14, done: int = 0) -> str:
     """Return the last state of the bar."""
     stream = io.StringIO()
-    with BarProgress(SafeStream(stream), total=total, done=done, tick=None) as progress:
+    with _bar_of(stream, started(total=total, done=done)) as progress:
         for event in events:
             progress.on_event(event)
-    return stream.getvalue().rstrip("\n").rpartition("\r")[2]
+    return stream.getvalue().rstrip("\n").rpartition("\r")[2].rstrip()
+
+
+def _bar_of(stream: TextIO, beginning: RunStarted) -> BarProgress:
+    return BarProgress(SafeStream(stream), started=beginning, clock=Noon(), tick=None)
 
 
 def test_the_table_has_every_fact() -> None:
@@ -163,7 +175,7 @@ def test_the_table_has_every_fact() -> None:
 @pytest.mark.parametrize(("fact", "said"), FACTS, ids=lambda part: type(part).__name__)
 def test_each_fact_is_said_in_one_plain_line(fact: Fact, said: str) -> None:
     assert sentence(fact) == said
-    assert _heard("plain", _told(fact)) == (f"s010  {said}\n" if said else "")
+    assert _heard("plain", _told(fact)) == (f"2026-05-28T20:26:41Z  s010  {said}\n" if said else "")
 
 
 @pytest.mark.parametrize("fact", [fact for fact, _ in FACTS], ids=lambda fact: type(fact).__name__)
@@ -199,7 +211,7 @@ def test_json_says_numbers_that_json_has() -> None:
 
 def test_what_the_run_says_reaches_every_voice() -> None:
     said = Message("the service is silent\x1b")
-    assert _heard("plain", said) == "the service is silent\\x1b\n"
+    assert _heard("plain", said) == "2026-05-28T20:26:40Z  the service is silent\\x1b\n"
     assert json.loads(_heard("json", said)) == {"at": 1_780_000_000.0, "said": "the service is silent\x1b"}
     assert "the service is silent\\x1b\n" in _heard("bar", said)
     assert _heard("none", said, *(_told(fact) for fact, _ in FACTS)) == ""
@@ -243,12 +255,13 @@ def test_a_closed_stream_stops_nothing(kind: Kind) -> None:
 def test_a_stream_without_unicode_gets_ascii() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    with BarProgress(SafeStream(stream), total=3, done=0, tick=None) as progress:
+    with _bar_of(stream, started(total=3)) as progress:
         progress.on_event(_told(Accepted("a1", "r1"), "s010"))
+        progress.on_event(_told(Accepted("a2", "r2"), "s020"))
         progress.on_event(_told(Started(), "s020"))
         progress.on_event(_told(Undeliverable("naïve"), "s030"))
     text = raw.getvalue().decode("ascii")
-    assert "1 queued, 1 running, 1 undeliverable" in text
+    assert "1 undeliverable, 1 queued, 1 running, 00:00" in text
     assert "na\\xefve" in text
 
 
@@ -261,8 +274,8 @@ def test_the_bar_counts_what_has_ended_and_says_where_the_rest_stands() -> None:
         total=14,
         done=4,
     )
-    assert line.startswith("5/14 |")
-    assert ", 1 queued · 1 held, " in line
+    assert line.startswith("6/14 |")
+    assert line.endswith("| 1 done · 1 held · 1 queued · $0.30 · 00:00")
 
 
 def test_a_take_is_counted_once_and_given_back_when_it_goes_again() -> None:
@@ -273,6 +286,25 @@ def test_a_take_is_counted_once_and_given_back_when_it_goes_again() -> None:
     assert _bar(failed, _told(RetryRequested("ann")), total=3).startswith("0/3 ")
 
 
+def test_a_pipe_hears_every_five_minutes_how_far_the_run_is() -> None:
+    clock, stream = Noon(), io.StringIO()
+    with PlainProgress(SafeStream(stream), started=BEGINNING, clock=clock, tick=None) as progress:
+        for second in range(601):
+            clock.now = float(second)
+            if second % 10 == 9:
+                # It follows from the fact alone that the take was queued or running.
+                progress.on_event(_told(replace(SUCCESS, cost=0.125), f"s{second}"))
+            progress.on_tick()
+    beats = [line for line in stream.getvalue().splitlines() if "still running" in line]
+    assert beats == [
+        f"{time}Z  still running: {ended} of 500 takes · {ended} done · 3 failed · 2 held · ${usd} · finish {when}"
+        for time, ended, usd, when in (
+            ("2026-05-28T20:31:40", 45, "48.75", "about 21:35–22:00 UTC"),
+            ("2026-05-28T20:36:40", 75, "52.50", "about 21:35–22:00 UTC"),
+        )
+    ]
+
+
 def test_the_bar_never_runs_past_its_end() -> None:
     events = [_told(Delivered("f", "cd", 1), f"s{number}") for number in range(5)]
     assert _bar(*events, total=3, done=2).startswith("3/3 ")
@@ -280,22 +312,86 @@ def test_the_bar_never_runs_past_its_end() -> None:
 
 def test_what_needs_a_person_stays_above_the_bar() -> None:
     shown = _heard("bar", _told(Accepted("a1", "r1")), _told(LostContact("a1", "sent", "reset")))
-    assert "s010  held  reset (sent); it may have been charged\n" in shown
+    assert "s010  held  reset; it may have been charged\n" in shown
     assert "submitted" not in shown
+
+
+BEGINNING = RunStarted(
+    at=1_780_000_000.0,
+    run_dir=Path("reports/overnight"),
+    name="overnight",
+    total=500,
+    done=15,
+    simulated=True,
+    jobs=8,
+    limits=Limits(max_cost=52.0),
+    counts={TakeState.SUCCEEDED: 15, TakeState.FAILED: 3, TakeState.HELD: 2, TakeState.PENDING: 580},
+    deliveries={DeliveryState.DELIVERED: 15},
+    spending=Spending((Charge("s1", 0.2, 0.25, times=180), Charge("s2", 0.63))),
+)
+"""A later session of a run of 600 takes, about 500 of them."""
+
+
+def test_the_line_above_the_bar_says_which_run_this_is() -> None:
+    head = (
+        "overnight (simulated) · 500 of 600 takes, 15 done · 8 jobs · $45.63 of --max-cost $52.00"
+        " · reports/overnight"
+    )
+    assert head_line(BEGINNING) == head
+    assert _heard("plain", BEGINNING) == f"2026-05-28T20:26:40Z  {head}\n"
+    short = "overnight (simulated) · 500 of 600 takes, 15 done · $45.63 of --max-cost $52.00"
+    assert head_line(BEGINNING, width=85) == short
+    assert head_line(BEGINNING, width=70) == "overnight (simulated) · 500 of 600 takes, 15 done"
+    assert head_line(BEGINNING, width=40) == "overnight (simulated)"
+
+
+WIDTHS = {
+    120: "95/500 |#9        | 95 done, 3 failed, 2 held, 8 running, $55.00, about TIME, 00:00",
+    80: "95/500 |#9        | 95 done, 3 failed, 2 held, $55.00, about TIME",
+    60: "95/500, 3 failed, 2 held, $55.00, about TIME",
+    36: "95/500, 3 failed, 2 held",
+}
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_parts_that_do_not_fit_are_left_out_whole(columns: int) -> None:
+    """Counts are those of the whole run, in a session that is about a part of it."""
+    clock = Noon()
+    ours, theirs = _terminal(columns)
+    with (
+        os.fdopen(theirs, "w", encoding="ascii") as stream,
+        BarProgress(SafeStream(stream), started=BEGINNING, clock=clock, tick=None) as progress,
+    ):
+        progress.on_event(BEGINNING)
+        for number in range(88):
+            progress.on_event(_told(SubmissionStarted("a", "f", 1), f"s{number}"))
+            progress.on_event(_told(Accepted("a", "r"), f"s{number}"))
+            progress.on_event(_told(Started(), f"s{number}"))
+            if number >= 8:
+                clock.now += 9.0
+                progress.on_event(_told(replace(SUCCESS, cost=0.125), f"s{number - 8}"))
+    last = _all_of(ours).rstrip().rpartition("\r")[2].rstrip()
+    assert re.sub("about [0-9:-]+", "about TIME", last) == WIDTHS[columns]
 
 
 @pytest.mark.parametrize("columns", [0, 60, 200])
 def test_the_bar_is_drawn_on_a_terminal_of_any_width(columns: int) -> None:
     """A terminal that says it has no columns at all, as in some containers, still shows the bar."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    ours, theirs = _terminal(columns)
     with (
         os.fdopen(theirs, "w", encoding="utf-8") as stream,
-        BarProgress(SafeStream(stream), total=14, done=4, tick=None) as progress,
+        _bar_of(stream, started(total=14, done=4)) as progress,
     ):
         progress.on_event(_told(Accepted("a1", "r1")))
     last = _all_of(ours).rpartition("4/14 |")[2]
     assert "1 queued" in last
+
+
+def _terminal(columns: int) -> tuple[int, int]:
+    """Return both ends of a terminal, the one to read from first."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    return ours, theirs
 
 
 def _all_of(terminal: int) -> str:

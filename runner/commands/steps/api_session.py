@@ -26,7 +26,7 @@ from runner.domain.states import Ended
 from runner.engine.ports import Queue
 from runner.models.registry import search_path
 from runner.plan.identity import fingerprint
-from runner.simulator.settings import SimulatorSettings
+from runner.simulator.settings import SIMULATOR_TOKEN, SimulatorSettings
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 from runner.system.backoff import Backoff, Chance
@@ -39,7 +39,6 @@ T = TypeVar("T")
 Found: TypeAlias = StatusReply | Ended | RequestFailure
 """What the API says of an id: the result's record if the job has ended, else where it stands."""
 
-_SIMULATOR_TOKEN = "run-with-the-simulator"  # noqa: S105 - opens nothing but the run's own simulator
 _TRIES = 3
 _LONGEST_WAIT = 30.0
 _BACKOFF = Backoff()
@@ -85,8 +84,7 @@ def account_of(request: RunRequest, place: RunDir) -> Iterator[Account]:
 
     settings = replace(
         request.simulate,
-        # No word of any sentence: a token is masked wherever a server repeats it.
-        token=_SIMULATOR_TOKEN,
+        token=SIMULATOR_TOKEN,
         ledger=request.simulate.ledger or place.simulator / "ledger.jsonl",
         clips=request.simulate.clips or place.simulator / "clips",
     )
@@ -101,7 +99,7 @@ def account_of(request: RunRequest, place: RunDir) -> Iterator[Account]:
 
     schema_dirs = search_path(request.manifest, request.schema_dirs)
     with running(settings, schema_dirs=schema_dirs, slates=slate, prices=price) as simulator:
-        yield Account(simulator.origin, Secret(_SIMULATOR_TOKEN), source="the simulator")
+        yield Account(simulator.origin, Secret(SIMULATOR_TOKEN), source="the simulator")
 
 
 def run_alone(session: Coroutine[Any, Any, T], *, interrupts: Interrupts | None = None) -> T:

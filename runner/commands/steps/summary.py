@@ -65,8 +65,8 @@ class RunSummary:
     None where they could not be written, which `remarks` then say. `signal` is the number of the one that stopped it.
     `spending` is all that the run directory ever may have paid, `left` are the takes that were not submitted, and
     `cancelled` those that only a retry submits again. `stale` counts clips of rows that changed since; `causes` are
-    sentences about what failed, one for each cause. `flagged` are the takes the run was about with something odd about
-    their clips; that is not a failure.
+    sentences about what failed, one for each cause, and `failed` the takes that failed or whose clips could not be
+    downloaded. `flagged` are the takes the run was about with something odd about their clips; that is not a failure.
     """
 
     run_dir: Path
@@ -86,6 +86,7 @@ class RunSummary:
     stale: int = 0
     dropped: int = 0
     causes: tuple[str, ...] = ()
+    failed: tuple[TakeRecord, ...] = ()
     flagged: tuple[Standing, ...] = ()
     labels: Mapping[Path, str] = field(default_factory=dict)
     name: str = ""
@@ -254,6 +255,11 @@ def sum_up(
         signal=signal,
         remarks=(*failed, *_odd_clips(take for take in mine if _is_delivered(take))),
         causes=causes(mine),
+        failed=tuple(
+            take
+            for take in mine
+            if take.state is TakeState.FAILED or take.delivery is DeliveryState.UNDELIVERABLE
+        ),
         flagged=flagged,
         labels=clips,
         spending=spending,

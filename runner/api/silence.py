@@ -1,0 +1,77 @@
+"""What to call a request without an answer: a sentence for people, and the library's own name for it beside it.
+
+In: how far the request had got, and the exception. Out: a `NoResponse`. It knows no HTTP library.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+
+from runner.api.exchange import NoResponse, SendStage, SilenceKind
+
+_LONGEST_CHAIN = 50
+
+_UNCONNECTED: Mapping[SilenceKind, str] = {
+    SilenceKind.UNREACHABLE: "no connection to the service",
+    SilenceKind.NO_SUCH_NAME: "the service's host name was not found",
+    SilenceKind.CERTIFICATE: "the service's certificate is not accepted",
+    SilenceKind.MISUSE: "the request could not be sent from this machine",
+}
+_CLOSED: Mapping[SendStage, str] = {
+    SendStage.NOTHING_SENT: "the connection was closed before the request was sent",
+    SendStage.SENDING: "the connection was closed while the request was on its way",
+    SendStage.SENT: "the connection was closed before an answer came",
+    SendStage.ANSWERING: "the connection was closed within the answer",
+}
+_LATE: Mapping[SendStage, str] = {
+    SendStage.NOTHING_SENT: "not connected in time",
+    SendStage.SENDING: "the request was not taken in time",
+}
+_GARBLED = "what came back is not an HTTP answer"
+
+
+def silence(
+    milestone: SendStage, kind: SilenceKind, error: Exception, *, told: str = "", is_garbled: bool = False
+) -> NoResponse:
+    """Return why no answer came; `told` is the library's message, empty where it may quote the token.
+
+    `is_garbled` says that bytes came which are no answer.
+    """
+    if is_garbled:
+        words = _GARBLED
+    elif kind is SilenceKind.TIMEOUT:
+        words = _LATE.get(milestone, "no answer came in time")
+    elif kind in _UNCONNECTED:
+        cause = _cause(error)
+        words = f"{_UNCONNECTED[kind]}{f' ({cause})' if cause else ''}"
+    else:
+        words = _CLOSED[milestone]
+    return NoResponse(milestone, kind, words, f"{type(error).__name__}{f': {told}' if told else ''}")
+
+
+def _cause(error: BaseException) -> str:
+    """Return the system's words for the first cause that it knows."""
+    for link in chain_of(error):
+        match link:
+            case ssl.SSLCertVerificationError():
+                return str(link.verify_message)
+            case socket.gaierror():
+                return str(link.strerror or "")
+            # A library may put its own text into an error of the system, so the number decides.
+            case OSError(errno=int(number)) if number in errno.errorcode:
+                return os.strerror(number)
+    return ""
+
+
+def chain_of(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and what caused it; a chain of causes can be a circle."""
+    link: BaseException | None = error
+    for _ in range(_LONGEST_CHAIN):
+        if link is None:
+            return
+        yield link
+        link = link.__cause__ or link.__context__
