@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from runner.cli.from_flags import is_capped
 from runner.cli.money_text import agreed_to_pay, cost_lines, duplicate_words, limit_lines, price_words
 from runner.cli.next_command import as_retry, is_past, raised, repeated
 from runner.cli.problems import Warnings
@@ -78,7 +79,7 @@ def asker(arguments: argparse.Namespace, *, assume_yes: bool, twice: bool) -> Ca
             f"{jobs} will be submitted to {estimate.host}{more}.",
             duplicates=estimate.duplicates,
             assume_yes=assume_yes,
-            capped=arguments.max_cost is not None,
+            capped=is_capped(arguments),
             twice=twice,
         )
 
