@@ -92,7 +92,10 @@ def settle(arguments: Namespace, words: Sequence[str], environ: Mapping[str, str
     is_about_run = command is not None and _names_run(command)
     if command is None or place is None or not (flags or is_about_run):
         return
-    manifest = _manifest_of(place) if flags and place.is_dir() else place
+    is_folder = place.is_dir()
+    if is_folder and not flags:
+        return
+    manifest = _manifest_of(place) if is_folder else place
     layers = layers_of(manifest, environ)
     found = merged(layers)
     misfits = tuple(problem for layer in layers for problem in layer.findings.in_order())
@@ -100,10 +103,10 @@ def settle(arguments: Namespace, words: Sequence[str], environ: Mapping[str, str
         raise SettingsInvalid(misfits)
     given = given_flags(command, words) if found else ()
     used = [each for each in found.values() if each.name in flags and _dest(flags[each.name]) not in given]
-    run_dir = found.get("run-dir")
-    if run_dir and is_about_run and "run_dir" not in given:
-        used = [each for each in used if each is not run_dir]
-        arguments.target = _run_of(place, Path(str(run_dir.value)), arguments)
+    if is_about_run:
+        used = [each for each in used if each.name != "run-dir"]
+        if "run-dir" in found and "run_dir" not in given and not is_folder:
+            arguments.target = _run_of(place, Path(str(found["run-dir"].value)), arguments)
     for each in used:
         setattr(arguments, _dest(flags[each.name]), _for_command(each, arguments))
     arguments.settings, arguments.misfits = tuple(used), misfits

@@ -169,7 +169,8 @@ def settings_in(path: Path) -> tuple[Setting, ...]:
         if _is_csv(text, str(path)):
             return ()
         node = top_node(text, "run", mine, CEILING)
-        if mine.in_order():
+        # An alias inside it names what stands before it, and the block itself may come from an alias.
+        if node is None or mine.in_order():
             top = parse_yaml(text, Findings(str(path)), CEILING)
             node = top.items.get("run") if isinstance(top, Fields) else None
         if isinstance(node, Fields):

@@ -82,6 +82,20 @@ def test_a_table_has_the_files_and_no_manifest_of_its_own(tmp_path: Path) -> Non
     assert settled("run", manifest).jobs == 7
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"version": 1, "shots": [], "run": {"jobs": 6}}',
+        "version: 1\nvars: {n: &n 6}\nrun: {jobs: *n}\n",
+        "vars: &v {run: {jobs: 6}}\n<<: *v\n",
+        "shots: [{id: a, inputs: {promptText: 'walk, run: fast'}}]\n\"run\": {jobs: 6}\n",
+    ],
+)
+def test_the_block_is_found_wherever_and_however_it_is_written(tmp_path: Path, text: str) -> None:
+    (tmp_path / "board.yaml").write_text(text, "utf-8")
+    assert settled("run", tmp_path / "board.yaml").jobs == 6
+
+
 def test_no_files_and_no_home_change_nothing(tmp_path: Path) -> None:
     manifest = board(tmp_path)
     found = settled("run", manifest, {"PATH": "/bin"})
@@ -169,6 +183,17 @@ def test_a_simulated_run_has_its_own_folder_beside_the_one_that_is_set(tmp_path:
     (tmp_path / "out-simulated" / "state.db").touch()
     assert settled("status", manifest).target == tmp_path / "out-simulated"
     assert settled("retry", manifest).target == tmp_path / "out-simulated"
+
+
+def test_a_folder_that_is_named_as_the_run_is_the_run(tmp_path: Path) -> None:
+    """A settings file beside it may mean others."""
+    board(tmp_path, beside='run-dir = "out"\n')
+    for name in ("out", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "state.db").touch()
+    for verb in ("status", "retry"):
+        found = settled(verb, tmp_path / "other")
+        assert (found.target, getattr(found, "run_dir", None)) == (tmp_path / "other", None)
 
 
 def test_every_setting_is_a_flag_of_run_and_known_to_editors() -> None:
