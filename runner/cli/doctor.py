@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from runner.cli.settings import FILE, layers_of, merged
-from runner.cli.terminal import show_result
+from runner.cli.terminal import show_result, width_of
 from runner.commands.doctor import Check, State, examine, probes_of
 from runner.domain.display import PATH_LIMIT, visible
 from runner.domain.errors import FileMissing
+from runner.output.problem_text import broken_lines
+from runner.output.safe_stream import SafeStream
 from runner.system.clock import SystemClock
 
 FORMAT = "shotrunner-doctor/1"
@@ -27,21 +30,21 @@ def command(arguments: argparse.Namespace) -> int:
     probes = probes_of(folder, os.environ, api_base=arguments.api_base, clock=SystemClock())
     checks = examine({**probes, "settings": lambda: settings(folder, os.environ)})
     value = {"format": FORMAT, "checks": [asdict(check) for check in checks]}
-    show_result(arguments, value, lines(checks))
+    show_result(arguments, value, lines(checks, width_of(SafeStream.over(sys.stdout), os.environ)))
     return FAULTY if any(check.state is State.FAULT for check in checks) else 0
 
 
-def lines(checks: Sequence[Check]) -> list[str]:
-    """Return the checks as a table, and below each line what to do."""
-    widths = [max(len(getattr(check, column)) for check in checks) for column in ("state", "name")]
-    found = []
+def lines(checks: Sequence[Check], width: int | None = None) -> list[str]:
+    """Return the checks as a table, and below each line what to do; `width` folds long lines."""
+    states, names = (max(len(getattr(check, column)) for check in checks) for column in ("state", "name"))
+    found, indent = [], " " * (states + names + 4)
     for check in checks:
-        found.append(
-            f"{check.state:<{widths[0]}}  {check.name:<{widths[1]}}  {visible(check.says, PATH_LIMIT)}"
-        )
+        found.append(f"{check.state:<{states}}  {check.name:<{names}}  {visible(check.says, PATH_LIMIT)}")
         if check.advice:
-            found.append(f"{'':<{sum(widths) + 4}}→ {visible(check.advice, PATH_LIMIT)}")
-    return found
+            found.append(f"{indent}→ {visible(check.advice, PATH_LIMIT)}")
+    if width is None:
+        return found
+    return [folded for line in found for folded in broken_lines(line, width, indent=indent)]
 
 
 def settings(folder: Path, environ: Mapping[str, str]) -> Check:

@@ -128,3 +128,9 @@ def test_checks_are_a_table_that_nothing_in_them_can_break() -> None:
         "                → wait",
         "ok       token  found",
     ]
+    assert lines([Check("a", State.OK, "one two", "three")], 12) == [
+        "ok  a  one",
+        "       two",
+        "       →",
+        "       three",
+    ]
