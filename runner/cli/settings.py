@@ -23,7 +23,7 @@ from runner.domain.display import PATH_LIMIT, visible
 from runner.domain.errors import SettingsInvalid, ShotrunnerError
 from runner.domain.token_leaks import tokens_in
 from runner.manifest.problems import Findings, shown
-from runner.manifest.reader import settings_in
+from runner.manifest.reader import is_stdin, settings_in
 from runner.manifest.settings import Setting, toml_settings
 from runner.system.private_files import read_given
 
@@ -92,8 +92,13 @@ def settle(arguments: Namespace, words: Sequence[str], environ: Mapping[str, str
     is_about_run = command is not None and _names_run(command)
     if command is None or place is None or not (flags or is_about_run):
         return
-    is_folder = place.is_dir()
-    if is_folder and not flags:
+    try:
+        is_folder, is_file = place.is_dir(), place.is_file() or is_stdin(place)
+    except OSError:
+        # The command itself says what is wrong with the path.
+        return
+    # A folder that is gone, as restore may be given, has no manifest beside which to look.
+    if not (flags if is_folder else is_file):
         return
     manifest = _manifest_of(place) if is_folder else place
     layers = layers_of(manifest, environ)
@@ -195,6 +200,8 @@ def _fault(setting: Setting, layer: Layer) -> str:
         return "is read from your own settings alone, since this file may come from another person"
     if name not in SETTABLE and any(f"--{name}" in each.names for each in _flat(RUNNING)):
         return f"cannot be a default; give --{name} on the command line"
+    if name == "run-dir" and layer.home is Home.USER:
+        return "is the folder of one board; set it in its manifest, or beside it"
     if name == "run-dir" and layer.home is Home.MANIFEST:
         parts = PurePath(*setting.texts)
         if parts.is_absolute() or ".." in parts.parts:

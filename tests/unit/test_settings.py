@@ -185,6 +185,17 @@ def test_a_simulated_run_has_its_own_folder_beside_the_one_that_is_set(tmp_path:
     assert settled("retry", manifest).target == tmp_path / "out-simulated"
 
 
+def test_your_own_file_sets_no_folder_for_all_boards(tmp_path: Path) -> None:
+    (said,) = refusals(board(tmp_path, user='run-dir = "out"\n'))
+    assert said.endswith("run-dir: is the folder of one board; set it in its manifest, or beside it")
+
+
+def test_a_folder_that_is_gone_is_restored_where_it_was(tmp_path: Path) -> None:
+    board(tmp_path, beside='run-dir = "out"\n')
+    assert settled("restore", tmp_path / "gone").run_dir is None
+    assert settled("restore", tmp_path / "board.yaml").run_dir == tmp_path / "out"
+
+
 def test_a_folder_that_is_named_as_the_run_is_the_run(tmp_path: Path) -> None:
     """A settings file beside it may mean others."""
     board(tmp_path, beside='run-dir = "out"\n')
