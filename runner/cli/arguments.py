@@ -280,6 +280,20 @@ COMMANDS = (
         switch("--force", "replace a file that is not a manifest's schema"),
     ),
     command(
+        "doctor",
+        "look whether a paid run can work here: token, API, clock, folder, disk, extras and settings. "
+        "It pays nothing and changes nothing, and exits with 2 if it finds a fault.",
+        place(
+            "folder",
+            "folder for manifests and runs (default: this one)",
+            nargs="?",
+            type=Path,
+            default=Path(),
+        ),
+        API_BASE,
+        OUTPUT,
+    ),
+    command(
         "simulate",
         "start a simulator of the API on this machine. It prints the two variables that point a run at it, or sets"
         " them for one command.",

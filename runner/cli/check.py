@@ -16,6 +16,7 @@ from runner.cli.terminal import agreed, note, show, show_json, warn
 from runner.commands.check import Checked, check_board
 from runner.domain.display import PATH_LIMIT, counted, visible
 from runner.domain.errors import ManifestInvalid, Problem, UsageError
+from runner.manifest.problems import place_in
 from runner.manifest.reader import is_stdin
 from runner.manifest.size_limits import Limits
 from runner.output.safe_stream import Canvas
@@ -49,16 +50,26 @@ def command(arguments: argparse.Namespace) -> int:
             on_link=lambda done, of: _draw(f"looked at {done:,} of {counted(of, 'link')}"),
         )
     except ManifestInvalid as error:
-        if as_json:
-            advice = {"advice": error.advice} if error.advice else {}
-            show_json({"ok": False, "problems": [*map(_problem_as_json, error.problems)], **advice})
-        else:
-            show_invalid(error, all_with=ADD_ALL, every=arguments.all)
-        return error.exit_code
+        return _refuse(error, arguments)
     finally:
         if arguments.online:
             _draw("")
+    if arguments.misfits:
+        return _refuse(ManifestInvalid((*found.errors, *found.warnings)), arguments)
     return _report(found, as_json=as_json, every=arguments.all)
+
+
+def _refuse(error: ManifestInvalid, arguments: argparse.Namespace) -> int:
+    """Print what is wrong with a manifest and with the settings."""
+    file = str(arguments.manifest)
+    found = sorted((*error.problems, *arguments.misfits), key=lambda problem: place_in(problem.at, file))
+    error = ManifestInvalid(found, advice=error.advice)
+    if arguments.output == "json":
+        advice = {"advice": error.advice} if error.advice else {}
+        show_json({"ok": False, "problems": [*map(_problem_as_json, error.problems)], **advice})
+    else:
+        show_invalid(error, all_with=ADD_ALL, every=arguments.all)
+    return error.exit_code
 
 
 def _draw(text: str) -> None:

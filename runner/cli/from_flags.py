@@ -42,6 +42,11 @@ def opening_of(arguments: Namespace) -> OpenOptions:
     return OpenOptions(arguments.moved, arguments.allow_network_fs, os.environ, new_run=new_run)
 
 
+def is_capped(arguments: Namespace) -> bool:
+    """Return whether the command line limits the cost. A limit in a file agrees to nothing."""
+    return arguments.max_cost is not None and all(each.name != "max-cost" for each in arguments.settings)
+
+
 def user_name() -> str:
     """Return the user's name, for the record."""
     try:

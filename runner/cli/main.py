@@ -45,8 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if rules := os.environ.get(failpoints.VARIABLE):
             failpoints.arm(rules)
         arguments = build_parser().parse_args(words)
+        # Not for --help, which ends in the line above.
+        from runner.cli.settings import settle
+
         arguments.words = shown
         refuse_token_as_file(getattr(arguments, "target", getattr(arguments, "manifest", None)))
+        settle(arguments, words, os.environ)
         code: int = arguments.command(arguments)
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT

@@ -133,6 +133,8 @@ def build_parser() -> Parser:
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="show the traceback of a bug in Shotrunner"
     )
+    # Where defaults come from files, `settings` says which, and `misfits` what is wrong with them.
+    parser.set_defaults(settings=(), misfits=())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         add_command(commands, command).set_defaults(command=_later(command.name))
@@ -151,6 +153,8 @@ def add_command(commands: Commands[Parser], command: Command) -> Parser:
         )
         for part in command.parts:
             add_command(parts, part)
+    else:
+        parser.set_defaults(called=command)
     return parser
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from runner.plan.timing import Forecast
 from runner.simulator.settings import SimulatorSettings
 
 if TYPE_CHECKING:
+    from runner.cli.settings import Used
     from runner.commands.steps.live_catalogue import LiveCatalogue
 
 SPENDS = 2
@@ -41,11 +42,15 @@ def command(arguments: argparse.Namespace) -> int:
         allow_duplicates=arguments.allow_duplicates,
     )
     if arguments.output == "json":
-        show_json(as_json(found))
+        show_json(as_json(found, arguments.settings))
     else:
         Warnings(arguments.manifest)(found.warnings)
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         show(lines(found, width=width))
+        if arguments.settings:
+            from runner.cli.settings import settings_lines
+
+            show(settings_lines(arguments.settings))
     return SPENDS if arguments.exit_code and found.submits else 0
 
 
@@ -135,8 +140,8 @@ def _time(found: Forecast | None) -> str:
     return f"{duration(found.low)} to {duration(found.high)}, as such jobs took before{more}"
 
 
-def as_json(found: PlanPreview) -> dict[str, object]:
-    """Return the plan for programs, as `schemas/plan.schema.json` describes it."""
+def as_json(found: PlanPreview, settings: Sequence[Used] = ()) -> dict[str, object]:
+    """Return the plan and the settings it was made with for programs, as `schemas/plan.schema.json` describes it."""
     times = found.forecast
     return {
         "format": FORMAT,
@@ -157,6 +162,9 @@ def as_json(found: PlanPreview) -> dict[str, object]:
             and {"low": round(times.low, 3), "high": round(times.high, 3), "unknown": list(times.unknown)},
         },
         "prices": dict(found.prices),
+        "settings": [
+            {"name": each.name, "value": each.text, "file": str(each.layer.file)} for each in settings
+        ],
         "warnings": [str(problem) for problem in found.warnings],
         **({"online": _live_as_json(found.live)} if found.live else {}),
     }

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from runner.cli.from_flags import user_name
+from runner.cli.from_flags import is_capped, user_name
 from runner.cli.money_text import agreed_to_pay, duplicate_words
 from runner.cli.next_command import onward_words
 from runner.cli.problems import Warnings
@@ -77,6 +77,6 @@ def _agreed(arguments: argparse.Namespace, proposal: Proposal) -> bool:
         f"each is a new paid attempt: {counted(number, 'job')} will be paid for at {host}{more}.",
         duplicates=proposal.duplicates,
         assume_yes=arguments.yes,
-        capped=arguments.max_cost is not None,
+        capped=is_capped(arguments),
         twice=arguments.allow_duplicates,
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from runner.cli import ending
+from runner.cli.from_flags import is_capped
 from runner.cli.money_text import agreed_to_pay, cost_lines, duplicate_words, price_words
 from runner.cli.problems import Warnings
 from runner.cli.run_flags import limits_of, request_of, simulator_of
@@ -107,7 +108,7 @@ def asker(arguments: argparse.Namespace, *, assume_yes: bool, twice: bool) -> Ca
             f"{jobs} will be submitted to {estimate.host}{more}.",
             duplicates=estimate.duplicates,
             assume_yes=assume_yes,
-            capped=arguments.max_cost is not None,
+            capped=is_capped(arguments),
             twice=twice,
         )
 

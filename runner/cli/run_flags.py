@@ -16,6 +16,7 @@ from runner.cli.from_flags import choice_of, manifest_limits, opening_of
 from runner.cli.terminal import note
 from runner.commands.steps.request import Progress, RunRequest
 from runner.domain.display import counted
+from runner.domain.environment import SMALL_CLIPS, is_on
 from runner.domain.errors import FileMissing, ManifestInvalid, Position, Problem, UsageError
 from runner.domain.limits import Limits
 from runner.domain.run_ending import Stop
@@ -27,9 +28,6 @@ from runner.output.safe_stream import Canvas
 from runner.simulator.settings import Script, SimulatorSettings, load_script
 from runner.system.clock import SystemClock
 from runner.system.private_files import read_given
-
-SMALL_CLIPS = "SHOTRUNNER_SMALL_CLIPS"
-"""The environment variable that, if it is not empty, lets the simulator draw small clips."""
 
 _LARGEST_SCRIPT = 4 * 2**20
 
@@ -152,7 +150,7 @@ def simulator_settings(arguments: Namespace, *, ledger: Path | None = None) -> S
     return SimulatorSettings(
         script=_script(arguments.script),
         ledger=ledger,
-        small=bool(os.environ.get(SMALL_CLIPS)),
+        small=is_on(SMALL_CLIPS, os.environ),
         balance_usd=arguments.balance,
         **given,
     )

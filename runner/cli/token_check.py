@@ -40,7 +40,7 @@ def refuse_tokens(words: Sequence[str], environ: Mapping[str, str]) -> None:
     known = tokens_in(environ)
     for word in words:
         if (
-            _FLAG.fullmatch(word)
+            names_secret(word)
             or _HEADER.match(word)
             or _ASSIGNED.fullmatch(word)
             or any(t in word for t in known)
@@ -56,6 +56,11 @@ def refuse_token_as_file(path: Path | None) -> None:
     """
     if path is not None and looks_secret(str(path)) and not path.exists():
         raise _refusal()
+
+
+def names_secret(flag: str) -> bool:
+    """Return whether a flag is called as if its value were a token or a password."""
+    return _FLAG.fullmatch(flag) is not None
 
 
 def looks_secret(text: str) -> bool:

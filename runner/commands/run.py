@@ -72,6 +72,7 @@ def run_manifest(
 ) -> RunSummary:
     """Render what the manifest asks for and the run directory does not have yet; calling it again goes on.
 
+    Only these arguments count: the settings in a `run:` block or a `shotrunner.toml` are the command line's.
     With `simulate` it uses its own local simulator and nothing is paid. `confirm` is asked before the first submission,
     and False ends the run with nothing sent; without it no one is asked. `choice` limits what is submitted, never what
     is watched. With `look`, the media links of what is about to be paid for are looked at first.

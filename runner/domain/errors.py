@@ -112,6 +112,7 @@ class ManifestInvalid(ShotrunnerError):
     """
 
     exit_code = 65
+    place = "the manifest"
 
     def __init__(self, problems: Iterable[Problem], *, advice: str = "") -> None:
         self.problems = tuple(problems)
@@ -119,7 +120,7 @@ class ManifestInvalid(ShotrunnerError):
         found = f"{count} problem{'s' if count != 1 else ''}"
         if others:
             found += f" and {others} warning{'s' if others != 1 else ''}"
-        super().__init__(f"{found} in the manifest; nothing was submitted", advice=advice)
+        super().__init__(f"{found} in {self.place}; nothing was submitted", advice=advice)
 
     def __str__(self) -> str:
         """Return the message with the first problems, for a program that only shows the exception."""
@@ -145,6 +146,12 @@ class ManifestInvalid(ShotrunnerError):
     def errors(self) -> tuple[Problem, ...]:
         """The problems that stop the run."""
         return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
+
+
+class SettingsInvalid(ManifestInvalid):
+    """A `run:` block or a settings file has problems to fix; all of them are in `problems`."""
+
+    place = "the settings"
 
 
 class SchemaInvalid(ShotrunnerError):

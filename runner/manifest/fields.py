@@ -19,7 +19,7 @@ from runner.manifest.templates import has_template
 from runner.system.escapes import visible
 
 TOP_KEYS = (
-    "version", "name", "vars", "defaults", "frames", "styles", "prices", "shots", "sequences",
+    "version", "name", "run", "vars", "defaults", "frames", "styles", "prices", "shots", "sequences",
 )  # fmt: skip
 DEFAULT_KEYS = ("model", "inputs", "style", "tags", "sweep", "repeat")
 SHOT_KEYS = (
@@ -32,8 +32,8 @@ SEQUENCE_KEYS = (
     "price", "first", "last", "prompt", "duration",
 )  # fmt: skip
 ENTRY_KEYS = ("id", "prompt", "inputs", "style", "sweep", "tags", "notes", "repeat", "price")
-FIELDS = frozenset({*TOP_KEYS, *DEFAULT_KEYS, *SHOT_KEYS, *SEQUENCE_KEYS})
-"""Names that are fields of a manifest wherever they stand, and words of a prompt hardly ever."""
+FIELDS = frozenset({*TOP_KEYS, *DEFAULT_KEYS, *SHOT_KEYS, *SEQUENCE_KEYS}) - {"run"}
+"""Names that are fields of a manifest wherever they stand, and words of a prompt hardly ever; `run` often is one."""
 
 STYLE_KEYS = ("text", "inputs")
 PRICE_KEYS = ("usd", "per", "dated")

@@ -26,6 +26,7 @@ from runner.manifest.expand import Source, expand
 from runner.manifest.fields import Section
 from runner.manifest.problems import Findings, Stop
 from runner.manifest.prompt_files import OpenBeside
+from runner.manifest.settings import Setting, settings_of
 from runner.manifest.size_limits import CEILING, LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 _CSV_HEADER = re.compile(
     r'(?!#)(?:"?sep=.|(?:[^:\r\n]*[,;\t|])?[ "]*(?:id|model)[ "]*[,;\t|])', re.IGNORECASE
 )
+_RUN_KEY = re.compile(rb"""^["']?run["']?\s*:|[{,]\s*["']?run["']?\s*:""", re.MULTILINE)
 YAML_SUFFIXES = frozenset({".yaml", ".yml"})
 _WORKBOOKS = frozenset({".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".numbers"})
 _TABLES = frozenset({".csv", ".tsv"})
@@ -149,6 +151,31 @@ def name_in(data: bytes, path: Path) -> str:
                 top = parse_yaml(text, findings, CEILING)
                 name = name_of(Section(top, findings)) if isinstance(top, Fields) else None
     return name or folder_name(path.stem)
+
+
+def settings_in(path: Path) -> tuple[Setting, ...]:
+    """Return what the `run:` block of a manifest sets; a table, and a file that cannot be read, set nothing.
+
+    What is wrong with the form of the block is among the problems of `read_manifest`, and is left out here.
+    """
+    from runner.manifest.yaml_reader import parse_yaml, top_node
+
+    with suppress(Stop, FileMissing, UsageError):
+        data = manifest_bytes(path, CEILING)
+        # Most manifests have no such block, and need not be read twice.
+        if not _RUN_KEY.search(data) or _is_workbook(data, str(path)):
+            return ()
+        text, mine = decode(data, Findings(str(path)), CEILING), Findings(str(path))
+        if _is_csv(text, str(path)):
+            return ()
+        node = top_node(text, "run", mine, CEILING)
+        # An alias inside it names what stands before it, and the block itself may come from an alias.
+        if node is None or mine.in_order():
+            top = parse_yaml(text, Findings(str(path)), CEILING)
+            node = top.items.get("run") if isinstance(top, Fields) else None
+        if isinstance(node, Fields):
+            return settings_of(Section(node, mine, "run"))
+    return ()
 
 
 def is_stdin(path: Path) -> bool:

@@ -17,6 +17,7 @@ from runner.manifest.problems import Findings, shown
 from runner.manifest.prompt_files import OpenBeside, PromptFiles
 from runner.manifest.references import References, frames_of, styles_of
 from runner.manifest.sequences import Sequences
+from runner.manifest.settings import settings_of
 from runner.manifest.size_limits import Limits, SizeBudget
 from runner.manifest.templates import has_template, is_variable_name
 from runner.manifest.yaml_prompts import check_frames, check_prompts, check_styles
@@ -43,6 +44,7 @@ def source_of(node: Node, findings: Findings, limits: Limits, open_beside: OpenB
         findings.stop(node.key_at(key), "", _OTHER_FILES[key])
     top = Section(node, findings).check_keys(TOP_KEYS)
     _check_version(top)
+    settings_of(top.section("run"))
     defaults = top.section("defaults").check_keys(DEFAULT_KEYS)
     variables, frames = _variables(top, limits), frames_of(top)
     rows = _rows(top, Sequences(top, frames, SizeBudget(limits, findings)))

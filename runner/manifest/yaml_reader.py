@@ -192,19 +192,35 @@ def top_text(text: str, key: str) -> str | None:
 
     None says that it is not there as such: it may be null, an alias or merged from another mapping.
     """
-    depth, is_key, found = 0, True, False
     with suppress(yaml.YAMLError, ValueError, OverflowError):
-        for event in _events_of(text, FAST_LOADER):
-            if depth == 1 and found:
-                if isinstance(event, yaml.ScalarEvent) and not _NOT_TEXT.fullmatch(event.value):
-                    return str(event.value)
-                return None
-            if depth == 1 and isinstance(event, yaml.NodeEvent):
-                found = is_key and isinstance(event, yaml.ScalarEvent) and event.value == key
-                is_key = not is_key
-            if depth == 0 and isinstance(event, yaml.ScalarEvent | yaml.SequenceStartEvent):
-                return None
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        event = _value_of(key, _events_of(text, FAST_LOADER))
+        if isinstance(event, yaml.ScalarEvent) and not _NOT_TEXT.fullmatch(event.value):
+            return str(event.value)
+    return None
+
+
+def top_node(text: str, key: str, findings: Findings, limits: Limits) -> Node | None:
+    """Return the node of `key` in the top mapping, or None without one; no more is read than leads to it."""
+    with suppress(_Unreadable, yaml.YAMLError, ValueError, OverflowError):
+        events = _events_of(text.lstrip("\ufeff"), FAST_LOADER)
+        event = _value_of(key, events)
+        if event is not None:
+            return _Builder(text, findings, limits, events).value(event)
+    return None
+
+
+def _value_of(key: str, events: Iterator[yaml.Event]) -> yaml.Event | None:
+    """Return the event that begins the value of `key` in the top mapping; `events` then go on behind it."""
+    depth, is_key, found = 0, True, False
+    for event in events:
+        if depth == 1 and found:
+            return event
+        if depth == 1 and isinstance(event, yaml.NodeEvent):
+            found = is_key and isinstance(event, yaml.ScalarEvent) and event.value == key
+            is_key = not is_key
+        if depth == 0 and isinstance(event, yaml.ScalarEvent | yaml.SequenceStartEvent):
+            return None
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
     return None
 
 
@@ -257,6 +273,10 @@ class _Builder:
         for at, begin, end in self._blocks:
             self._check_block(at, self._text[begin:end])
         return top
+
+    def value(self, event: yaml.Event) -> Node:
+        """Return the node of a field of the top mapping; an alias to what stands before it is a fault here."""
+        return self._node(event, 2)
 
     def _node(self, event: yaml.Event, depth: int, owner: str = "") -> Node:
         if isinstance(event, yaml.AliasEvent):

@@ -28,10 +28,20 @@ def find_run(target: str | Path, *, simulated: bool | None = None) -> RunDir:
     from runner.manifest.reader import manifest_name
 
     path = Path(target)
-    if rundir.is_run(path) or read_marker(path / rundir.STATE_FILE) is not None:
+    if is_recorded(path):
         return RunDir(path)
     name = manifest_name(path)
     return rundir.existing(path, name=name, kinds=(False, True) if simulated is None else (simulated,))
+
+
+def is_recorded(path: Path) -> bool:
+    """Return whether `path` is a run directory, or was one whose state file is gone."""
+    return rundir.is_run(path) or read_marker(path / rundir.STATE_FILE) is not None
+
+
+def simulated_beside(run_dir: Path) -> Path:
+    """Return where the simulated run is whose real one is in `run_dir`."""
+    return Path(f"{run_dir}{rundir.SIMULATED}")
 
 
 @dataclass(frozen=True, slots=True)

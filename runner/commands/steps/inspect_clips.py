@@ -23,6 +23,7 @@ from runner.commands.steps.request import RunRequest
 from runner.commands.steps.signals import heed_skips
 from runner.domain.clip_checks import Flag, FlagKind, Probe, flags_as_json
 from runner.domain.display import counted
+from runner.domain.environment import NO_INSPECT, is_on
 from runner.domain.preview_names import PREVIEWS, preview_names
 from runner.domain.records import TakeRecord
 from runner.domain.run_events import Event, FactRecorded
@@ -38,9 +39,6 @@ from runner.video.asked import asked_of
 from runner.video.inspector import HeaderInspector, Inspector, NoDecoder, make_inspector
 from runner.video.judge import Look, judge, measured, unreadable
 from runner.video.kinds import NotReadable
-
-NO_INSPECT = "SHOTRUNNER_NO_INSPECT"
-"""The environment variable that, if it is not empty, does what `--no-inspect` does."""
 
 PATIENCE_S = 30.0
 """How long the end of a run waits for clips that are still to be looked into."""
@@ -316,7 +314,7 @@ def inspecting(
 
     Its end waits `patience` seconds for the clips that are left.
     """
-    if not request.inspect or request.environ.get(NO_INSPECT):
+    if not request.inspect or is_on(NO_INSPECT, request.environ):
         yield None
         return
     stand_ins = fallback_hashes() if request.simulated else frozenset[str]()
