@@ -72,6 +72,20 @@ def wrapped(sentence: str) -> list[str]:
     return broken_lines(sentence, width, indent="  ")
 
 
+def lines_for(stream: TextIO, lines: Iterable[str]) -> list[str]:
+    """Return lines broken at blanks to the width of a terminal, whole in a pipe; a command to copy is never broken."""
+    width = width_of(SafeStream.over(stream), os.environ)
+    if width is None:
+        return list(lines)
+    from runner.output.problem_text import broken_lines
+
+    return [
+        part
+        for line in lines
+        for part in ([line] if line.lstrip().startswith("→") else broken_lines(line, width, indent="    "))
+    ]
+
+
 def paint(lines: Iterable[str]) -> None:
     """Print lines to a person beside the result as they are: they are safe, and may have the program's own colours."""
     canvas = Canvas.over(sys.stderr)

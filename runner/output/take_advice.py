@@ -6,6 +6,7 @@ It knows no terminal and no HTML. The command names the manifest without its fol
 from __future__ import annotations
 
 from pathlib import PurePath
+from typing import NamedTuple
 
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import IN_DOUBT, NEVER_CHARGED, DeliveryState, FailureClass, TakeState
@@ -22,30 +23,46 @@ def run_command(header: RunHeader, verb: str, *words: str) -> str:
     return command_line(verb, PurePath(PurePath(header.manifest).name), *words, *simulated)
 
 
+class Remedy(NamedTuple):
+    """What helps a take: a sentence, the verb of a command, and the word behind it, empty if it needs none."""
+
+    sentence: str
+    verb: str
+    name: str = ""
+
+
 def advice(header: RunHeader, take: TakeRecord) -> tuple[str, str]:
     """Return a sentence and a command for a take; both are empty if nothing is left to do."""
-    if take.position is None and take.state not in IN_DOUBT:
+    found = remedy(take)
+    if found is None:
         return NOTHING
+    return found.sentence, run_command(header, found.verb, *([found.name] if found.name else []))
+
+
+def remedy(take: TakeRecord) -> Remedy | None:
+    """Return what helps a take, None if nothing is left to do."""
+    if take.position is None and take.state not in IN_DOUBT:
+        return None
     if take.state in IN_DOUBT:
-        return _HELD, run_command(header, "reconcile")
+        return Remedy(_HELD, "reconcile")
     if take.state is TakeState.FAILED:
-        return _after_failure(header, take)
+        return _after_failure(take)
     if take.state is TakeState.CANCELLED:
-        return "It can be paid for and sent again.", run_command(header, "retry", take.take_id)
+        return Remedy("It can be paid for and sent again.", "retry", take.take_id)
     if take.state in _AGAIN:
-        return "The run is not over.", run_command(header, "run")
+        return Remedy("The run is not over.", "run")
     if take.state is TakeState.SUCCEEDED and take.delivery is not DeliveryState.DELIVERED:
-        return "It is rendered; the download is free.", run_command(header, "fetch", take.take_id)
+        return Remedy("It is rendered; the download is free.", "fetch", take.take_id)
     if take.flags:
-        return "Watch it. If you reject it, ask for more takes.", run_command(header, "reroll", take.shot_id)
-    return NOTHING
+        return Remedy("Watch it. If you reject it, ask for more takes.", "reroll", take.shot_id)
+    return None
 
 
-def _after_failure(header: RunHeader, take: TakeRecord) -> tuple[str, str]:
+def _after_failure(take: TakeRecord) -> Remedy:
     if take.is_given_up:
-        return "Its clip may still exist; a look is free.", run_command(header, "run")
+        return Remedy("Its clip may still exist; a look is free.", "run")
     if take.failure in NEVER_CHARGED:
-        return "It was not charged. Change the row, then run again.", run_command(header, "run")
+        return Remedy("It was not charged. Change the row, then run again.", "run")
     if take.failure is FailureClass.MODERATION:
-        return "The same prompt is refused again. Change it, then run again.", run_command(header, "run")
-    return "It can be paid for and sent again.", run_command(header, "retry", take.take_id)
+        return Remedy("The same prompt is refused again. Change it, then run again.", "run")
+    return Remedy("It can be paid for and sent again.", "retry", take.take_id)

@@ -15,7 +15,7 @@ from runner.store import run_dir as rundir
 from runner.store.marker import read_marker
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
-from runner.system.escapes import path_word
+from runner.system.escapes import command_line, path_word
 from runner.system.web_links import is_same_api
 
 
@@ -87,6 +87,16 @@ def run_words(place: RunDir, header: RunHeader) -> list[str]:
     if not header.simulated and not is_same_api(named_base(None, os.environ), header.api_base):
         words += ["--api-base", header.api_base]
     return words
+
+
+def command_about(place: RunDir, header: RunHeader, verb: str, *words: str) -> str:
+    """Return the command of `verb` for a run, with `words` behind the run, to be given in the current directory."""
+    run, manifest, *flags = run_words(place, header)
+    if verb == run:
+        return command_line(run, manifest, *flags, *words)
+    # Not every command has the flags of `run`; all of them take the folder itself.
+    target = _as_seen_from_here(place.path) if "--run-dir" in flags else manifest
+    return command_line(verb, target, *words, *(["--simulate"] if header.simulated else []))
 
 
 def _as_seen_from_here(path: Path) -> str:
