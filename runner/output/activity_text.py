@@ -78,4 +78,4 @@ def ago(unix: float, now: float) -> str:
 
 def _local(unix: float, zone: tzinfo | None) -> datetime:
     # A record with an absurd time must still be shown.
-    return datetime.fromtimestamp(min(max(unix, float(_DAY)), _LAST_MOMENT), UTC).astimezone(zone)
+    return datetime.fromtimestamp(min(max(unix, 0.0), _LAST_MOMENT), UTC).astimezone(zone)

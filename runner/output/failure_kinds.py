@@ -13,8 +13,8 @@ from runner.domain.records import TakeRecord
 from runner.domain.states import TakeState
 from runner.output.take_advice import Remedy, remedy
 
-MOST_NAMED = 3
-"""A command names at most this many takes; it chooses more of them by their state."""
+MOST_NAMED = 40
+"""A command names one take, or several within this many characters; it chooses more of them by their state."""
 
 _INDENT = "  "
 
@@ -63,7 +63,8 @@ def _chosen(takes: Sequence[TakeRecord], names: Sequence[str]) -> Sequence[str]:
         return ()
     first = takes[0]
     word = first.state.value if first.state is TakeState.FAILED else first.delivery.value
-    return names if len(names) <= MOST_NAMED else ("--only", f"status:{word}")
+    is_short = len(names) == 1 or len(" ".join(names)) <= MOST_NAMED
+    return names if is_short else ("--only", f"status:{word}")
 
 
 def failure_lines(kinds: Sequence[FailureKind]) -> list[str]:

@@ -57,7 +57,7 @@ def status_lines(
     if spent := display.spent_words(spending, simulated=header.simulated):
         lines.append(spent)
     if spending.reserved:
-        lines.append(f"reserved {display.money(spending.reserved)} for jobs without a known cost")
+        lines.append(f"reserved {display.money(spending.reserved)} for those jobs")
     doubted = [kind for kind in failures if kind.name == TakeState.HELD]
     others = [kind for kind in failures if kind.name != TakeState.HELD]
     parts = (

@@ -19,7 +19,7 @@ def test_each_kind_has_its_takes_and_one_command_and_the_most_frequent_is_first(
     lost = replace(succeeded(pending("lost")), delivery=DeliveryState.UNDELIVERABLE)
     held = replace(pending("held"), state=TakeState.HELD, attempts=1)
     refused = replace(FAILED, take_id="worse", failure=FailureClass.MODERATION)
-    failed = [replace(FAILED, take_id=f"s{n}") for n in range(MOST_NAMED + 1)]
+    failed = [replace(FAILED, take_id=f"s{n:03}") for n in range(MOST_NAMED)]
     found = {kind.name: kind.command for kind in failure_kinds([lost, held, refused, *failed], command)}
     assert next(iter(found)) == "provider-failed"
     assert found == {
