@@ -162,7 +162,7 @@ COMMANDS = (
         value(
             "--watch SECONDS",
             number(0.5, 3600.0),
-            "on a terminal, draw it again every so many seconds (default: 2) until the run has ended",
+            "on a terminal, draw it again at this interval (default: 2) until the run has ended",
             nargs="?",
             const=2.0,
         ),

@@ -36,7 +36,7 @@ def watch(
     wait: Callable[[float], None],
     seconds: float,
 ) -> None:
-    """Draw what `look` returns every so many `seconds` until its last frame; `size` is in columns and lines.
+    """Draw what `look` returns at an interval of `seconds` until its last frame; `size` is in columns and lines.
 
     A frame never has more lines than the screen. The terminal itself cuts lines that are too wide, since it alone knows
     how wide it draws each character.

@@ -39,7 +39,7 @@ class RunStatus:
     """Where a run stands: its takes by state, rendered ones by delivery, held and flagged ones, and its money.
 
     `choices` are what people decided, None before the first decision. All of it is as of the wall time `at`. `pace` is
-    None unless a session goes on. `go_on` is the command that continues a run which nobody runs and which is not over;
+    None unless a session goes on. `go_on` is the command that continues a run that is not running and not over;
     else it is empty. `failures` are the takes that wait for a person, and `groups` are what was asked for by `by`.
     """
 

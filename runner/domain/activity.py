@@ -23,5 +23,5 @@ class Activity:
 
     @property
     def goes_on(self) -> bool | None:
-        """True during a session, False while nobody works on the run, None for anything else."""
+        """True during a session, False while no process works on the run, None for anything else."""
         return self.is_session or (False if self.running is False else None)

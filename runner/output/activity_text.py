@@ -19,7 +19,7 @@ _LAST_MOMENT = 253402214400.0
 def activity_line(activity: Activity, *, now: float, zone: tzinfo | None = None) -> str:
     """Return who works on a run and when something last happened; `zone` is this machine's own unless given."""
     if not activity.running:
-        said = "nobody runs this" if activity.running is False else "whether it runs is unknown"
+        said = "not running" if activity.running is False else "unknown whether it is running"
         if activity.last_event is None:
             return f"{said}; nothing has happened yet"
         last = moment(activity.last_event, now=now, zone=zone, seconds=True)

@@ -140,10 +140,10 @@ class Summary:
 
     def _going(self, *, goes_on: bool | None) -> str:
         if goes_on:
-            return ", while the run was going on"
-        # A run that is over needs nobody.
+            return "; the run was going on then"
+        # A run that is over needs no process.
         is_over = goes_on is None or not any(self.standings[word] for word in _GOES_ON)
-        return "" if is_over else ", when nobody ran it: it is not over"
+        return "" if is_over else "; the run was not going on then, and is not over"
 
     def _wall_time(self) -> Iterator[str]:
         if math.isfinite(self.began) and self.ended >= self.began:

@@ -1,4 +1,4 @@
-"""Where a run stands: with somebody at work on it, with nobody, and with its record gone."""
+"""Where a run stands: with a process at work on it, without one, and with its record gone."""
 
 from __future__ import annotations
 
@@ -83,10 +83,10 @@ def test_of_a_session_that_goes_on_there_is_the_process_the_pace_and_the_failed_
         assert (found.pace.left, found.pace.per_hour, found.pace.submits_until) == (2, 144.0, 5495.0)
         assert [(kind.name, kind.takes) for kind in found.failures] == [("provider-failed", ("a",))]
         page = report(folder, clock=Stopped()).html.read_text()
-        assert "while the run was going on" in page
+        assert "; the run was going on then" in page
 
 
-def test_after_a_kill_nobody_runs_it_and_the_command_that_continues_is_named(
+def test_after_a_kill_it_is_not_running_and_the_command_that_continues_is_named(
     folder: Path, record: StateFile
 ) -> None:
     """The killed process's note and its open session are still there, and say nothing."""
@@ -98,7 +98,9 @@ def test_after_a_kill_nobody_runs_it_and_the_command_that_continues_is_named(
     assert (found.activity.running, found.activity.pid, found.pace) == (False, None, None)
     assert found.go_on.startswith("shotrunner run ")
     assert " --simulate" in found.go_on
-    assert "when nobody ran it" in report(folder, clock=Stopped()).html.read_text()
+    assert (
+        "the run was not going on then, and is not over" in report(folder, clock=Stopped()).html.read_text()
+    )
 
 
 def test_another_command_that_holds_the_run_is_no_session(folder: Path, record: StateFile) -> None:
@@ -109,7 +111,7 @@ def test_another_command_that_holds_the_run_is_no_session(folder: Path, record: 
     assert (found.activity.running, found.activity.is_session, found.pace) == (True, False, None)
 
 
-def test_a_run_whose_record_is_gone_is_never_begun_anew(folder: Path, record: StateFile) -> None:
+def test_a_run_whose_record_is_gone_is_never_begun_from_the_start(folder: Path, record: StateFile) -> None:
     """Its marker shows it, its witness does, and so does a clip's sidecar."""
     record.close()
     (folder / "state.db").unlink()

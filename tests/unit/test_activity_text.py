@@ -35,14 +35,16 @@ def test_a_lock_without_a_readable_note_is_still_held() -> None:
     assert line(Activity(True, is_session=True, last_event=NOW - 90)) == "running, last event 1 min 30 s ago"
 
 
-def test_after_a_kill_nobody_runs_it() -> None:
+def test_after_a_kill_it_is_not_running() -> None:
     gone = Activity(running=False, last_event=NOW - 2 * HOUR - 180)
-    assert line(gone) == "nobody runs this; last event 18:23:40 (2 h 03 min ago)"
-    assert line(Activity(running=False)) == "nobody runs this; nothing has happened yet"
+    assert line(gone) == "not running; last event 18:23:40 (2 h 03 min ago)"
+    assert line(Activity(running=False)) == "not running; nothing has happened yet"
 
 
 def test_what_cannot_be_found_out_is_said() -> None:
-    assert line(Activity(running=None, last_event=NOW)).startswith("whether it runs is unknown; last event")
+    assert line(Activity(running=None, last_event=NOW)).startswith(
+        "unknown whether it is running; last event"
+    )
 
 
 def test_a_host_name_cannot_steer_the_terminal() -> None:

@@ -78,11 +78,11 @@ def manifest_of(place: RunDir, header: RunHeader) -> Path:
 def run_words(place: RunDir, header: RunHeader) -> list[str]:
     """Return the command line that continues a run, without the program's name."""
     manifest = manifest_of(place, header)
-    words = ["run", _as_seen_from_here(manifest)]
+    words = ["run", as_seen_from_here(manifest)]
     if header.simulated:
         words.append("--simulate")
     if rundir.default_run_dir(manifest, name=header.name, simulated=header.simulated) != place.path.resolve():
-        words += ["--run-dir", _as_seen_from_here(place.path)]
+        words += ["--run-dir", as_seen_from_here(place.path)]
     # The token is sent only to an API that the user named, so any other than the usual one is named again.
     if not header.simulated and not is_same_api(named_base(None, os.environ), header.api_base):
         words += ["--api-base", header.api_base]
@@ -95,10 +95,11 @@ def command_about(place: RunDir, header: RunHeader, verb: str, *words: str) -> s
     if verb == run:
         return command_line(run, manifest, *flags, *words)
     # Not every command has the flags of `run`; all of them take the folder itself.
-    target = _as_seen_from_here(place.path) if "--run-dir" in flags else manifest
+    target = as_seen_from_here(place.path) if "--run-dir" in flags else manifest
     return command_line(verb, target, *words, *(["--simulate"] if header.simulated else []))
 
 
-def _as_seen_from_here(path: Path) -> str:
+def as_seen_from_here(path: Path) -> str:
+    """Return a path as a word of a command that is given in the current directory."""
     relative = os.path.relpath(path)
     return str(path.resolve()) if relative.startswith("..") else path_word(Path(relative))

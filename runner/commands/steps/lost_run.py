@@ -1,9 +1,10 @@
-"""A run whose state file is gone, while its folder still holds what it paid for: it is named, and never begun anew."""
+"""A run whose state file is gone, while its folder still holds what it paid for: it is never started over."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from runner.commands.steps.find_run import as_seen_from_here
 from runner.domain.errors import StateFileUnusable
 from runner.media.clips.sidecar import CLIPS
 from runner.store import run_dir as rundir
@@ -39,7 +40,8 @@ def refuse_lost(place: RunDir) -> None:
         return
     left = "; its clips are there" if _has_sidecars(place.path) else ""
     raise StateFileUnusable(
-        f"the record of this run is gone: {path}{left}", advice=command_line("restore", place.path)
+        f"the record of this run is gone: {as_seen_from_here(path)}{left}",
+        advice=command_line("restore", as_seen_from_here(place.path)),
     )
 
 
