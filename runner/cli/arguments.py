@@ -9,7 +9,7 @@ from __future__ import annotations
 from argparse import SUPPRESS
 from pathlib import Path
 
-from runner.cli.arg_types import period, whole
+from runner.cli.arg_types import number, period, whole
 from runner.cli.argument_kinds import command, group, place, rest, several, switch, value, values
 from runner.cli.export_arguments import EXPORT
 from runner.cli.review_arguments import PICK, REJECT, REPORT, REROLL
@@ -153,7 +153,24 @@ COMMANDS = (
         *PLANNING,
         *RUNNING,
     ),
-    command("status", "show where a run stands, even while it is running", *TARGET_OF_TWO, OUTPUT),
+    command(
+        "status",
+        "show where a run stands, who runs it and when it may end, even while it is running",
+        *TARGET_OF_TWO,
+        value(
+            "--by WHAT",
+            str,
+            "also a table by shot, model, tag, class (of failure) or the name of a swept input",
+        ),
+        value(
+            "--watch SECONDS",
+            number(0.5, 3600.0),
+            "on a terminal, draw it again at this interval (default: 2) until the run has ended",
+            nargs="?",
+            const=2.0,
+        ),
+        OUTPUT,
+    ),
     command(
         "show",
         "show everything about one take",

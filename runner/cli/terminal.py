@@ -14,6 +14,7 @@ from runner.output.safe_stream import Canvas, SafeStream
 from runner.system.escapes import visible
 
 _USUAL_WIDTH = 80
+_NO_BREAK = "\u00a0"
 
 
 def settle_streams() -> None:
@@ -70,6 +71,28 @@ def wrapped(sentence: str) -> list[str]:
     from runner.output.problem_text import broken_lines
 
     return broken_lines(sentence, width, indent="  ")
+
+
+def lines_for(stream: TextIO, lines: Iterable[str]) -> list[str]:
+    """Return lines broken at blanks to the width of a terminal, whole in a pipe; a command to copy is never broken."""
+    width = width_of(SafeStream.over(stream), os.environ)
+    if width is None:
+        return list(lines)
+    from runner.output.problem_text import broken_lines
+
+    return [
+        part.replace(_NO_BREAK, " ")
+        for line in lines
+        for part in (
+            [line] if line.lstrip().startswith("→") else broken_lines(_bound(line), width, indent="    ")
+        )
+    ]
+
+
+def _bound(line: str) -> str:
+    """Return a line of parts such as `4 delivered · 1 held` that can be broken only between them."""
+    parts = line.split(" · ")
+    return line if len(parts) == 1 else f"{_NO_BREAK}· ".join(part.replace(" ", _NO_BREAK) for part in parts)
 
 
 def paint(lines: Iterable[str]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.commands.steps.find_run import find_run
+from runner.commands.steps.run_activity import activity_of
 from runner.domain.shots import Plan
 from runner.store.picks_file import read_picks
 from runner.store.reader import open_reader
@@ -35,7 +36,8 @@ def report(target: str | Path, *, simulated: bool | None = None, clock: Clock | 
     place = find_run(target, simulated=simulated)
     with open_reader(place.state_file) as reader, reader.at_one_moment():
         now = (clock or SystemClock()).wall()
-        return write_report(place.path, reader, now=now, picks=read_picks(place.path))
+        goes_on = activity_of(place, reader).goes_on
+        return write_report(place.path, reader, now=now, picks=read_picks(place.path), goes_on=goes_on)
 
 
 def to_frame(target: str | Path | Plan, *, simulated: bool | None = None) -> Frame:

@@ -1,4 +1,4 @@
-"""Where a run stands, and all that is recorded about one take: from the state file alone, without its lock.
+"""Where a run stands and who runs it, and all that is recorded about one take: from its record, without its lock.
 
 In: a run directory or its manifest. Out: values to print. It works while the run is active.
 """
@@ -7,25 +7,40 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from runner.commands.steps.find_run import find_run
+from runner.commands.steps.find_run import command_about, find_run
 from runner.commands.steps.known_jobs import known_outside
 from runner.commands.steps.known_picks import ChoiceCounts, choice_counts
+from runner.commands.steps.lost_run import refuse_lost, without_record
 from runner.commands.steps.open_for_decision import named
+from runner.commands.steps.run_activity import activity_of
+from runner.domain.activity import Activity
+from runner.domain.errors import FileMissing
 from runner.domain.money import Spending
 from runner.domain.records import AttemptRecord, EventRecord, RunHeader, Standing, TakeRecord, schema_of
-from runner.domain.states import DeliveryState, TakeState
+from runner.domain.run_pace import Pace, pace_of
+from runner.domain.states import UNFINISHED, DeliveryState, TakeState
+from runner.output.failure_kinds import FailureKind, failure_kinds
 from runner.store.open_checks import beside, refuse_less_known
-from runner.store.reader import open_reader
+from runner.store.reader import Reader, open_reader
+from runner.store.run_dir import RunDir
+from runner.system.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    from runner.output.take_groups import Group
 
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
     """Where a run stands: its takes by state, rendered ones by delivery, held and flagged ones, and its money.
 
-    `choices` are what people decided, None before the first decision.
+    `choices` are what people decided, None before the first decision. All of it is as of the wall time `at`. `pace` is
+    None unless a session goes on. `go_on` is the command that continues a run that is not running and not over;
+    else it is empty. `failures` are the takes that wait for a person, and `groups` are what was asked for by `by`.
     """
 
     run_dir: Path
@@ -36,6 +51,12 @@ class RunStatus:
     spending: Spending
     flagged: tuple[Standing, ...] = ()
     choices: ChoiceCounts | None = None
+    at: float = 0.0
+    activity: Activity = field(default_factory=Activity)
+    pace: Pace | None = None
+    go_on: str = ""
+    failures: tuple[FailureKind, ...] = ()
+    groups: tuple[Group, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +70,78 @@ class TakeHistory:
     origin: str
 
 
-def status(target: str | Path, *, simulated: bool | None = None) -> RunStatus:
+def status(
+    target: str | Path, *, simulated: bool | None = None, by: str = "", clock: Clock | None = None
+) -> RunStatus:
     """Return where a run stands; the parameters are those of `report`.
+
+    With `by` the takes are also grouped: by `shot`, `model`, `tag`, `class` of failure, or the name of a swept input.
 
     Raises:
         FileMissing: nothing has been run there.
-        StateFileUnusable: the state file cannot be read, or it knows less than other files of the run.
+        StateFileUnusable: the state file is gone or cannot be read, or it knows less than other files of the run.
+        UsageError: the takes cannot be grouped so.
     """
-    place = find_run(target, simulated=simulated)
+    place = _place(Path(target), simulated=simulated)
     # A runner has compared the record with its witnesses when it began, and the next one will.
     told = () if beside(place.state_file, "-wal").exists() else known_outside(place, os.environ)
     with open_reader(place.state_file) as reader:
         refuse_less_known(reader.path, reader.header.run_id, told, unknown=reader.unrecorded)
-        counts = reader.counts()
-        takes = reader.takes() if counts.get(TakeState.HELD) else ()
-        held = tuple(take for take in takes if take.state is TakeState.HELD)
-        flagged, deliveries = tuple(reader.flagged()), reader.deliveries()
-        spending, choices = reader.sums(), choice_counts(place)
-        return RunStatus(place.path, reader.header, counts, deliveries, held, spending, flagged, choices)
+        with reader.at_one_moment():
+            return _status(place, reader, by=by, now=(clock or SystemClock()).wall())
+
+
+def _place(target: Path, *, simulated: bool | None) -> RunDir:
+    try:
+        place = find_run(target, simulated=simulated)
+    except FileMissing:
+        lost = without_record(target, simulated=simulated)
+        if lost is None:
+            raise
+        place = lost
+    refuse_lost(place)
+    return place
+
+
+def _status(place: RunDir, reader: Reader, *, by: str, now: float) -> RunStatus:
+    from runner.output.take_groups import take_groups
+
+    header, activity = reader.header, activity_of(place, reader)
+    counts, deliveries, troubled = reader.counts(), reader.deliveries(), reader.troubled()
+    command = partial(command_about, place, header)
+    is_over = not (deliveries[DeliveryState.FETCHING] or any(counts[state] for state in _GOES_ON))
+    return RunStatus(
+        place.path,
+        header,
+        counts,
+        deliveries,
+        tuple(take for take in troubled if take.state is TakeState.HELD),
+        reader.sums(),
+        tuple(reader.flagged()),
+        choice_counts(place),
+        at=now,
+        activity=activity,
+        pace=_pace(reader, now=now) if activity.is_session else None,
+        go_on=command("run") if activity.running is False and not is_over else "",
+        failures=failure_kinds(troubled, command),
+        groups=tuple(take_groups(reader.takes(), reader.spending(), by)) if by else (),
+    )
+
+
+_GOES_ON = UNFINISHED | {TakeState.SUBMITTING}
+
+
+def _pace(reader: Reader, *, now: float) -> Pace | None:
+    session = reader.newest_session()
+    if session is None:
+        return None
+    until = (
+        None
+        if session.limit_s is None or session.window_began_at is None
+        else session.window_began_at + session.limit_s
+    )
+    spans = reader.job_spans(since=session.began_at)
+    return pace_of(spans, reader.waiting(), began_at=session.began_at, now=now, submits_until=until)
 
 
 def takes_of_shot(

@@ -56,6 +56,11 @@ class Spending:
         return usd(sum(micros(cost) * times for cost, times in known))
 
     @property
+    def reserved(self) -> float:
+        """The estimates of the submissions whose cost is not known yet."""
+        return usd(micros(self.committed) - micros(self.billed))
+
+    @property
     def estimated(self) -> float:
         """What all submissions should cost, as far as there are prices."""
         known = ((charge.estimate, charge.times) for charge in self.charges if charge.estimate is not None)

@@ -107,6 +107,15 @@ class PastJob:
 
 
 @dataclass(frozen=True, slots=True)
+class JobSpan:
+    """When a job of `model` was submitted and ended, in unix seconds; `ended_at` is None while it is at the API."""
+
+    model: str
+    submitted_at: float
+    ended_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TakeRecord(Standing):
     """Everything recorded about one take; times are unix seconds, `cost` is USD, `seconds` is how long the job took.
 

@@ -59,10 +59,13 @@ def write_page(
     spending: Spending,
     *,
     made: float,
+    goes_on: bool | None = None,
     mark: str = "",
     beside: Beside = NOTHING_BESIDE,
 ) -> None:
     """Write the page; `made` in unix seconds is shown as the time it was made, `mark` is kept near its beginning.
+
+    `goes_on` says whether the run went on then, None where that is not known.
 
     The page shows the same words and sums of money as `status`: every submission counts, not only each take's latest.
     """
@@ -72,7 +75,7 @@ def write_page(
     _write(
         file,
         cards,
-        lambda: summary.head(header, spending, made=made),
+        lambda: summary.head(header, spending, made=made, goes_on=goes_on),
         sealed,
         style=_joined(STYLES),
         script=_joined(SCRIPTS),

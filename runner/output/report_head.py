@@ -22,6 +22,7 @@ from runner.output.status_text import Causes
 from runner.output.take_advice import run_command
 from runner.system.escapes import visible
 
+_GOES_ON = ("pending", "submitting", "queued", "running", "fetching")
 _STALE = "stale"
 _FLAGGED = "flagged"
 _MOST_ROWS = 40
@@ -112,16 +113,18 @@ class Summary:
         words = (*display.STANDINGS, _STALE, _FLAGGED)
         return [(word, self.standings[word]) for word in words if self.standings[word]]
 
-    def head(self, header: RunHeader, spending: Spending, *, made: float) -> Head:
-        """Return the head of the page; `made` is in unix seconds."""
-        manifest = _line(Path(header.manifest).name)
+    def head(
+        self, header: RunHeader, spending: Spending, *, made: float, goes_on: bool | None = None
+    ) -> Head:
+        """Return the head of the page; `made` is in unix seconds, and `goes_on` says whether the run went on then."""
+        source = f"shotrunner {_line(header.version)} from {_line(Path(header.manifest).name)}"
         return Head(
             mode="run",
             key=_line(header.run_id),
             name=_line(header.name),
             simulated=header.simulated,
             version=_line(header.version),
-            made=f"Made {display.when(made)} by shotrunner {_line(header.version)} from {manifest}",
+            made=f"Made {display.when(made)} by {source}{self._going(goes_on=goes_on)}",
             facts=[
                 display.counted(self.takes, "take"),
                 display.spent_words(spending, simulated=header.simulated) or "nothing spent",
@@ -134,6 +137,13 @@ class Summary:
             needs=list(self._needs(header)),
             importCommand=run_command(header, "pick", "--import", "picks.csv"),
         )
+
+    def _going(self, *, goes_on: bool | None) -> str:
+        if goes_on:
+            return "; the run was going on then"
+        # A run that is over needs no process.
+        is_over = goes_on is None or not any(self.standings[word] for word in _GOES_ON)
+        return "" if is_over else "; the run was not going on then, and is not over"
 
     def _wall_time(self) -> Iterator[str]:
         if math.isfinite(self.began) and self.ended >= self.began:

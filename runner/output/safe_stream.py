@@ -106,6 +106,14 @@ class Canvas(SafeStream):
         """Write `text` as it is, or drop it, and return its length."""
         return self._pass_on(text, length=len(text))
 
+    def size(self) -> tuple[int, int]:
+        """Return the columns and lines of the terminal; 80 and 24 where it does not say."""
+        try:
+            columns, lines = os.get_terminal_size(self._stream.fileno())
+        except (OSError, ValueError):
+            columns = lines = 0
+        return columns or 80, lines or 24
+
     def draw(self, text: str) -> None:
         """Write `text` and flush it."""
         self.write(text)

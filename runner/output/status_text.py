@@ -17,6 +17,7 @@ from runner.domain.money import NOTHING_SPENT, Spending
 from runner.domain.output_links import OutputLinks
 from runner.domain.records import AttemptRecord, EventRecord, RunHeader, Standing, TakeRecord
 from runner.domain.states import DeliveryState, TakeState
+from runner.output.failure_kinds import FailureKind, failure_lines
 from runner.system.canonical_json import JsonValue
 
 HELD_SHOWN = 20
@@ -35,23 +36,36 @@ def status_lines(
     held: Sequence[TakeRecord],
     spending: Spending = NOTHING_SPENT,
     flagged: Sequence[Standing] = (),
+    failures: Sequence[FailureKind] = (),
+    activity: Sequence[str] = (),
+    remarks: Sequence[str] = (),
 ) -> list[str]:
-    """Return where the run stands: name, takes and money, each held take with what to do, and each flagged one.
+    """Return where the run stands: name, who runs it, takes and money, what waits for a person, and flagged takes.
 
     `counts` covers all takes, `deliveries` the succeeded ones. `held` are the takes that wait for a person, and
-    `spending` is what was or may have been paid. `flagged` have something odd about their clips.
+    `spending` is what was or may have been paid. `flagged` have something odd about their clips. `failures` say what
+    helps. `activity` are safe lines about who runs it, and `remarks` others about the whole run.
     """
     name, total = display.visible(header.name), sum(counts.values())
     lines = [
         f"{name} (simulated, nothing is paid)" if header.simulated else name,
+        *activity,
         f"{display.counted(total, 'take')}: {display.tally(standings(counts, deliveries))}"
         if total
         else "no takes yet",
     ]
     if spent := display.spent_words(spending, simulated=header.simulated):
         lines.append(spent)
-    lines += ["", *_held_lines(held)] if held else []
-    return [*lines, "", *_flagged_lines(flagged)] if flagged else lines
+    if spending.reserved:
+        lines.append(f"reserved {display.money(spending.reserved)} for those jobs")
+    doubted = [kind for kind in failures if kind.name == TakeState.HELD]
+    others = [kind for kind in failures if kind.name != TakeState.HELD]
+    parts = (
+        _held_lines(held, doubted) if held else [],
+        failure_lines(others),
+        _flagged_lines(flagged) if flagged else [],
+    )
+    return [*lines, *remarks, *(line for part in parts if part for line in ("", *part))]
 
 
 def choice_line(picked: int, shots: int, rejected: int) -> str:
@@ -109,7 +123,7 @@ def standings(counts: Mapping[TakeState, int], deliveries: Mapping[DeliveryState
     return words
 
 
-def _held_lines(held: Sequence[TakeRecord]) -> list[str]:
+def _held_lines(held: Sequence[TakeRecord], kinds: Sequence[FailureKind]) -> list[str]:
     lines = [f"{display.counted(len(held), 'take')} held: the answer to the submission was lost."]
     for take in held[:HELD_SHOWN]:
         since = f", sent {display.when(take.submitted_at)}" if take.submitted_at is not None else ""
@@ -119,8 +133,7 @@ def _held_lines(held: Sequence[TakeRecord]) -> list[str]:
         )
     if len(held) > HELD_SHOWN:
         lines.append(f"{_INDENT}and {len(held) - HELD_SHOWN:,} more")
-    lines.append(f"For each: {display.HELD_ADVICE}.")
-    return lines
+    return [*lines, *failure_lines(kinds)[1:]]
 
 
 def flag_words(take: Standing) -> str:

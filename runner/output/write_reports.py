@@ -54,8 +54,12 @@ class Record(Protocol):
         ...
 
 
-def write_report(run_dir: Path, record: Record, *, now: float, picks: Picks = NO_PICKS) -> Reports:
+def write_report(
+    run_dir: Path, record: Record, *, now: float, picks: Picks = NO_PICKS, goes_on: bool | None = None
+) -> Reports:
     """Write `report.csv` and `report.html` into `run_dir`, replacing earlier ones; `now` is unix seconds.
+
+    `goes_on` says whether the run goes on at this moment, None where that is not known.
 
     The page shows the previews that lie in the run directory, and what people decided in `picks`. Both files get `now`
     as their time, by which `reports_are_current` knows them again.
@@ -75,6 +79,7 @@ def write_report(run_dir: Path, record: Record, *, now: float, picks: Picks = NO
                 record.each_take(),
                 record.spending(),
                 made=now,
+                goes_on=goes_on,
                 mark=_mark(run_dir, record, picks, at),
                 beside=Beside.of(_previews(run_dir), picks),
             )

@@ -1,11 +1,13 @@
 """The run lock: one process at a time may write into a run directory.
 
 It knows no state file, whose epoch is the real guarantee. The kernel frees the lock at any end of the process, so a
-stale lock never needs to be deleted. A file beside the lock names its owner, only for the message.
+stale lock never needs to be deleted. A file beside the lock names its owner, only for people to read.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import shlex
@@ -14,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -22,28 +25,48 @@ import filelock
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import CannotCreate, RunInUse, UsageError
 from runner.domain.notify_places import shown_words
-from runner.system.private_files import make_folder, read_private, refuse_odd, write_whole
+from runner.store.file_system import refuse_network
+from runner.system.private_files import make_folder, open_private, read_private, refuse_odd, write_whole
 
 LOCK = ".lock"
 OWNER = ".lock-owner.json"
 _MOST_BYTES = 1 << 20
+_LOOK_S = 0.05
+"""Seconds after which a lock is held by more than a look of `is_held`, which has it for some microseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The process that noted itself as the owner of a lock, and when it took it, in unix seconds."""
+
+    pid: int
+    host: str
+    since: float
+    command: str
 
 
 class RunLock:
-    """A lock that is held from `__enter__` to `__exit__`; it never waits.
+    """A lock that is held from `__enter__` to `__exit__`; it waits `patience` seconds, so that a look ends no run.
 
     Another process is shown `command`, by default this process's own command line.
     """
 
     def __init__(
-        self, run_dir: Path, *, command: str | None = None, now: Callable[[], float] = time.time
+        self,
+        run_dir: Path,
+        *,
+        command: str | None = None,
+        now: Callable[[], float] = time.time,
+        patience: float = _LOOK_S,
     ) -> None:
         self._dir = run_dir
         self._command = shlex.join(shown_words(sys.argv)) if command is None else command
         self._now = now
         self._written = ""
         # The lock is not per thread: any thread may release it, and a second lock in this process must be refused.
-        self._lock = filelock.FileLock(run_dir / LOCK, timeout=0, mode=0o600, thread_local=False)
+        self._lock = filelock.FileLock(
+            run_dir / LOCK, timeout=patience, poll_interval=_LOOK_S / 5, mode=0o600, thread_local=False
+        )
 
     def __enter__(self) -> Self:
         """Take the lock, and make the run directory if it is missing.
@@ -109,12 +132,43 @@ def brief_lock(path: Path, *, patience: float = 10.0) -> Iterator[None]:
         lock.release()
 
 
-def owner_of(run_dir: Path) -> str:
-    """Return who holds the lock, in words; the file may be stale, foreign or not yet written."""
+def is_held(run_dir: Path) -> bool | None:
+    """Return whether a process holds the run's lock, None where that cannot be found out.
+
+    The lock is shared for a moment, since no system reports a held one for certain: a container hides other processes.
+    """
+    try:
+        descriptor = open_private(run_dir / LOCK)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return True if error.errno in {errno.EAGAIN, errno.EACCES} else None
+    finally:
+        os.close(descriptor)
+    # A share may keep another machine's lock from this one, but it invents none.
+    return None if refuse_network(run_dir / LOCK, allowed=True) else False
+
+
+def read_owner(run_dir: Path) -> Owner | None:
+    """Return who noted itself as the owner, None without a usable note; only `is_held` says whether it still is."""
     try:
         facts = json.loads(read_private(run_dir / OWNER, limit=_MOST_BYTES))
-        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(facts["since"])))
-        text = f"process {int(facts['pid'])} on {facts['host']} since {since}: {facts['command']}"
+        owner = Owner(int(facts["pid"]), str(facts["host"]), float(facts["since"]), str(facts["command"]))
+        time.localtime(owner.since)
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return None
+    return owner
+
+
+def owner_of(run_dir: Path) -> str:
+    """Return who holds the lock, in words; the note may be stale, foreign or not yet written."""
+    owner = read_owner(run_dir)
+    if owner is None:
         return "another process"
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(owner.since))
+    text = f"process {owner.pid} on {owner.host} since {since}: {owner.command}"
     return "".join(sign if sign.isprintable() else "?" for sign in text)[:300]

@@ -25,6 +25,7 @@ from runner.domain.records import (
     Completion,
     CostsUntold,
     EventRecord,
+    JobSpan,
     PastJob,
     RunRecord,
     SchemaRecord,
@@ -47,6 +48,7 @@ R = TypeVar("R", TakeRecord, Standing, AttemptRecord, EventRecord, SchemaRecord,
 E = TypeVar("E", bound=StrEnum)
 DURATIONS_KEPT = 400
 _AT_ONCE = 100
+_RECENT_EVENTS = 20_000
 _CHARGED = (
     "FROM attempts a JOIN takes t ON t.take_id = a.take_id WHERE a.request_id IS NOT NULL"
     f" OR coalesce(a.outcome, '') NOT IN ({', '.join(repr(str(word)) for word in sorted(FREE))})"
@@ -234,6 +236,43 @@ class Reader:
         """Return the sessions of the run, oldest first."""
         return self._select(SessionRecord, "FROM sessions ORDER BY epoch")
 
+    def newest_session(self) -> SessionRecord | None:
+        """Return the session that began last, None before the first."""
+        return next(iter(self._select(SessionRecord, "FROM sessions ORDER BY epoch DESC LIMIT 1")), None)
+
+    def last_event_at(self) -> float | None:
+        """Return when the newest fact was recorded, in unix seconds; None before the first."""
+        rows = self._rows("SELECT at FROM events ORDER BY seq DESC LIMIT 1")
+        return rows[0][0] if rows else None
+
+    def job_spans(self, *, since: float) -> list[JobSpan]:
+        """Return the jobs that are at the API, and the latest of those that ended after `since` (unix seconds).
+
+        They are found by the newest 20,000 facts, so that the whole record is not read.
+        """
+        recent = f"SELECT take_id FROM events WHERE seq > ({NEWEST}) - ? AND fact IN ('Ended', 'Vanished') AND at > ?"  # noqa: S608 - our own names
+        rows = self._rows(
+            "SELECT model, submitted_at, NULL FROM takes"  # noqa: S608 - our own names
+            " WHERE state IN ('queued', 'running') AND submitted_at IS NOT NULL"
+            f" UNION ALL SELECT model, submitted_at, finished_at FROM takes WHERE take_id IN ({recent})"
+            " AND finished_at > ? AND submitted_at IS NOT NULL",
+            *(_RECENT_EVENTS, since, since),
+        )
+        return [JobSpan(*row) for row in rows]
+
+    def waiting(self) -> Mapping[str, int]:
+        """Return how many takes of each model wait to be sent."""
+        return dict(
+            self._rows(
+                "SELECT model, count(*) FROM takes WHERE state = 'pending' AND position IS NOT NULL GROUP BY model"
+            )
+        )
+
+    def troubled(self) -> list[TakeRecord]:
+        """Return the takes that are held, that failed or that could not be downloaded, in the order of `takes`."""
+        which = "state IN ('held', 'failed') OR (state = 'succeeded' AND delivery = 'undeliverable')"
+        return self._select(TakeRecord, f"FROM takes WHERE {which} {BY_PLACE}")
+
     def record(self) -> RunRecord:
         """Return the parts of the record that a command needs before it begins."""
         return RunRecord(
@@ -357,10 +396,14 @@ class Reader:
         return self._select(Standing, f"FROM takes {odd} {BY_PLACE}")
 
     def mark(self) -> str:
-        """Return a text that changes with anything that a report shows: a fact, an adopted plan, the run's header."""
+        """Return a text that changes with anything that a report shows.
+
+        That is a fact, an adopted plan, the run's header, and whether a session has ended.
+        """
         newest = self._rows(
             f"SELECT ({NEWEST}), newest_manifest,"  # noqa: S608 - our own names
-            " (SELECT adopted_at FROM manifests WHERE id = newest_manifest) FROM run"
+            " (SELECT adopted_at FROM manifests WHERE id = newest_manifest),"
+            " (SELECT count(*) FROM sessions WHERE ended_at IS NULL) FROM run"
         )
         return "-".join(map(str, (*newest[0], zlib.crc32(repr(self.header).encode("utf-8", "replace")))))
 

@@ -24,7 +24,10 @@ def test_status_answers_while_a_run_goes_on_and_a_second_run_is_turned_away(desk
         status = here.run("status", board)
         assert "3 takes: " in status.out
         assert "1 pending" in status.out
-        counts = json.loads(here.run("status", board, "--output", "json").out)["takes"]
+        assert f"(process {life.popen.pid} on " in status.out.splitlines()[1]
+        found = json.loads(here.run("status", board, "--output", "json").out)
+        assert (found["running"], found["pid"]) == (True, life.popen.pid)
+        counts = found["takes"]
         assert counts["pending"] == 1
         assert counts["queued"] + counts["running"] == 2
         rival = here.run("run", board, "-y", code=75)
@@ -32,6 +35,12 @@ def test_status_answers_while_a_run_goes_on_and_a_second_run_is_turned_away(desk
         assert server.stats()["submits"] == 2
         life.signal(signal.SIGTERM)
         assert life.end().code == 143
+        assert here.run("status", board).out.splitlines()[2].startswith("  → shotrunner run board.csv")
+
+
+def test_only_a_terminal_is_drawn_on(desk: Desk) -> None:
+    refusal = desk.run("status", record_many(desk.folder / "small", 2), "--watch", code=64)
+    assert "→ leave out --watch" in refusal.err
 
 
 def test_a_run_that_was_never_made_has_no_status(desk: Desk) -> None:

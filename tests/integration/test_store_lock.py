@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import resource
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from runner.domain.errors import CannotCreate, DiskFailed, RunInUse
-from runner.store.lock import OWNER, RunLock, owner_of
+from runner.store.lock import LOCK, OWNER, RunLock, is_held, owner_of, read_owner
 
 HOLDER = """
 import sys
@@ -45,8 +46,35 @@ def test_a_killed_process_leaves_no_lock_behind(tmp_path: Path) -> None:
             RunLock(tmp_path).__enter__()
         holder.kill()
     assert (tmp_path / OWNER).exists()
+    assert is_held(tmp_path) is False
     with RunLock(tmp_path, command="next"):
         assert "next" in owner_of(tmp_path)
+
+
+def test_a_look_at_the_lock_makes_nothing_and_finds_its_owner(tmp_path: Path) -> None:
+    assert is_held(tmp_path) is False
+    assert not list(tmp_path.iterdir())
+    with RunLock(tmp_path, command="shotrunner run", now=lambda: 5.0):
+        assert is_held(tmp_path) is True
+        owner = read_owner(tmp_path)
+    assert owner is not None
+    assert (owner.pid, owner.since, owner.command) == (os.getpid(), 5.0, "shotrunner run")
+    assert is_held(tmp_path) is False
+
+
+def test_a_lock_that_cannot_be_opened_is_unknown(tmp_path: Path) -> None:
+    (tmp_path / LOCK).symlink_to(tmp_path / "elsewhere")
+    assert is_held(tmp_path) is None
+
+
+def test_a_look_ends_no_run_that_begins_at_that_moment(tmp_path: Path) -> None:
+    with RunLock(tmp_path):
+        pass
+    look = os.open(tmp_path / LOCK, os.O_RDONLY)
+    fcntl.flock(look, fcntl.LOCK_SH)
+    threading.Timer(0.02, os.close, [look]).start()
+    with RunLock(tmp_path, patience=60):
+        assert is_held(tmp_path) is True
 
 
 def test_another_thread_may_let_go(tmp_path: Path) -> None:
@@ -111,6 +139,7 @@ def test_the_folder_is_made_and_one_that_cannot_be_is_said(tmp_path: Path) -> No
 def test_owner_facts_that_make_no_sense_are_not_shown(tmp_path: Path, text: str) -> None:
     (tmp_path / OWNER).write_text(text)
     assert owner_of(tmp_path) == "another process"
+    assert read_owner(tmp_path) is None
 
 
 def test_owner_facts_cannot_play_tricks_on_a_terminal(tmp_path: Path) -> None:

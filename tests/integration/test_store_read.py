@@ -14,7 +14,7 @@ import pytest
 
 from runner.domain.errors import StateFileUnusable
 from runner.domain.job_settings import settings_of
-from runner.domain.records import PastJob
+from runner.domain.records import JobSpan, PastJob
 from runner.domain.states import CostSeen, DeliveryState, Ended, RetryRequested, TakeState
 from runner.store.reader import DURATIONS_KEPT, open_reader
 from runner.store.state_file import StateFile
@@ -42,6 +42,31 @@ def test_counts_name_every_state(live: StateFile) -> None:
         assert reader.counts() == {**dict.fromkeys(S, 1), S.SUCCEEDED: 3}
         assert reader.deliveries() == {D.NONE: 1, D.FETCHING: 0, D.DELIVERED: 1, D.UNDELIVERABLE: 1}
         assert (reader.header.run_id, reader.epoch) == (HEADER.run_id, live.epoch)
+
+
+def test_what_goes_on_what_waits_and_what_is_in_trouble(live: StateFile) -> None:
+    """Jobs that ended before the moment asked for are left out; the model is that of all takes."""
+    with open_reader(live.path) as reader:
+        spans = reader.job_spans(since=1000.0)
+        (model,) = {span.model for span in spans}
+        assert sorted(spans, key=lambda span: span.ended_at or 0.0) == (
+            [JobSpan(model, 1010.0)] * 2 + [JobSpan(model, 1010.0, 1010.0)] * 5
+        )
+        assert reader.job_spans(since=1010.0) == [JobSpan(model, 1010.0)] * 2
+        assert reader.waiting() == {model: 1}
+        assert [take.take_id for take in reader.troubled()] == ["failed", "held", "lost"]
+        assert reader.last_event_at() == 1010.0
+
+
+def test_the_newest_session_is_known_and_its_end_changes_a_report(live: StateFile) -> None:
+    with open_reader(live.path) as reader:
+        assert reader.newest_session() is None
+        live.begin_session(at=5.0, version="0.1")
+        session, mark = reader.newest_session(), reader.mark()
+        assert session is not None
+        assert session.began_at == 5.0
+        live.end_session(at=6.0, ending="finished")
+        assert reader.mark() != mark
 
 
 def test_takes_come_in_manifest_order(live: StateFile) -> None:

@@ -8,8 +8,10 @@ import pytest
 
 from runner.domain import display
 from runner.domain.clip_checks import Flag, FlagKind, Probe
+from runner.domain.money import Charge, Spending
 from runner.domain.records import AttemptRecord, EventRecord
 from runner.domain.states import DeliveryState, FailureClass, TakeState
+from runner.output.failure_kinds import FailureKind
 from runner.output.status_text import HELD_SHOWN, status_lines, take_lines
 from tests.unit.output_records import NOW, delivered, header, pending, queued
 
@@ -64,12 +66,29 @@ def test_what_was_measured_of_a_clip_is_one_line() -> None:
 
 
 def test_held_takes_are_named_with_what_to_do() -> None:
-    lines = status_lines(header(), {TakeState.HELD: 1}, {}, held=[HELD])
-    assert lines[3:] == [
+    """They stand before what failed, and are listed once."""
+    kinds = [
+        FailureKind("moderation", ("s010",), ("s010_t01",), "Change it.", "shotrunner run b.yaml"),
+        FailureKind("held", ("s030",), ("s030_t01",), "Decide.", "shotrunner reconcile b.yaml"),
+    ]
+    lines = status_lines(header(), {TakeState.HELD: 1}, {}, held=[HELD], failures=kinds)
+    assert lines[2:] == [
+        "",
         "1 take held: the answer to the submission was lost.",
         "  s030 (pika/pikaframes): connection reset",
-        f"For each: {display.HELD_ADVICE}.",
+        "  Decide.",
+        "  → shotrunner reconcile b.yaml",
+        "",
+        "1 moderation: s010_t01",
+        "  Change it.",
+        "  → shotrunner run b.yaml",
     ]
+
+
+def test_who_runs_it_stands_below_the_name_and_the_pace_below_the_money() -> None:
+    spent = Spending((Charge("s010", cost=0.3),))
+    lines = status_lines(header(), {}, {}, held=[], spending=spent, activity=["running"], remarks=["3 left"])
+    assert lines == ["teaser", "running", "no takes yet", "spent $0.30", "3 left"]
 
 
 def test_a_long_list_of_held_takes_is_cut_and_says_so() -> None:

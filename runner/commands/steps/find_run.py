@@ -15,7 +15,7 @@ from runner.store import run_dir as rundir
 from runner.store.marker import read_marker
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
-from runner.system.escapes import path_word
+from runner.system.escapes import command_line, path_word
 from runner.system.web_links import is_same_api
 
 
@@ -88,17 +88,28 @@ def manifest_of(place: RunDir, header: RunHeader) -> Path:
 def run_words(place: RunDir, header: RunHeader) -> list[str]:
     """Return the command line that continues a run, without the program's name."""
     manifest = manifest_of(place, header)
-    words = ["run", _as_seen_from_here(manifest)]
+    words = ["run", as_seen_from_here(manifest)]
     if header.simulated:
         words.append("--simulate")
     if rundir.default_run_dir(manifest, name=header.name, simulated=header.simulated) != place.path.resolve():
-        words += ["--run-dir", _as_seen_from_here(place.path)]
+        words += ["--run-dir", as_seen_from_here(place.path)]
     # The token is sent only to an API that the user named, so any other than the usual one is named again.
     if not header.simulated and not is_same_api(named_base(None, os.environ), header.api_base):
         words += ["--api-base", header.api_base]
     return words
 
 
-def _as_seen_from_here(path: Path) -> str:
+def command_about(place: RunDir, header: RunHeader, verb: str, *words: str) -> str:
+    """Return the command of `verb` for a run, with `words` behind the run, to be given in the current directory."""
+    run, manifest, *flags = run_words(place, header)
+    if verb == run:
+        return command_line(run, manifest, *flags, *words)
+    # Not every command has the flags of `run`; all of them take the folder itself.
+    target = as_seen_from_here(place.path) if "--run-dir" in flags else manifest
+    return command_line(verb, target, *words, *(["--simulate"] if header.simulated else []))
+
+
+def as_seen_from_here(path: Path) -> str:
+    """Return a path as a word of a command that is given in the current directory."""
     relative = os.path.relpath(path)
     return str(path.resolve()) if relative.startswith("..") else path_word(Path(relative))

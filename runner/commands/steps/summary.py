@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.commands.steps.known_picks import picks_for_reports
+from runner.commands.steps.run_activity import activity_of
 from runner.domain.display import counted, listed, spent_words, tally
 from runner.domain.errors import CannotCreate, DiskFailed, ShotrunnerError
 from runner.domain.money import NOTHING_SPENT, Spending, total
@@ -281,7 +282,8 @@ def _reports(place: RunDir, reader: Reader, *, now: float) -> tuple[Reports | No
     try:
         if reports_are_current(place.path, reader, picks=picks):
             return reports_of(place.path), remarks
-        return write_report(place.path, reader, now=now, picks=picks), remarks
+        goes_on = activity_of(place, reader).goes_on
+        return write_report(place.path, reader, now=now, picks=picks, goes_on=goes_on), remarks
     except (CannotCreate, DiskFailed) as error:
         return None, (
             *remarks,

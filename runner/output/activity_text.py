@@ -1,0 +1,81 @@
+"""Who works on a run, how fast it goes, and when it may end, in words with the local time of this machine.
+
+It knows no terminal, no clock and no state file.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, tzinfo
+
+from runner.domain import display
+from runner.domain.activity import Activity
+from runner.domain.run_pace import Pace
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_LAST_MOMENT = 253402214400.0
+
+
+def activity_line(activity: Activity, *, now: float, zone: tzinfo | None = None) -> str:
+    """Return who works on a run and when something last happened; `zone` is this machine's own unless given."""
+    if not activity.running:
+        said = "not running" if activity.running is False else "unknown whether it is running"
+        if activity.last_event is None:
+            return f"{said}; nothing has happened yet"
+        last = moment(activity.last_event, now=now, zone=zone, seconds=True)
+        return f"{said}; last event {last} ({ago(activity.last_event, now)})"
+    said = "running" if activity.is_session else "in use"
+    if activity.since is not None:
+        said += f" since {moment(activity.since, now=now, zone=zone)}"
+    if activity.pid is not None:
+        said += f" (process {activity.pid} on {display.visible(activity.host, 40)})"
+    return said if activity.last_event is None else f"{said}, last event {ago(activity.last_event, now)}"
+
+
+def pace_line(pace: Pace, *, now: float, zone: tzinfo | None = None) -> str:
+    """Return how fast a session goes and when it may end."""
+    left = f"{pace.left:,} left"
+    if pace.per_hour is None:
+        return f"{left}; the rate is not known yet"
+    rate = (
+        f"{left}, {pace.per_hour:,.3g} an hour"
+        if pace.per_hour < 100
+        else f"{left}, {pace.per_hour:,.0f} an hour"
+    )
+    until = pace.submits_until
+    if until is not None and (pace.latest is None or until < pace.latest):
+        return f"{rate}; submits until {moment(until, now=now, zone=zone)}"
+    if pace.earliest is None or pace.latest is None:
+        return f"{rate}; the finish is not known yet"
+    return f"{rate}; finish about {_range(pace.earliest, pace.latest, now=now, zone=zone)}"
+
+
+def _range(earliest: float, latest: float, *, now: float, zone: tzinfo | None) -> str:
+    """Return two moments, rounded away from each other to a step that fits how far they are."""
+    ahead = latest - now
+    step = _MINUTE if ahead < _HOUR else 5 * _MINUTE if ahead < 6 * _HOUR else 10 * _MINUTE
+    first = moment(math.floor(earliest / step) * step, now=now, zone=zone)
+    last = moment(math.ceil(latest / step) * step, now=now, zone=zone)
+    same_day = first[:-5] == last[:-5]
+    return f"{first}–{last[-5:] if same_day else last}"
+
+
+def moment(unix: float, *, now: float, zone: tzinfo | None = None, seconds: bool = False) -> str:
+    """Return a local time such as `20:56`, with the date if that is not today's."""
+    then, today = (_local(at, zone) for at in (unix, now))
+    shown = f"{then:%H:%M:%S}" if seconds else f"{then:%H:%M}"
+    return shown if then.date() == today.date() else f"{then:%Y-%m-%d} {shown}"
+
+
+def ago(unix: float, now: float) -> str:
+    """Return how long ago something was: `3 s ago`, `2 h 03 min ago`, `5 days ago`."""
+    # A clock that was set back must not give a negative time.
+    passed = max(0.0, now - unix)
+    if passed >= 2 * _DAY:
+        return f"{passed // _DAY:,.0f} days ago"
+    return f"{round(passed)} s ago" if passed < _MINUTE - 0.5 else f"{display.duration(passed)} ago"
+
+
+def _local(unix: float, zone: tzinfo | None) -> datetime:
+    # A record with an absurd time must still be shown.
+    return datetime.fromtimestamp(min(max(unix, 0.0), _LAST_MOMENT), UTC).astimezone(zone)

@@ -1,0 +1,79 @@
+"""The takes that wait for a person, by what went wrong, each kind with what helps and the command for it.
+
+It knows no terminal and no state file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from runner.domain import display
+from runner.domain.records import TakeRecord
+from runner.domain.states import TakeState
+from runner.output.take_advice import NextStep, next_step
+
+MOST_NAMED = 40
+"""A command names one take, or several within this many characters; it chooses more of them by their state."""
+
+_INDENT = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class FailureKind:
+    """Takes with one kind of trouble: its `name`, what helps, and the command for all of them.
+
+    The name is a class of failure, `held`, `undeliverable` or, where nothing says why, `failed`. `labels` are the
+    short names of the `takes`, for people.
+    """
+
+    name: str
+    takes: tuple[str, ...]
+    labels: tuple[str, ...]
+    advice: str
+    command: str
+
+
+def failure_kinds(takes: Iterable[TakeRecord], command: Callable[..., str]) -> tuple[FailureKind, ...]:
+    """Return the kinds of trouble among `takes`, the most frequent first.
+
+    `command` makes the command of this run from a verb and the words behind it. Takes for which nothing is left to do
+    are passed over.
+    """
+    found: dict[tuple[str, str, str], list[tuple[TakeRecord, NextStep]]] = {}
+    for take in takes:
+        if (helps := next_step(take)).verb:
+            name = take.failure.value if take.failure else display.standing(take.state, take.delivery)
+            found.setdefault((name, helps.sentence, helps.verb), []).append((take, helps))
+    return tuple(
+        FailureKind(
+            name,
+            tuple(take.take_id for take, _ in each),
+            tuple(take.label for take, _ in each),
+            sentence,
+            command(verb, *_chosen([take for take, _ in each], ["".join(helps.words) for _, helps in each])),
+        )
+        for (name, sentence, verb), each in sorted(found.items(), key=lambda pair: -len(pair[1]))
+    )
+
+
+def _chosen(takes: Sequence[TakeRecord], names: Sequence[str]) -> Sequence[str]:
+    """Return the words that choose these takes; none for a command about the whole run."""
+    if not all(names):
+        return ()
+    first = takes[0]
+    word = first.state.value if first.state is TakeState.FAILED else first.delivery.value
+    is_short = len(names) == 1 or len(" ".join(names)) <= MOST_NAMED
+    return names if is_short else ("--only", f"status:{word}")
+
+
+def failure_lines(kinds: Sequence[FailureKind]) -> list[str]:
+    """Return each kind of trouble with its takes, what helps, and the command."""
+    lines = []
+    for each in kinds:
+        lines += [
+            f"{len(each.takes):,} {each.name}: {display.listed(each.labels)}",
+            f"{_INDENT}{each.advice}",
+            f"{_INDENT}→ {each.command}",
+        ]
+    return lines

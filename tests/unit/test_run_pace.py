@@ -1,0 +1,81 @@
+"""The rate of a session, and when it may end."""
+
+from __future__ import annotations
+
+import random
+
+from runner.domain.records import JobSpan
+from runner.domain.run_pace import RECENT_S, Pace, pace_of
+
+NOW = 1_780_000_000.0
+
+
+def worked(jobs: int, *, seconds: float, ended: int, model: str = "m") -> list[JobSpan]:
+    """Return a session that kept `jobs` slots filled until now: what ended in its last hour, and what is out."""
+    spans = []
+    for slot in range(jobs):
+        lag = seconds * slot / jobs
+        spans.append(JobSpan(model, NOW - lag))
+        spans += [
+            JobSpan(model, NOW - lag - (k + 1) * seconds, NOW - lag - k * seconds)
+            for k in range(ended // jobs)
+        ]
+    return spans
+
+
+def test_a_steady_session_ends_when_its_slots_have_done_what_is_left() -> None:
+    """Four slots of a minute each do 240 takes an hour; 240 more take an hour, and at most one job longer."""
+    pace = pace_of(worked(4, seconds=60, ended=400), {"m": 236}, began_at=NOW - 9000, now=NOW)
+    assert pace.left == 240
+    assert pace.per_hour is not None
+    assert abs(pace.per_hour - 240) < 5
+    assert pace.earliest is not None
+    assert pace.latest is not None
+    assert NOW + 3400 < pace.earliest < NOW + 3600 < pace.latest < NOW + 3760
+
+
+def test_nine_of_ten_uneven_nights_end_within_the_range() -> None:
+    """The range is neither a point nor useless."""
+    chance = random.Random(5)
+    hits, widths = 0, []
+    for _ in range(60):
+        slots = [NOW - 3000.0] * 6
+        spans: list[JobSpan] = []
+        while min(slots) < NOW:
+            start = min(slots)
+            took = chance.uniform(60, 600)
+            spans.append(JobSpan("m", start, start + took if start + took <= NOW else None))
+            slots[slots.index(start)] = start + took
+        pace = pace_of(spans, {"m": 100}, began_at=NOW - 3000, now=NOW)
+        for _ in range(100):
+            start = min(slots)
+            slots[slots.index(start)] = start + chance.uniform(60, 600)
+        assert pace.earliest is not None
+        assert pace.latest is not None
+        hits += pace.earliest <= max(slots) <= pace.latest
+        widths.append(pace.latest - pace.earliest)
+    assert hits >= 50
+    assert max(widths) < 4000
+
+
+def test_what_is_not_known_is_none() -> None:
+    """Two ended jobs are too few, and a model that has none has no duration."""
+    few = [JobSpan("m", NOW - 90, NOW - 30)] * 2
+    assert pace_of(few, {"m": 5}, began_at=NOW - 100, now=NOW) == Pace(5)
+    other = pace_of(few * 2, {"m": 5, "n": 1}, began_at=NOW - 100, now=NOW)
+    assert other.per_hour is not None
+    assert other.latest is None
+
+
+def test_jobs_of_an_earlier_session_say_nothing_and_those_of_an_earlier_hour_little() -> None:
+    """They count only while the last hour has too few."""
+    old = [JobSpan("m", NOW - 3 * RECENT_S, NOW - RECENT_S - 1)] * 9
+    assert pace_of(old, {"m": 5}, began_at=NOW - 3 * RECENT_S, now=NOW).per_hour == 3
+    new = [JobSpan("m", NOW - 60, NOW - 30)] * 4
+    assert pace_of(old + new, {"m": 5}, began_at=NOW - 3 * RECENT_S, now=NOW).per_hour == 240
+    assert pace_of(worked(4, seconds=60, ended=40), {"m": 5}, began_at=NOW, now=NOW).per_hour is None
+
+
+def test_of_a_clock_that_was_set_back_nothing_is_claimed() -> None:
+    ahead = [JobSpan("m", NOW + 500, NOW + 400)] * 4 + [JobSpan("m", NOW + 600)]
+    assert pace_of(ahead, {"m": 5}, began_at=NOW - 60, now=NOW) == Pace(6)
