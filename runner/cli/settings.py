@@ -147,8 +147,10 @@ def layers_of(manifest: Path | None, environ: Mapping[str, str]) -> tuple[Layer,
     if manifest is not None:
         layers.append(Layer(Home.MANIFEST, manifest, settings_in(manifest), Findings(str(manifest))))
         layers.append(_toml_layer(Home.BESIDE, manifest.parent / FILE, environ))
-    if folder := environ.get("XDG_CONFIG_HOME") or (environ.get("HOME") and f"{environ['HOME']}/.config"):
-        layers.append(_toml_layer(Home.USER, Path(folder, "shotrunner", FILE), environ))
+    folder = Path(environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", ""), ".config"))
+    # Below a relative one, the folder of another person's board could pass for the user's own.
+    if folder.is_absolute():
+        layers.append(_toml_layer(Home.USER, folder / "shotrunner" / FILE, environ))
     return tuple(layers)
 
 

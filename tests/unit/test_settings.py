@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from argparse import Namespace
 from collections.abc import Mapping
 from datetime import time
@@ -212,3 +214,12 @@ def test_every_setting_is_a_flag_of_run_and_known_to_editors() -> None:
     flags = settable(RUNNING).keys()
     assert flags >= set(SETTABLE) - FOR_THE_USER
     assert schema["properties"]["run"]["properties"].keys() == flags - FOR_THE_USER
+    page = (ROOT / "docs" / "running.md").read_text("utf-8")
+    said = page.partition("- These may be set: ")[2].partition("Any other name")[0]
+    assert set(re.findall(r"`([^`]+)`", said)) == flags - FOR_THE_USER
+
+
+def test_a_relative_folder_of_settings_is_not_the_users_own(tmp_path: Path) -> None:
+    manifest = board(tmp_path, user="jobs = 9\n")
+    assert settled("run", manifest).jobs == 9
+    assert settled("run", manifest, {"XDG_CONFIG_HOME": os.path.relpath(tmp_path / "conf")}).settings == ()
