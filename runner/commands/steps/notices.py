@@ -75,7 +75,7 @@ class Notices:
             case _:
                 pass
 
-    def failed(self, error: Exception) -> None:
+    def ended_by(self, error: Exception) -> None:
         """Post that the session ended with an error, unless its end was posted."""
         if self._started is not None and NoticeKind.ENDED not in self._said:
             code = error.exit_code if isinstance(error, ShotrunnerError) else _BUG
@@ -151,7 +151,7 @@ def notifying(request: RunRequest) -> Iterator[Notified]:
     try:
         yield notified
     except Exception as error:
-        notices.failed(error)
+        notices.ended_by(error)
         raise
     finally:
         with heed_skips() as is_asked:
