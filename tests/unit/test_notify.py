@@ -118,6 +118,13 @@ def test_a_session_that_an_error_ends_is_worth_a_notice_unless_its_end_was_one()
     assert len(told(ended(0), then=lambda notices: notices.ended_by(error))) == 1
 
 
+def test_a_run_that_a_signal_stopped_waits_less_for_its_notices() -> None:
+    patience: list[float] = []
+    for code in (0, 143):
+        told(ended(code), then=lambda notices: patience.append(notices.patience))
+    assert patience[0] > patience[1]
+
+
 # secrets
 
 
