@@ -108,14 +108,21 @@ def test_the_end_names_counts_and_exit_code_and_is_as_its_schema_says() -> None:
 
 def test_a_session_that_an_error_ends_is_worth_a_notice_unless_its_end_was_one() -> None:
     error = DiskFailed("state.db: no space left")
-    (notice,) = told(then=lambda notices: notices.failed(error))
+    (notice,) = told(then=lambda notices: notices.ended_by(error))
     assert (notice.exit_code, notice.text) == (
         74,
         "board: ended with an error (exit code 74): state.db: no space left",
     )
-    (bug,) = told(then=lambda notices: notices.failed(ValueError("quotes a secret")))
+    (bug,) = told(then=lambda notices: notices.ended_by(ValueError("quotes a secret")))
     assert bug.text == "board: ended with an error (exit code 70): ValueError"
-    assert len(told(ended(0), then=lambda notices: notices.failed(error))) == 1
+    assert len(told(ended(0), then=lambda notices: notices.ended_by(error))) == 1
+
+
+def test_a_run_that_a_signal_stopped_waits_less_for_its_notices() -> None:
+    patience: list[float] = []
+    for code in (0, 143):
+        told(ended(code), then=lambda notices: patience.append(notices.patience))
+    assert patience[0] > patience[1]
 
 
 # secrets

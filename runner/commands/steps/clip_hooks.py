@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,7 +51,7 @@ class ClipHooks:
         self._waiting = 0
         self._left, self._ran = 0, 0
         self._failed: list[str] = []
-        self._unsaid: deque[str] = deque()
+        self._is_failure_said = False
         self._trouble = ""
         self._changed = threading.Condition()
         self._stop = threading.Event()
@@ -73,7 +72,7 @@ class ClipHooks:
         if isinstance(event, FactRecorded):
             if isinstance(event.fact, Delivered):
                 self._add(event.take_id)
-            self._say_what_failed()
+            self._say_first_failure()
 
     def finish(self, *, patience: float) -> None:
         """Wait for all commands, but not longer than `patience` seconds or until a signal; then end."""
@@ -86,7 +85,7 @@ class ClipHooks:
                     left = counted(self._waiting, "command")
                     self._say(f"waiting for {left} of --on-delivered (Ctrl-C leaves them to the next run)")
         self.stop()
-        self._say_what_failed()
+        self._say_first_failure()
 
     def stop(self) -> None:
         """End at once; a command that is stopped runs again in the next session that has the hook."""
@@ -112,10 +111,11 @@ class ClipHooks:
             self._waiting += 1
         self._pool.submit(self._run, take_id)
 
-    def _say_what_failed(self) -> None:
-        """Say the first failure at once, from the thread that shows all else; `remarks` count the others."""
-        while self._unsaid:
-            self._say(self._unsaid.popleft())
+    def _say_first_failure(self) -> None:
+        """Say it at once, from the thread that shows all else; `remarks` count the others."""
+        if self._failed and not self._is_failure_said:
+            self._is_failure_said = True
+            self._say(f"--on-delivered: {self._failed[0]}")
 
     def _run(self, take_id: str) -> None:
         is_left = True
@@ -144,8 +144,6 @@ class ClipHooks:
             self._ran += 1
             if ended.trouble:
                 self._failed.append(f"{with_label(take.take_id, take.label)} {ended.trouble}")
-                if len(self._failed) == 1:
-                    self._unsaid.append(f"--on-delivered: {self._failed[0]}")
             self._record.note(take.take_id, key, ended, at=self._clock.wall())
         return True
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from runner.commands.steps.inspect_clips import CUT_SHORT_S
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.signals import heed_skips
 from runner.domain.display import spent_words, tally, visible, with_label
@@ -19,7 +20,7 @@ from runner.domain.money import Spending
 from runner.domain.run_events import Event, FactRecorded, Message, RunEnded, RunStarted, Topic
 from runner.domain.states import Ended, Fact, LostContact, Refused, TakeState, Vanished
 from runner.notify.notice import Notice, NoticeKind
-from runner.notify.outbox import Outbox
+from runner.notify.outbox import PATIENCE_S, Outbox
 from runner.output.progress_text import sentence
 from runner.output.status_text import standings
 from runner.store.reader import open_reader
@@ -30,6 +31,7 @@ Post = Callable[[Callable[[], Notice]], None]
 Progress = Callable[[Path], "RunProgress"]
 
 _BUG = 70
+_SIGNALS = 128
 _OF_TOPIC = {Topic.COST: NoticeKind.COST, Topic.OUTAGE: NoticeKind.OUTAGE}
 
 
@@ -52,12 +54,16 @@ def recorded_progress(run_dir: Path) -> RunProgress:
 
 
 class Notices:
-    """Posts a notice of the first failure, the first held take, the cost, each outage and the end of a session."""
+    """Posts a notice of the first failure, the first held take, the cost, each outage and the end of a session.
+
+    `patience` is how many seconds the end may wait for notices; a run that a signal stopped does not wait long.
+    """
 
     def __init__(self, post: Post, clock: Clock, *, progress: Progress = recorded_progress) -> None:
         self._post, self._clock, self._progress = post, clock, progress
         self._started: RunStarted | None = None
         self._said: set[NoticeKind] = set()
+        self.patience = PATIENCE_S
 
     def on_event(self, event: Event) -> None:
         """Post the notice of an event, if it is worth one."""
@@ -75,7 +81,7 @@ class Notices:
             case _:
                 pass
 
-    def failed(self, error: Exception) -> None:
+    def ended_by(self, error: Exception) -> None:
         """Post that the session ended with an error, unless its end was posted."""
         if self._started is not None and NoticeKind.ENDED not in self._said:
             code = error.exit_code if isinstance(error, ShotrunnerError) else _BUG
@@ -86,6 +92,8 @@ class Notices:
 
     def _ended(self, event: RunEnded) -> None:
         self._said.add(NoticeKind.ENDED)
+        if event.exit_code > _SIGNALS:
+            self.patience = CUT_SHORT_S
         said = tally(standings(event.counts, event.deliveries)) or "no takes"
         spent = spent_words(event.spending, simulated=event.simulated)
         how = "complete" if event.exit_code == 0 else f"ended with exit code {event.exit_code}"
@@ -151,8 +159,8 @@ def notifying(request: RunRequest) -> Iterator[Notified]:
     try:
         yield notified
     except Exception as error:
-        notices.failed(error)
+        notices.ended_by(error)
         raise
     finally:
         with heed_skips() as is_asked:
-            notified.remarks = outbox.close(is_asked=is_asked)
+            notified.remarks = outbox.close(patience=notices.patience, is_asked=is_asked)
