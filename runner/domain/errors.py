@@ -124,7 +124,9 @@ class ManifestInvalid(ShotrunnerError):
 
     def __str__(self) -> str:
         """Return the message with the first problems, for a program that only shows the exception."""
-        return "\n".join((self.message, *(visible(str(problem)) for problem in self.problems[:_SHOWN])))
+        more = len(self.problems) - _SHOWN
+        left_out = (f"… and {more:,} more in `problems`",) if more > 0 else ()
+        return "\n".join((self.message, *(visible(str(each)) for each in self.problems[:_SHOWN]), *left_out))
 
     def _repr_html_(self) -> str:
         """Return a table of the problems, for a notebook."""

@@ -40,6 +40,13 @@ def test_problems_are_a_table() -> None:
     assert EVIL not in shown
 
 
+def test_the_text_of_an_error_names_the_first_problems_and_counts_the_others() -> None:
+    problems = [Problem(Position("board.yaml", line), "shot s010", "is wrong") for line in range(1, 13)]
+    shown = str(ManifestInvalid(problems)).splitlines()
+    assert shown[1] == "board.yaml:1: shot s010: is wrong"
+    assert (len(shown), shown[-1]) == (12, "… and 2 more in `problems`")
+
+
 def test_a_table_says_how_many_rows_it_leaves_out() -> None:
     shown = table(("take",), [(str(number),) for number in range(103)])
     assert (shown.count("<tr>"), "… and 3 more" in shown) == (101, True)
