@@ -11,7 +11,7 @@ from runner.cli.money_text import agreed_to_pay, duplicate_words
 from runner.cli.next_command import onward_words
 from runner.cli.problems import Warnings
 from runner.cli.run import asker, extra_words, show_end
-from runner.cli.run_flags import request_of, simulator_of
+from runner.cli.run_flags import notified, request_of, simulator_of
 from runner.cli.terminal import note, warn
 from runner.commands.retry import Proposal, propose, retry
 from runner.commands.steps.find_run import run_words
@@ -23,7 +23,7 @@ from runner.simulator.settings import SimulatorSettings
 def command(arguments: argparse.Namespace) -> int:
     """Record the request and run; the exit code is the run's."""
     asked = SimulatorSettings() if arguments.simulate else None
-    request = request_of(arguments, manifest=arguments.target, simulate=asked)
+    request = notified(request_of(arguments, manifest=arguments.target, simulate=asked), arguments)
     names, even_moderated = arguments.takes, arguments.even_moderated
     proposal = propose(arguments.target, request=request, names=names, even_moderated=even_moderated)
     # Flags that a run refuses are refused before anything is recorded.

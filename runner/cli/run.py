@@ -11,7 +11,7 @@ from runner.cli import ending
 from runner.cli.from_flags import is_capped
 from runner.cli.money_text import agreed_to_pay, cost_lines, duplicate_words, price_words
 from runner.cli.problems import Warnings
-from runner.cli.run_flags import limits_of, request_of, simulator_of
+from runner.cli.run_flags import limits_of, notified, request_of, simulator_of
 from runner.cli.terminal import show, warn
 from runner.commands.run import run
 from runner.commands.steps.request import no_warnings
@@ -30,7 +30,7 @@ def command(arguments: argparse.Namespace) -> int:
     request = request_of(arguments, manifest=arguments.manifest, simulate=simulate)
     confirm = asker(arguments, assume_yes=arguments.yes, twice=arguments.allow_duplicates)
     warnings = no_warnings if arguments.quiet else Warnings(arguments.manifest)
-    request = replace(request, confirm=confirm, warn=warnings)
+    request = replace(notified(request, arguments), confirm=confirm, warn=warnings)
     return show_end(run(request), arguments, arguments.words)
 
 

@@ -9,6 +9,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -52,9 +53,17 @@ def request_of(arguments: Namespace, *, manifest: Path, simulate: SimulatorSetti
         inspect=not arguments.no_inspect,
         name_template=arguments.name,
         on_link=(lambda _done, _of: None) if arguments.quiet else _show_looks,
-        notify=_channels(arguments.notify),
-        on_delivered=hook_words(arguments.on_delivered),
     )
+
+
+def notified(request: RunRequest, arguments: Namespace) -> RunRequest:
+    """Return the request with who is notified and what is started, which a plan need not know.
+
+    Raises:
+        UsageError: a program is not there, or an address is none.
+    """
+    channels, words = _channels(arguments.notify), hook_words(arguments.on_delivered)
+    return replace(request, notify=channels, on_delivered=words)
 
 
 def _channels(asked: Sequence[str]) -> tuple[Channel, ...]:

@@ -21,6 +21,7 @@ from runner.cli.run_arguments import RUNNING
 from runner.cli.token_check import names_secret
 from runner.domain.display import PATH_LIMIT, visible
 from runner.domain.errors import SettingsInvalid, ShotrunnerError
+from runner.domain.notify_places import PROGRAM, shown_place
 from runner.domain.token_leaks import tokens_in
 from runner.manifest.problems import Findings, shown
 from runner.manifest.reader import is_stdin, settings_in
@@ -189,7 +190,8 @@ def merged(layers: Iterable[Layer]) -> dict[str, Used]:
                 except ArgumentTypeError as error:
                     layer.findings.error(setting.at, setting.subject, str(error))
                 else:
-                    found.setdefault(setting.name, Used(setting.name, ", ".join(setting.texts), layer, value))
+                    text = ", ".join(map(shown_place, setting.texts))
+                    found.setdefault(setting.name, Used(setting.name, text, layer, value))
     return found
 
 
@@ -200,6 +202,8 @@ def _fault(setting: Setting, layer: Layer) -> str:
         return "a token is never read from here; export RUNCOMFY_TOKEN=… instead, and revoke one that others have seen"
     if name in FOR_THE_USER and layer.home is not Home.USER:
         return "is read from your own settings alone, since this file may come from another person"
+    if name in FOR_THE_USER and any(map(_names_program_here, setting.texts)):
+        return "needs a program's full path, or a name found in PATH, since it holds in every folder"
     if name not in SETTABLE and any(f"--{name}" in each.names for each in _flat(RUNNING)):
         return f"cannot be a default; give --{name} on the command line"
     if name == "run-dir" and layer.home is Home.USER:
@@ -209,6 +213,12 @@ def _fault(setting: Setting, layer: Layer) -> str:
         if parts.is_absolute() or ".." in parts.parts:
             return f"must be a folder below that of the manifest; {FILE} and --run-dir may name any folder"
     return ""
+
+
+def _names_program_here(text: str) -> bool:
+    """Return whether a command's program is a path below the folder that a person happens to be in."""
+    program = (text.removeprefix(PROGRAM).split() or [""])[0].strip("'\"")
+    return "/" in program and "://" not in program and not Path(program).is_absolute()
 
 
 def _value(setting: Setting, how: Mapping[str, Any], folder: Path) -> object:

@@ -223,3 +223,14 @@ def test_a_relative_folder_of_settings_is_not_the_users_own(tmp_path: Path) -> N
     manifest = board(tmp_path, user="jobs = 9\n")
     assert settled("run", manifest).jobs == 9
     assert settled("run", manifest, {"XDG_CONFIG_HOME": os.path.relpath(tmp_path / "conf")}).settings == ()
+
+
+def test_what_is_started_is_no_file_of_the_folder_one_is_in_and_no_address_is_shown(tmp_path: Path) -> None:
+    with pytest.raises(SettingsInvalid, match="full path"):
+        settled("run", board(tmp_path, user='on-delivered = "./hook.sh --fast"\n'))
+    with pytest.raises(SettingsInvalid, match="full path"):
+        settled("run", board(tmp_path, user='notify = ["bell", "cmd:bin/tell me"]\n'))
+    user = 'notify = ["https://chat.example/T0/secret", "cmd:tell me"]\non-delivered = "/opt/hook"\n'
+    lines = settings_lines(settled("run", board(tmp_path, user=user)).settings)
+    assert "secret" not in str(lines)
+    assert "https://chat.example/…, cmd:tell me, on-delivered /opt/hook" in str(lines)
