@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.simulator.settings import SIMULATOR_TOKEN
 from tests.acceptance.boards import record_many
 from tests.acceptance.command import Desk
 
@@ -258,4 +259,4 @@ def test_a_command_runs_against_the_simulator_and_its_exit_code_is_passed_on(des
     said = with_token.run("simulate", "--exec", "sh", "-c", script, code=7).out
     base, token, other = said.split()
     assert base.startswith("http://127.0.0.1:")
-    assert (token, other) == ("rc-simulator", "none")
+    assert (token, other) == (SIMULATOR_TOKEN, "none")

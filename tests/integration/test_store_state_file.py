@@ -128,6 +128,7 @@ def test_a_lost_answer_leaves_its_evidence_with_the_attempt(state_file: StateFil
         "milestone": "body sent",
         "reason": "read timed out",
         "hopeless": False,
+        "error": "",
         "evidence": "HTTP/1.1 2",
         "candidates": [],
     }
