@@ -152,7 +152,7 @@ COMMANDS = (
     ),
     command(
         "status",
-        "show where a run stands, who runs it and when it may end, even while it is running",
+        "show where a run stands, who runs it and when it may end",
         *TARGET_OF_TWO,
         value(
             "--by WHAT",
