@@ -155,7 +155,7 @@ COMMANDS = (
     ),
     command(
         "status",
-        "show where a run stands, who runs it and when it may end, even while it is running",
+        "show where a run stands, who runs it and when it may end",
         *TARGET_OF_TWO,
         value(
             "--by WHAT",

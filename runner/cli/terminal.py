@@ -74,19 +74,21 @@ def wrapped(sentence: str) -> list[str]:
 
 
 def lines_for(stream: TextIO, lines: Iterable[str]) -> list[str]:
-    """Return lines broken at blanks to the width of a terminal, whole in a pipe; a command to copy is never broken."""
+    """Return lines as they fit `stream`: broken to the width of a terminal, whole in a pipe."""
     width = width_of(SafeStream.over(stream), os.environ)
-    if width is None:
-        return list(lines)
+    return list(lines) if width is None else fitted(lines, width)
+
+
+def fitted(lines: Iterable[str], width: int) -> list[str]:
+    """Return lines broken at blanks to `width` columns; counts stay whole, and a command to copy is never broken."""
     from runner.output.problem_text import broken_lines
 
-    return [
-        part.replace(_NO_BREAK, " ")
-        for line in lines
-        for part in (
-            [line] if line.lstrip().startswith("→") else broken_lines(_bound(line), width, indent="    ")
-        )
-    ]
+    found = []
+    for line in lines:
+        is_command = line.lstrip().startswith("→")
+        parts = [line] if is_command else broken_lines(_bound(line), width, indent="    ")
+        found += [part.replace(_NO_BREAK, " ") for part in parts]
+    return found
 
 
 def _bound(line: str) -> str:

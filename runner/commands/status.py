@@ -124,7 +124,7 @@ def _status(place: RunDir, reader: Reader, *, by: str, now: float) -> RunStatus:
         pace=_pace(reader, now=now) if activity.is_session else None,
         go_on=command("run") if activity.running is False and not is_over else "",
         failures=failure_kinds(troubled, command),
-        groups=tuple(take_groups(reader.takes(), reader.spending(), by)) if by else (),
+        groups=tuple(take_groups(reader.outcomes(), reader.spending(), by)) if by else (),
     )
 
 

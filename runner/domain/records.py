@@ -107,6 +107,21 @@ class PastJob:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeOutcome:
+    """What became of a take, to be counted; `point` are its swept inputs, `seconds` is how long its job took."""
+
+    take_id: str
+    shot_id: str
+    model: str
+    tags: tuple[str, ...]
+    point: Mapping[str, JsonValue]
+    state: TakeState
+    delivery: DeliveryState
+    failure: FailureClass | None
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class JobSpan:
     """When a job of `model` was submitted and ended, in unix seconds; `ended_at` is None while it is at the API."""
 

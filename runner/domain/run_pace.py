@@ -9,7 +9,8 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, pvariance
+from itertools import pairwise
+from statistics import fmean, median, pvariance
 
 from runner.domain.records import JobSpan
 
@@ -17,6 +18,7 @@ RECENT_S = 3600.0
 """The part of a session, in seconds up to now, by which its pace is judged; of a slow one it is the whole."""
 
 _FEWEST = 3
+_SILENCE_S = 300.0
 _SIGMAS = 1.64
 
 
@@ -75,19 +77,34 @@ def _recent(spans: Sequence[JobSpan], *, began_at: float, now: float) -> tuple[f
         ended = [span for span in spans if span.ended_at is not None and span.ended_at > start]
         if len(ended) >= _FEWEST:
             break
+    # After a pause, such as a closed laptop or an outage, older jobs seem to have taken as long as it lasted.
+    if (pause_ended_at := _last_pause(ended)) is not None:
+        start, ended = pause_ended_at, [span for span in ended if span.submitted_at >= pause_ended_at]
     # Of a very fast session the older jobs are not known, and its preparation is not a part of its pace.
     return max(start, min((span.submitted_at for span in ended), default=start)), ended
+
+
+def _last_pause(ended: Sequence[JobSpan]) -> float | None:
+    """Return when the last long time without a result was over, None if there was none."""
+    ends = sorted(span.ended_at for span in ended if span.ended_at is not None)
+    usual = median(_seconds(span) for span in ended) if ended else 0.0
+    long = max(_SILENCE_S, 3 * usual)
+    return next((later for at, later in reversed([*pairwise(ends)]) if later - at > long), None)
+
+
+def _seconds(span: JobSpan) -> float:
+    return max(0.0, (span.ended_at or span.submitted_at) - span.submitted_at)
 
 
 def _durations(ended: Sequence[JobSpan]) -> Mapping[str, _Duration]:
     seconds = defaultdict[str, list[float]](list)
     for span in ended:
-        seconds[span.model].append(max(0.0, (span.ended_at or span.submitted_at) - span.submitted_at))
+        seconds[span.model].append(_seconds(span))
     return {model: _Duration(fmean(each), pvariance(each), len(each)) for model, each in seconds.items()}
 
 
 def _jobs_at_once(spans: Sequence[JobSpan], start: float, now: float) -> float:
-    """Return how many jobs were at the API on average: outages and pauses count as part of the pace."""
+    """Return how many jobs were at the API on average; a short outage counts as part of the pace."""
     busy = sum(max(0.0, (span.ended_at or now) - max(start, span.submitted_at)) for span in spans)
     return max(busy / (now - start), 0.1)
 

@@ -34,6 +34,8 @@ def activity_line(activity: Activity, *, now: float, zone: tzinfo | None = None)
 
 def pace_line(pace: Pace, *, now: float, zone: tzinfo | None = None) -> str:
     """Return how fast a session goes and when it may end."""
+    if not pace.left:
+        return "every job has ended; only clips are still on their way"
     left = f"{pace.left:,} left"
     if pace.per_hour is None:
         return f"{left}; the rate is not known yet"

@@ -13,12 +13,12 @@ from statistics import median
 from runner.domain import display
 from runner.domain.errors import UsageError
 from runner.domain.money import Spending, micros, usd
-from runner.domain.records import TakeRecord
+from runner.domain.records import TakeOutcome
 from runner.system.nearest_name import Speller
 
 _NONE = "–"
 _WIDEST_NAME = 40
-_KEYS: Mapping[str, Callable[[TakeRecord], Sequence[str]]] = {
+_KEYS: Mapping[str, Callable[[TakeOutcome], Sequence[str]]] = {
     "shot": lambda take: (take.shot_id,),
     "model": lambda take: (take.model,),
     "tag": lambda take: take.tags or (_NONE,),
@@ -49,7 +49,7 @@ class Group:
         return median(self.seconds) if self.seconds else None
 
 
-def take_groups(takes: Sequence[TakeRecord], spending: Spending, by: str) -> list[Group]:
+def take_groups(takes: Sequence[TakeOutcome], spending: Spending, by: str) -> list[Group]:
     """Return the takes in groups by `by`, in the order in which the takes come; a take is in the group of each tag.
 
     Raises:
@@ -61,7 +61,7 @@ def take_groups(takes: Sequence[TakeRecord], spending: Spending, by: str) -> lis
         if by not in axes:
             raise _unknown(by, [*_KEYS, *axes])
 
-        def key(take: TakeRecord) -> Sequence[str]:
+        def key(take: TakeOutcome) -> Sequence[str]:
             return (display.value(take.point[by], _WIDEST_NAME) if by in take.point else _NONE,)
 
     costs = _costs(spending)

@@ -31,6 +31,7 @@ from runner.domain.records import (
     SchemaRecord,
     SessionRecord,
     Standing,
+    TakeOutcome,
     TakeRecord,
 )
 from runner.domain.shots import Ticket
@@ -44,10 +45,13 @@ from runner.store.schema import MIGRATIONS, NEWEST, OLDER
 from runner.store.unrecorded import unrecorded
 from runner.store.witness import NOTHING_HEARD, Heard, Sent
 
-R = TypeVar("R", TakeRecord, Standing, AttemptRecord, EventRecord, SchemaRecord, SessionRecord, Ticket)
+R = TypeVar(
+    "R", TakeRecord, Standing, TakeOutcome, AttemptRecord, EventRecord, SchemaRecord, SessionRecord, Ticket
+)
 E = TypeVar("E", bound=StrEnum)
 DURATIONS_KEPT = 400
 _AT_ONCE = 100
+_COUNTED = "(state <> 'pending' OR position IS NOT NULL)"
 _RECENT_EVENTS = 20_000
 _CHARGED = (
     "FROM attempts a JOIN takes t ON t.take_id = a.take_id WHERE a.request_id IS NOT NULL"
@@ -168,12 +172,16 @@ class Reader:
         """Return one take, or None if there is no such take."""
         return next(iter(self._select(TakeRecord, "FROM takes WHERE take_id = ?", take_id)), None)
 
+    def outcomes(self) -> list[TakeOutcome]:
+        """Return what became of each take that `counts` counts, in the order of `takes`."""
+        return self._select(TakeOutcome, f"FROM takes WHERE {_COUNTED} {BY_PLACE}")
+
     def counts(self) -> Mapping[TakeState, int]:
         """Return how many takes are in each state, including states without takes.
 
         Pending takes that left the manifest are not counted: nothing will happen to them.
         """
-        return self._count(TakeState, "state", "state <> 'pending' OR position IS NOT NULL")
+        return self._count(TakeState, "state", _COUNTED)
 
     def deliveries(self) -> Mapping[DeliveryState, int]:
         """Return how many of the succeeded takes are in each delivery state, including unused states."""

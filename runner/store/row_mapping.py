@@ -21,13 +21,23 @@ from runner.domain.records import (
     SchemaRecord,
     SessionRecord,
     Standing,
+    TakeOutcome,
     TakeRecord,
 )
 from runner.domain.shots import Ticket
 from runner.domain.states import DeliveryState, FailureClass, TakeState
 
 R = TypeVar(
-    "R", TakeRecord, Standing, AttemptRecord, EventRecord, SchemaRecord, SessionRecord, Ticket, RunHeader
+    "R",
+    TakeRecord,
+    Standing,
+    TakeOutcome,
+    AttemptRecord,
+    EventRecord,
+    SchemaRecord,
+    SessionRecord,
+    Ticket,
+    RunHeader,
 )
 
 
@@ -56,6 +66,7 @@ _DECODED: Mapping[type, Sequence[tuple[int, Callable[[Any], object]]]] = {
     for record in (
         TakeRecord,
         Standing,
+        TakeOutcome,
         AttemptRecord,
         EventRecord,
         SchemaRecord,

@@ -56,6 +56,7 @@ def test_what_goes_on_what_waits_and_what_is_in_trouble(live: StateFile) -> None
         assert reader.waiting() == {model: 1}
         assert [take.take_id for take in reader.troubled()] == ["failed", "held", "lost"]
         assert reader.last_event_at() == 1010.0
+        assert [take.take_id for take in reader.outcomes()] == [take.take_id for take in reader.takes()]
 
 
 def test_the_newest_session_is_known_and_its_end_changes_a_report(live: StateFile) -> None:

@@ -62,6 +62,7 @@ def test_ages(seconds: float, said: str) -> None:
 @pytest.mark.parametrize(
     ("pace", "said"),
     [
+        (Pace(0, 12.0, NOW, NOW), "every job has ended; only clips are still on their way"),
         (Pace(12), "12 left; the rate is not known yet"),
         (Pace(12, 38.04), "12 left, 38 an hour; the finish is not known yet"),
         (Pace(1200, 2345.6, NOW + 100, NOW + 1000), "1,200 left, 2,346 an hour; finish about 20:28–20:44"),

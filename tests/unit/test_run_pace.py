@@ -58,6 +58,22 @@ def test_nine_of_ten_uneven_nights_end_within_the_range() -> None:
     assert max(widths) < 4000
 
 
+def test_a_pause_is_no_part_of_the_pace() -> None:
+    """A laptop was closed for half an hour, 20 minutes ago."""
+    steady = worked(4, seconds=60, ended=80)
+    shift = 1800.0
+    before = [
+        JobSpan("m", span.submitted_at - shift - 1200, (span.ended_at or NOW) - shift - 1200)
+        for span in worked(4, seconds=60, ended=80)
+    ]
+    through = [JobSpan("m", NOW - shift - 1230, NOW - 1200)] * 4
+    pace = pace_of(before + through + steady, {"m": 236}, began_at=NOW - 9000, now=NOW)
+    assert pace.per_hour is not None
+    assert abs(pace.per_hour - 240) < 15
+    assert pace.latest is not None
+    assert pace.latest < NOW + 4000
+
+
 def test_what_is_not_known_is_none() -> None:
     """Two ended jobs are too few, and a model that has none has no duration."""
     few = [JobSpan("m", NOW - 90, NOW - 30)] * 2

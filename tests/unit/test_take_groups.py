@@ -8,20 +8,22 @@ import pytest
 
 from runner.domain.errors import UsageError
 from runner.domain.money import Charge, Spending
-from runner.domain.records import TakeRecord
-from runner.domain.states import FailureClass, TakeState
+from runner.domain.records import TakeOutcome
+from runner.domain.states import DeliveryState, FailureClass, TakeState
 from runner.output.take_groups import group_lines, take_groups
-from tests.unit.output_records import delivered, pending, queued
+
+D = DeliveryState
 
 
-def swept(take_id: str, size: str, *tags: str) -> TakeRecord:
-    return replace(delivered(pending(take_id)), point={"resolution": size}, tags=tags)
+def outcome(take_id: str, size: str, *tags: str) -> TakeOutcome:
+    shot, point = take_id.partition("@")[0], {"resolution": size}
+    return TakeOutcome(take_id, shot, "pika", tags, point, TakeState.SUCCEEDED, D.DELIVERED, None, 40.25)
 
 
 TAKES = [
-    swept("s010@1", "720p", "hero"),
-    swept("s010@2", "1080p", "hero", "night"),
-    replace(queued(pending("s020")), state=TakeState.FAILED, failure=FailureClass.MODERATION, model="other"),
+    outcome("s010@1", "720p", "hero"),
+    outcome("s010@2", "1080p", "hero", "night"),
+    TakeOutcome("s020", "s020", "other", (), {}, TakeState.FAILED, D.NONE, FailureClass.MODERATION, None),
 ]
 SPENT = Spending((Charge("s010@1", cost=0.1), Charge("s010@1", cost=0.2), Charge("s010@2", cost=0.3)))
 
@@ -41,7 +43,7 @@ def test_states_money_of_every_submission_and_the_typical_time() -> None:
 @pytest.mark.parametrize(
     ("by", "names"),
     [
-        ("model", ["pika/pikaframes", "other"]),
+        ("model", ["pika", "other"]),
         ("class", ["–", "moderation"]),
         ("tag", ["hero", "night", "–"]),
         ("resolution", ["720p", "1080p", "–"]),
