@@ -15,7 +15,7 @@ from runner.simulator.clip_cache import FALLBACK
 from runner.simulator.fault_rules import Route
 from runner.simulator.jobs import ClipFlaw, JobOutcome
 from runner.simulator.server import running
-from runner.simulator.settings import SimulatorSettings, load_script
+from runner.simulator.settings import SIMULATOR_TOKEN, SimulatorSettings, load_script
 from tests.integration.simulator_stage import Scene, staged
 from tests.simulated_faults import ALL
 
@@ -135,7 +135,7 @@ def test_an_odd_clip_stays_odd_when_the_simulator_is_started_again(tmp_path: Pat
     settings = SimulatorSettings(script=script, render=False, ledger=tmp_path / "ledger.jsonl")
     with running(settings) as simulator:
         model = f"{simulator.base_url}/models/pika/pika-2-2/image-to-video"
-        headers = {"authorization": "Bearer simulated"}
+        headers = {"authorization": f"Bearer {SIMULATOR_TOKEN}"}
         httpx.post(model, json={"image": "https://example.com/a.jpg"}, headers=headers).raise_for_status()
     with running(settings) as simulator:
         assert [job.flaw for job in simulator.ledger.charges()] == [ClipFlaw.BLACK]
@@ -322,7 +322,11 @@ def test_a_simulator_with_hanging_answers_stops_when_their_clients_have_left() -
         ) as simulator,
         pytest.raises(httpx.ReadTimeout),
     ):
-        httpx.get(f"{simulator.base_url}/models", headers={"authorization": "Bearer simulated"}, timeout=0.1)
+        httpx.get(
+            f"{simulator.base_url}/models",
+            headers={"authorization": f"Bearer {SIMULATOR_TOKEN}"},
+            timeout=0.1,
+        )
 
 
 def test_the_tables_here_cover_every_fault() -> None:

@@ -216,7 +216,7 @@ def test_every_call_needs_the_token(open_bench: OpenBench, status: int) -> None:
     posts = [("POST", path) for path in (f"/v1/models/{MODEL}", f"{place}/cancel")]
     paths = (f"{place}/status", f"{place}/result", "/v1/models", f"/v1/models/{MODEL}", "/prod/v2/balance")
     for method, path in [*posts, *(("GET", path) for path in paths)]:
-        for header in ("", "Bearer wrong", "Basic simulated", "simulated"):
+        for header in ("", "Bearer wrong", f"Basic {SIMULATOR_TOKEN}", SIMULATOR_TOKEN):
             answer = bench.client.request(method, path, headers={"authorization": header})
             assert (answer.status_code, answer.json()["error_code"]) == (status, 400004)
     assert bench.simulator.ledger.submits == 1
