@@ -46,7 +46,7 @@ def silence(
     elif kind is SilenceKind.TIMEOUT:
         words = _LATE.get(milestone, "no answer came in time")
     elif kind in _UNCONNECTED:
-        cause = _cause(error)
+        cause = "" if kind is SilenceKind.NO_SUCH_NAME else _cause(error)
         words = f"{_UNCONNECTED[kind]}{f' ({cause})' if cause else ''}"
     else:
         words = _CLOSED[milestone]
@@ -58,9 +58,12 @@ def _cause(error: BaseException) -> str:
     for link in chain_of(error):
         match link:
             case ssl.SSLCertVerificationError():
-                return str(link.verify_message)
+                return str(getattr(link, "verify_message", ""))
+            # Its number is none of the system's.
+            case ssl.SSLError():
+                return str(getattr(link, "reason", None) or "").replace("_", " ").lower()
             case socket.gaierror():
-                return str(link.strerror or "")
+                return "its address could not be looked up"
             # A library may put its own text into an error of the system, so the number decides.
             case OSError(errno=int(number)) if number in errno.errorcode:
                 return os.strerror(number)

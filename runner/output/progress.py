@@ -19,6 +19,7 @@ from runner.domain.errors import UsageError
 from runner.domain.run_events import Event, FactRecorded, Message, RunStarted
 from runner.output.finish_estimate import FinishEstimate, finish_words
 from runner.output.live_counts import LiveCounts
+from runner.output.problem_text import broken_lines
 from runner.output.progress_text import fitted, head_line, sentence, standing_after
 from runner.output.safe_stream import Canvas, SafeStream
 from runner.system.clock import Clock
@@ -283,7 +284,9 @@ class BarProgress(_Followed):
         return _plain_marks(line.replace(" · |", " |").replace("| · ", "| "), self._outlet)
 
     def _above(self, line: str) -> None:
-        self._bar.write(escaped(_plain_marks(line, self._outlet)), file=self._outlet)
+        said, width = escaped(_plain_marks(line, self._outlet)), self._outlet.width
+        lines = broken_lines(said, width, indent="  ") if width else [said]
+        self._bar.write("\n".join(lines), file=self._outlet)
 
 
 def _plain_marks(text: str, outlet: SafeStream) -> str:

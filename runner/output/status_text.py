@@ -102,14 +102,6 @@ class Causes:
         )
 
 
-def causes(takes: Iterable[TakeRecord]) -> tuple[str, ...]:
-    """Return a sentence for each cause of failure among `takes`, the most common first."""
-    found = Causes()
-    for take in takes:
-        found.note(take)
-    return found.sentences()
-
-
 def standings(counts: Mapping[TakeState, int], deliveries: Mapping[DeliveryState, int]) -> Counter[str]:
     """Return how many takes have each standing, as `display.standing` names it."""
     words = Counter(

@@ -164,7 +164,7 @@ def _storable(value: Any) -> None:  # noqa: ANN401 - every answer is a dataclass
         json.dumps(held)
         if isinstance(held, float):
             assert math.isfinite(held), (name, held)
-        if name in {"reason", "word", "outcome", "evidence"}:
+        if name in {"reason", "word", "outcome", "evidence", "error"}:
             assert len(held) <= 70_000, f"a {name} of {len(held)} characters"
         if name == "not_before":
             assert NOW <= held <= NOW + 3600
@@ -345,5 +345,5 @@ def _raised(kind: type[Exception], milestone: SendStage) -> Iterator[str]:
         yield f"{where}: called {type(answer).__name__}"
     elif not answer.reason:
         yield f"{where}: no reason"
-    elif not issubclass(kind, httpx.TransportError) and TOKEN in answer.reason:
-        yield f"{where}: the reason quotes the token"
+    elif not issubclass(kind, httpx.TransportError) and TOKEN in answer.reason + answer.error:
+        yield f"{where}: the reason or the error quotes the token"

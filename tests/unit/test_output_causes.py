@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from runner.domain.records import TakeRecord
 from runner.domain.states import DeliveryState, FailureClass, TakeState
-from runner.output.status_text import Causes, causes
+from runner.output.status_text import Causes
 from tests.unit.output_records import pending
 
 
 def failed(name: str, reason: str, failure: FailureClass = FailureClass.MODERATION) -> TakeRecord:
     return replace(pending(name), take_id=name, state=TakeState.FAILED, failure=failure, reason=reason)
+
+
+def causes(takes: Sequence[TakeRecord], *, least: int = 1) -> tuple[str, ...]:
+    found = Causes()
+    for take in takes:
+        found.note(take)
+    return found.sentences(least=least)
 
 
 def test_one_sentence_a_cause_the_most_common_first() -> None:
@@ -24,10 +32,7 @@ def test_one_sentence_a_cause_the_most_common_first() -> None:
         "7 takes failed: moderation: flagged, case 000 (a0, a1, a2, a3, a4 and 2 more)",
         "1 take failed: provider-failed: worker 7 died (s1)",
     )
-    found = Causes()
-    for take in takes:
-        found.note(take)
-    assert found.sentences(least=2) == causes(takes)[:1]
+    assert causes(takes, least=2) == causes(takes)[:1]
 
 
 def test_a_clip_that_did_not_come_is_another_cause_than_a_job_that_failed() -> None:

@@ -11,7 +11,7 @@ from runner.domain.errors import Position, Severity
 from runner.domain.shots import Take
 from runner.media.file_kinds import Family
 from runner.media.http.peek import FileHead
-from runner.media.http.response import DownloadError
+from runner.media.http.response import DownloadError, plain
 from runner.media.image_size import Pixels
 from runner.media.preflight.frame_fit import fit_faults
 from runner.media.preflight.link_rules import Fault, is_sound, link_faults
@@ -74,16 +74,13 @@ def test_a_job_with_such_a_link_may_still_succeed(look: LinkProbe) -> None:
 @pytest.mark.parametrize(
     ("message", "words"),
     [
-        ("[Errno -2] Name or service not known (ConnectError)", "no host has this name"),
-        ("[Errno 111] Connection refused (ConnectError)", "Connection refused"),
-        ("took longer than 20 s", "took longer than 20 s"),
+        ("[Errno -2] Name or service not known", "no host has this name"),
+        ("[Errno 111] Connection refused", "Connection refused"),
+        ("The read operation timed out", "The read operation timed out"),
     ],
 )
-def test_a_person_reads_no_codes_and_names_of_classes(message: str, words: str) -> None:
-    def peek(_url: str, _enough: object) -> FileHead:
-        raise DownloadError(message, unreachable=True)
-
-    assert look_at(URL, peek=peek, at=NOW).trouble == words
+def test_a_person_reads_no_codes(message: str, words: str) -> None:
+    assert plain(message) == words
 
 
 def test_a_sound_picture_has_no_fault() -> None:

@@ -65,9 +65,9 @@ class RunSummary:
     manifest's order, and `labels` the short names of their takes. `held` are all of the run's held takes; `reports` is
     None where they could not be written, which `remarks` then say. `signal` is the number of the one that stopped it.
     `spending` is all that the run directory ever may have paid, `left` are the takes that were not submitted, and
-    `cancelled` those that only a retry submits again. `stale` counts clips of rows that changed since; `causes` are
-    sentences about what failed, one for each cause, and `failed` the takes that failed or whose clips could not be
-    downloaded. `flagged` are the takes the run was about with something odd about their clips; that is not a failure.
+    `cancelled` those that only a retry submits again. `stale` counts clips of rows that changed since; `failed` are
+    the takes that failed or whose clips could not be downloaded. `flagged` are the takes the run was about with
+    something odd about their clips; that is not a failure.
     """
 
     run_dir: Path
@@ -86,7 +86,6 @@ class RunSummary:
     cancelled: tuple[TakeRecord, ...] = ()
     stale: int = 0
     dropped: int = 0
-    causes: tuple[str, ...] = ()
     failed: tuple[TakeRecord, ...] = ()
     flagged: tuple[Standing, ...] = ()
     labels: Mapping[Path, str] = field(default_factory=dict)
@@ -220,8 +219,6 @@ def sum_up(
 
     `about` holds the submissions of each before the run. Of takes that are simply done, no record stays in memory.
     """
-    from runner.output.status_text import causes
-
     counts, deliveries = Counter[TakeState](), Counter[DeliveryState]()
     clips: dict[Path, str] = {}
     unusual: list[TakeRecord] = []
@@ -255,7 +252,6 @@ def sum_up(
         reports=reports,
         signal=signal,
         remarks=(*failed, *_odd_clips(take for take in mine if _is_delivered(take))),
-        causes=causes(mine),
         failed=tuple(
             take
             for take in mine

@@ -19,7 +19,7 @@ from typing import Any, Protocol, Self, TypeAlias
 
 import httpx
 
-from runner.media.http.response import Download, DownloadError, clean, shown
+from runner.media.http.response import Download, DownloadError, plain, shown
 from runner.system.hosts import Address, is_loopback, is_public_address
 from runner.system.tls import tls_context
 from runner.system.web_links import HTTPS_PORTS, trouble_of
@@ -227,8 +227,8 @@ def _translated(deadline: Deadline, *, unreachable: bool = False) -> Iterator[No
         yield
     except httpx.HTTPError as error:
         deadline.check()
-        text = clean(str(error)) or "connection lost"
-        raise DownloadError(f"{text} ({type(error).__name__})", unreachable=unreachable) from error
+        text = plain(str(error)) or "the connection was closed"
+        raise DownloadError(text, unreachable=unreachable) from error
 
 
 def _chunks(response: httpx.Response, deadline: Deadline) -> Iterator[bytes]:

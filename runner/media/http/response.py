@@ -10,6 +10,10 @@ _UNPRINTABLE = re.compile(r"[^ -~]")
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
 _CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 _MOST_LAYERS = 4
+_CODE = re.compile(r"\[Errno -?\d+\] ")
+_NO_HOST = re.compile(
+    r"Name or service not known|nodename nor servname provided.*|No address associated with hostname"
+)
 _ETAG = re.compile(r'(?:W/)?"[!#-~]{1,200}"')
 
 
@@ -122,6 +126,11 @@ class Download:
 def clean(text: str, *, limit: int = 200) -> str:
     """Return foreign text as one printable ASCII line, cut to `limit` characters."""
     return _UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text[:limit])
+
+
+def plain(text: str) -> str:
+    """Return the words of a library about a lost connection, in one printable line without its codes."""
+    return _NO_HOST.sub("no host has this name", _CODE.sub("", clean(text)))
 
 
 def shown(url: str) -> str:

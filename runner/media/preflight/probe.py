@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import NoneType
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
 FRESH_S = 3600.0
 MOST_BYTES = 64 * 1024 * 1024
 _VERSION = 1
-_CODES = re.compile(r"\[Errno -?\d+\] | \(\w+\)$")
-_NO_HOST = re.compile(
-    r"Name or service not known|nodename nor servname provided.*|No address associated with hostname"
-)
 # What the file holds as the probe has it, and the types of each.
 _SAME: Mapping[str, tuple[type, ...]] = {
     "url": (str,),
@@ -69,7 +64,7 @@ def look_at(url: str, *, peek: Peek, at: float) -> LinkProbe:
         # The link itself passed the same rules when the manifest was read, so the refused one is a redirect's target.
         where = "it leads to where the API does not go: " if error.permanent else ""
         away = error.status is None and not error.permanent
-        return LinkProbe(at, trouble=f"{where}{_plain(error.message)}", status=error.status, away=away)
+        return LinkProbe(at, trouble=f"{where}{error.message}", status=error.status, away=away)
     kind = format_of(found.head)
     return LinkProbe(
         at=at,
@@ -80,11 +75,6 @@ def look_at(url: str, *, peek: Peek, at: float) -> LinkProbe:
         format=kind.name if kind else "",
         pixels=pixels_of(found.head),
     )
-
-
-def _plain(message: str) -> str:
-    """Return the words of a library without its codes and names of classes."""
-    return _NO_HOST.sub("no host has this name", _CODES.sub("", message))
 
 
 class CacheDamaged(ValueError):
