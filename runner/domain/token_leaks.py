@@ -56,7 +56,7 @@ def _places(text: str, tokens: Sequence[str]) -> Iterator[tuple[int, int]]:
 def tokens_in(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return the tokens in the environment that can be distinguished from other words.
 
-    A short one cannot, nor can one of letters alone, such as the simulator's.
+    A short one cannot, nor can one of letters alone.
     """
     # Only the last word counts, since people paste a token with “Bearer” before it.
     words = (environ.get(name, "").replace('"', " ").replace("'", " ").split() for name in TOKEN_VARIABLES)

@@ -75,11 +75,12 @@ def test_a_header_with_a_bearer_is_refused_without_knowing_the_token(tmp_path: P
         {"RUNCOMFY_TOKEN": "short"},
         {"RUNCOMFY_API_KEY": "promptText"},
         {"RUNCOMFY_TOKEN": "another-token"},
+        {"RUNCOMFY_TOKEN": SimulatorSettings().token or ""},
     ],
 )
 def test_a_board_without_a_token_is_none(environ: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "board.yaml"
-    path.write_text(board("a short bearer of news"))
+    path.write_text(board("a short bearer of simulated news"))
     assert len(check(path, environ=environ).takes) == 1
 
 
