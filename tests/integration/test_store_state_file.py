@@ -131,7 +131,6 @@ def test_a_lost_answer_leaves_its_evidence_with_the_attempt(state_file: StateFil
         "error": "",
         "evidence": "HTTP/1.1 2",
         "candidates": [],
-        "error": "",
     }
     tell(state_file, Accepted("try-a", "r-late"), at=1020.0)
     (attempt,) = attempts(state_file)

@@ -10,6 +10,7 @@ import pytest
 from runner.commands.check import check
 from runner.domain.errors import ManifestInvalid
 from runner.domain.token_leaks import tokens_in
+from runner.simulator.settings import SimulatorSettings
 
 TOKEN = "Canary7f3c9aQz+/secret"
 ENVIRON = {"RUNCOMFY_TOKEN": TOKEN}
