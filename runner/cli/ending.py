@@ -24,8 +24,8 @@ from runner.domain.display import (
 from runner.domain.limits import Limits
 from runner.domain.run_ending import EndingKind
 from runner.domain.states import UNFINISHED
+from runner.output.failure_kinds import failure_kinds
 from runner.output.status_text import flag_words, standings
-from runner.output.take_advice import troubles
 from runner.system.escapes import command_line
 
 CLASSES_SHOWN = 5
@@ -106,7 +106,7 @@ def need_lines(summary: RunSummary, words: Sequence[str], limits: Limits, *, now
 
 def trouble_lines(summary: RunSummary, words: Sequence[str]) -> list[str]:
     """Return each class of failure with its takes, and the command for it once; `words` continue the run."""
-    found = troubles((*summary.failed, *summary.held))
+    found = failure_kinds((*summary.failed, *summary.held))
     run_dir = Path(short_path(summary.run_dir))
     commands = {
         "retry": repeated(as_retry(words, "failed")),
@@ -116,7 +116,7 @@ def trouble_lines(summary: RunSummary, words: Sequence[str]) -> list[str]:
     }
     shown = found[:CLASSES_SHOWN]
     lines = []
-    for verb in dict.fromkeys(trouble.verb for trouble in shown):
+    for verb in dict.fromkeys(kind.verb for kind in shown):
         lines += [part for each in shown if each.verb == verb for part in wrapped(each.sentence)]
         if command := commands.get(verb):
             lines.append(f"  → {command}")

@@ -5,12 +5,9 @@ It knows no terminal and no HTML. The command names the manifest without its fol
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from runner.domain.display import REASON_LIMIT, listed, standing, trouble
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import IN_DOUBT, NEVER_CHARGED, DeliveryState, FailureClass, TakeState
 from runner.system.escapes import command_line
@@ -30,7 +27,6 @@ class NextStep:
 
 NOTHING = NextStep()
 _HELD = "It may have been charged. Look on the provider's site for its job, then decide."
-_NAMED = 3
 _AGAIN = frozenset({TakeState.PENDING, TakeState.QUEUED, TakeState.RUNNING})
 
 
@@ -73,32 +69,3 @@ def _after_failure(take: TakeRecord) -> NextStep:
     if take.failure is FailureClass.MODERATION:
         return NextStep("The same prompt is refused again. Change it, then run again.", "run")
     return NextStep("It can be paid for and sent again.", "retry", (take.take_id,))
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Takes that ended in the same way and need the same from a person: their sentence, and the verb of the command."""
-
-    sentence: str
-    verb: str
-
-
-def troubles(takes: Iterable[TakeRecord]) -> list[Trouble]:
-    """Return what takes without a clip need, one entry for each class of failure, the most common first.
-
-    A sentence names the class, its most common reason and the first takes.
-    """
-    found: dict[tuple[str, FailureClass | None, NextStep], list[TakeRecord]] = {}
-    for take in takes:
-        step = next_step(take)
-        key = standing(take.state, take.delivery), take.failure, NextStep(step.sentence, step.verb)
-        found.setdefault(key, []).append(take)
-    common = sorted(found.items(), key=lambda each: -len(each[1]))
-    return [Trouble(_trouble_words(*key, alike), key[2].verb) for key, alike in common]
-
-
-def _trouble_words(word: str, failure: FailureClass | None, step: NextStep, takes: list[TakeRecord]) -> str:
-    ((reason, _),) = Counter(take.reason for take in takes).most_common(1)
-    said = trouble(failure, reason, REASON_LIMIT)
-    names = listed([take.take_id for take in takes], most=_NAMED)
-    return f"{len(takes):,} {word}{f', {said}' if said else ''} ({names}). {step.sentence}".rstrip()
