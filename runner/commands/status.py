@@ -6,7 +6,9 @@ In: a run directory or its manifest. Out: values to print. It works while the ru
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,10 +27,12 @@ from runner.domain.records import AttemptRecord, EventRecord, RunHeader, Standin
 from runner.domain.run_pace import Pace, pace_of
 from runner.domain.states import UNFINISHED, DeliveryState, TakeState
 from runner.output.failure_kinds import FailureKind, failure_kinds
+from runner.store.lock import read_owner
 from runner.store.open_checks import beside, refuse_less_known
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
 from runner.system.clock import Clock, SystemClock
+from runner.system.escapes import command_line
 
 if TYPE_CHECKING:
     from runner.output.take_groups import Group
@@ -122,10 +126,24 @@ def _status(place: RunDir, reader: Reader, *, by: str, now: float) -> RunStatus:
         at=now,
         activity=activity,
         pace=_pace(reader, now=now) if activity.is_session else None,
-        go_on=command("run") if activity.running is False and not is_over else "",
+        go_on=_go_on(place, header) if activity.running is False and not is_over else "",
         failures=failure_kinds(troubled, command),
         groups=tuple(take_groups(reader.outcomes(), reader.spending(), by)) if by else (),
     )
+
+
+def _go_on(place: RunDir, header: RunHeader) -> str:
+    """Return the command that continues: that of a killed run, with all its flags, or a plain one.
+
+    Its note counts only if its words mean this manifest here: they may be of another folder, or of another command.
+    """
+    owner = read_owner(place.path)
+    with suppress(ValueError, OSError):
+        _, verb, *words = shlex.split(owner.command if owner else "")
+        manifest = Path(header.manifest).resolve()
+        if verb == "run" and any(Path(word).resolve() == manifest for word in words):
+            return command_line(verb, *words)
+    return command_about(place, header, "run")
 
 
 _GOES_ON = UNFINISHED | {TakeState.SUBMITTING}

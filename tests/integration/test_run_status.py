@@ -86,6 +86,23 @@ def test_of_a_session_that_goes_on_there_is_the_process_the_pace_and_the_failed_
         assert "; the run was going on then" in page
 
 
+def test_the_command_that_continues_a_killed_run_has_its_flags(
+    folder: Path, record: StateFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is that of the note, if it means the same manifest from here; else a plain one."""
+    board = Path(record.header.manifest)
+    monkeypatch.chdir(folder)
+    for command, is_it in (
+        (f"x run {board} -j 12", True),
+        ("x run other.yaml", False),
+        (f"x retry {board}", False),
+    ):
+        with RunLock(folder, command=command):
+            note = (folder / ".lock-owner.json").read_text()
+        (folder / ".lock-owner.json").write_text(note)
+        assert look(folder).go_on.endswith(" -j 12") is is_it
+
+
 def test_after_a_kill_it_is_not_running_and_the_command_that_continues_is_named(
     folder: Path, record: StateFile
 ) -> None:
