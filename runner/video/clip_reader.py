@@ -7,7 +7,7 @@ playlist that calls itself a clip could otherwise open other files and addresses
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,6 +21,11 @@ from runner.domain.errors import ClipUnreadable
 
 _KINDS = "mov,matroska,webm,avi,gif,mpegts,png_pipe,jpeg_pipe,webp_pipe"
 _SAFE = {"format_whitelist": _KINDS, "protocol_whitelist": "file"}
+# From version 19 on, PyAV reads any text by itself; before, text that is not UTF-8 makes a clip unreadable.
+ANY_TEXT: Mapping[str, Any] = (
+    {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
+)
+"""Words for `av.open`, so that no title or comment in a clip matters."""
 _COPIED = frozenset({"h264", "hevc", "av1"})
 _RATES = (
     *(Fraction(rate) for rate in (24, 25, 30, 48, 50, 60)),
@@ -75,7 +80,7 @@ def opened(file: Path) -> Iterator[Any]:
     # FFmpeg takes the beginning of a relative path for a protocol if it has a colon.
     place = str(file.absolute())
     try:
-        with av.open(place, options=_SAFE, metadata_errors="replace") as container:
+        with av.open(place, options=_SAFE, **ANY_TEXT) as container:
             yield container
     except (av.FFmpegError, OSError) as error:
         raise ClipUnreadable(f"it cannot be read ({reason(error)})") from error

@@ -16,6 +16,7 @@ from av.error import FFmpegError
 from PIL import Image
 
 from runner.domain.clip_checks import Probe
+from runner.video.clip_reader import ANY_TEXT
 from runner.video.judge import Look, Picture
 from runner.video.kinds import PICTURES, NotReadable, demuxer, extension
 
@@ -43,9 +44,7 @@ def opened(path: Path) -> Iterator[Any]:
         raise NotReadable("not a video, picture or sound that can be read")
     try:
         # A clip is one file: whatever it refers to stays closed.
-        container = av.open(
-            str(path), format=reader, options={"protocol_whitelist": "file"}, metadata_errors="replace"
-        )
+        container = av.open(str(path), format=reader, options={"protocol_whitelist": "file"}, **ANY_TEXT)
     except (FFmpegError, OSError, ValueError) as error:
         raise NotReadable(f"cannot be opened: {words_of(error)}") from error
     with container:
