@@ -11,11 +11,12 @@ import sys
 from collections import Counter
 
 from runner.cli.from_flags import from_stdin, manifest_limits
+from runner.cli.json_output import problem_as_json
 from runner.cli.problems import ADD_ALL, show_invalid, show_problems
 from runner.cli.terminal import agreed, note, show, show_json, warn
 from runner.commands.check import Checked, check_board
 from runner.domain.display import PATH_LIMIT, counted, visible
-from runner.domain.errors import ManifestInvalid, Problem, UsageError
+from runner.domain.errors import ManifestInvalid, UsageError
 from runner.manifest.problems import place_in
 from runner.manifest.reader import is_stdin
 from runner.manifest.size_limits import Limits
@@ -66,7 +67,7 @@ def _refuse(error: ManifestInvalid, arguments: argparse.Namespace) -> int:
     error = ManifestInvalid(found, advice=error.advice)
     if arguments.output == "json":
         advice = {"advice": error.advice} if error.advice else {}
-        show_json({"ok": False, "problems": [*map(_problem_as_json, error.problems)], **advice})
+        show_json({"ok": False, "problems": [*map(problem_as_json, error.problems)], **advice})
     else:
         show_invalid(error, all_with=ADD_ALL, every=arguments.all)
     return error.exit_code
@@ -148,17 +149,6 @@ def _as_json(found: Checked) -> dict[str, object]:
         "ok": not found.errors,
         "name": found.plan.manifest.name,
         "takes": takes,
-        "problems": [*map(_problem_as_json, (*found.errors, *found.warnings))],
+        "problems": [*map(problem_as_json, (*found.errors, *found.warnings))],
         **({"media": found.media} if found.media else {}),
-    }
-
-
-def _problem_as_json(problem: Problem) -> dict[str, object]:
-    return {
-        "severity": problem.severity,
-        **problem.at._asdict(),
-        "subject": problem.subject,
-        "message": problem.message,
-        "allowed": list(problem.allowed),
-        "nearest": problem.nearest,
     }

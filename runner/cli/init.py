@@ -26,7 +26,7 @@ def command(arguments: argparse.Namespace) -> int:
     if suffix in _WORKBOOKS:
         raise UsageError(
             "a workbook is written by a spreadsheet program",
-            advice=f"{command_line('init', manifest.with_suffix('.csv'))}, then open that file in the program",
+            advice=f"open this one in the program: {command_line('init', manifest.with_suffix('.csv'))}",
         )
     if suffix in _SEPARATORS:
         _write(manifest, _table(_SEPARATORS[suffix]))

@@ -30,9 +30,14 @@ _ANSWERED = frozenset(
 
 
 def repeated(words: Sequence[str]) -> str:
+    """Return the command line of `repeated_words` to copy."""
+    return command_line(*repeated_words(words))
+
+
+def repeated_words(words: Sequence[str]) -> list[str]:
     """Return the command line in `words` that continues; what was agreed to once, such as a move, is left out."""
     flags, rest = _apart(words)
-    return command_line(*(word for word in flags if word not in {MOVED, NEW_RUN}), *rest)
+    return [*(word for word in flags if word not in {MOVED, NEW_RUN}), *rest]
 
 
 def with_flags(words: Sequence[str], *flags: str, without: Collection[str] = ()) -> list[str]:
