@@ -210,6 +210,7 @@ COMMANDS = (
         TAKES,
         switch("--even-moderated", "also retry takes rejected by moderation, even if unchanged"),
         value("--reason TEXT", str, "why you retry; kept on record", default=""),
+        OUTPUT,
         *RUNNING,
     ),
     command(
@@ -249,6 +250,7 @@ COMMANDS = (
         ON_DELIVERED,
         API_BASE,
         *consent(),
+        OUTPUT,
     ),
     command(
         "verify",

@@ -31,6 +31,13 @@ def envelope(kind: str, value: dict[str, object]) -> dict[str, object]:
     return {"format": f"{PROGRAM}-{kind}/1", **value}
 
 
+def commands_as_json(*commands: Sequence[str]) -> list[list[str]]:
+    """Return command lines as programs start them: with the program's name, and without what is agreed to once."""
+    from runner.cli.next_command import repeated_words
+
+    return [[PROGRAM, *repeated_words(words)] for words in commands]
+
+
 def error_as_json(error: ShotrunnerError, words: Sequence[str]) -> dict[str, object]:
     """Return an error for programs; `words` are those of the command line, without secrets."""
     found = failure_as_json(
@@ -39,6 +46,11 @@ def error_as_json(error: ShotrunnerError, words: Sequence[str]) -> dict[str, obj
     if isinstance(error, ManifestInvalid):
         found["problems"] = [*map(problem_as_json, error.problems)]
     return envelope("error", {"error": found})
+
+
+def declined_as_json(message: str) -> dict[str, object]:
+    """Return what a program gets where a person answered no; `message` says what was not done."""
+    return envelope("error", {"error": failure_as_json("declined", 3, message)})
 
 
 def failure_as_json(

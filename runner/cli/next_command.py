@@ -20,7 +20,6 @@ MOST_NAMED = 100
 """A command to copy names at most this many takes."""
 
 _CENT = 10_000
-_OF_A_PLAN = frozenset({"--exit-code", "--online"})
 # A retry's flags that its next command has not: the run's own words choose takes and folder, and the others concern
 # the retry alone.
 _ANSWERED = frozenset(
@@ -85,10 +84,9 @@ def is_past(limits: Limits, now: float) -> bool:
 def as_retry(words: Sequence[str], state: str) -> list[str]:
     """Return the `run` command line in `words` as the `retry` of takes in `state`, with the same flags."""
     verb = words.index("run")
-    flags = [word for word in words[verb + 1 :] if word not in _OF_A_PLAN]
     # The choice may become narrower, never wider. So the patterns of the run stay.
-    retried = [*words[:verb], "retry", *flags]
-    return with_flags(retried, "--status", state, without=["--status", "--output"])
+    retried = [*words[:verb], "retry", *words[verb + 1 :]]
+    return with_flags(retried, "--status", state, without=["--status"])
 
 
 def onward_words(words: Sequence[str], *, base: Sequence[str], chosen: Sequence[str]) -> list[str]:
