@@ -6,7 +6,7 @@ In: values, errors, words of a command line. Out: values for `json.dumps`. `docs
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from runner.domain.errors import FlagRequired, ManifestInvalid, NoSuchHost, Problem, ShotrunnerError
 
@@ -26,7 +26,7 @@ def wants_json(words: Sequence[str]) -> bool:
     return asked == "json"
 
 
-def envelope(kind: str, value: dict[str, object]) -> dict[str, object]:
+def envelope(kind: str, value: Mapping[str, object]) -> dict[str, object]:
     """Return a result with the name and the version of its format."""
     return {"format": f"{PROGRAM}-{kind}/1", **value}
 

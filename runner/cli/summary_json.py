@@ -12,7 +12,7 @@ from pathlib import Path
 from runner.cli.ending import is_resumable, trouble_commands
 from runner.cli.json_output import commands_as_json, envelope
 from runner.cli.next_command import as_retry
-from runner.cli.record_json import flagged_as_json, money_as_json, states_as_json
+from runner.cli.record_json import failure_as_json, flagged_as_json, money_as_json, states_as_json
 from runner.commands.steps.summary import RunSummary
 from runner.output.failure_kinds import failure_kinds
 from runner.output.status_text import standings
@@ -22,13 +22,7 @@ def summary_as_json(summary: RunSummary, words: Sequence[str]) -> dict[str, obje
     """Return how a run ended; `words` are the command line to continue with, whose limits are high enough."""
     commands, reports = trouble_commands(summary, words), summary.reports
     failures = [
-        {
-            "class": kind.name,
-            "state": kind.standing,
-            "takes": list(kind.takes),
-            "advice": kind.advice,
-            "next": commands_as_json(commands.get(kind.verb) or words),
-        }
+        failure_as_json(kind, commands.get(kind.verb) or words)
         for kind in failure_kinds((*summary.failed, *summary.held))
     ]
     return envelope(

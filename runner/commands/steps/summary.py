@@ -63,11 +63,11 @@ class RunSummary:
 
     `counts` and `deliveries` are over the takes the run was about; `clips` are the delivered files among them, in the
     manifest's order, `take_ids` names the take of each, and `labels` its short name. `held` are all of the run's held
-    takes; `reports` is None where they could not be written, which `remarks` then say. `signal` is the number of the one
-    that stopped it. `spending` is all that the run directory ever may have paid, `left` are the takes that were not submitted, and
-    `cancelled` those that only a retry submits again. `stale` counts clips of rows that changed since; `failed` are
-    the takes that failed or whose clips could not be downloaded. `flagged` are the takes the run was about with
-    something odd about their clips; that is not a failure.
+    takes; `reports` is None where they could not be written, which `remarks` then say. `signal` is the number of the
+    one that stopped it. `spending` is all that the run directory ever may have paid, `left` are the takes that were not
+    submitted, and `cancelled` those that only a retry submits again. `stale` counts clips of rows that changed since;
+    `failed` are the takes that failed or whose clips could not be downloaded. `flagged` are the takes the run was about
+    with something odd about their clips; that is not a failure.
     """
 
     run_dir: Path
