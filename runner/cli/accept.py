@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from runner.cli.from_flags import choice_of, manifest_limits, opening_of, user_name
-from runner.cli.terminal import note, show
+from runner.cli.record_json import decision_as_json
+from runner.cli.terminal import note, show, show_json
 from runner.commands.accept import accept
 from runner.domain.display import visible
 
@@ -23,6 +24,9 @@ def command(arguments: argparse.Namespace) -> int:
         manifest_limits=manifest_limits(arguments),
         opening=opening_of(arguments),
     )
+    if arguments.output == "json":
+        show_json(decision_as_json("accept", decided))
+        return 0
     kept = "kept as it is; it counts as current until its row changes again"
     show(f"{visible(take_id)}: {kept}" for take_id in decided.take_ids)
     note(decided.remarks)

@@ -7,6 +7,7 @@ command does.
 from __future__ import annotations
 
 from argparse import SUPPRESS
+from dataclasses import replace
 from pathlib import Path
 
 from runner.cli.arg_types import number, period, whole
@@ -35,10 +36,11 @@ from runner.cli.shared_arguments import (
     consent,
 )
 
-# Both may stand before or after the decision. Without SUPPRESS these defaults would undo one given before.
+# All may stand before or after the decision. Without SUPPRESS these defaults would undo one given before.
 _SAID_BEFORE = (
     switch("--simulate", "use the manifest's simulated run", default=SUPPRESS),
     *consent(default=SUPPRESS),
+    replace(OUTPUT, settings=OUTPUT.settings | {"default": SUPPRESS}),
 )
 
 _ADOPT = command(
@@ -80,6 +82,7 @@ COMMANDS = (
             type=Path,
             default=Path("storyboard.yaml"),
         ),
+        OUTPUT,
     ),
     command(
         "import",
@@ -98,6 +101,7 @@ COMMANDS = (
         switch("-y, --yes", "write without asking"),
         switch("--force", "replace an existing column map"),
         MORE_SCHEMAS,
+        OUTPUT,
     ),
     command(
         "check",
@@ -201,6 +205,7 @@ COMMANDS = (
         API_BASE,
         MORE_SCHEMAS,
         *consent(),
+        OUTPUT,
     ),
     command(
         "retry",
@@ -210,6 +215,7 @@ COMMANDS = (
         TAKES,
         switch("--even-moderated", "also retry takes rejected by moderation, even if unchanged"),
         value("--reason TEXT", str, "why you retry; kept on record", default=""),
+        OUTPUT,
         *RUNNING,
     ),
     command(
@@ -223,6 +229,7 @@ COMMANDS = (
         MORE_SCHEMAS,
         MANIFEST_SIZE,
         *consent(),
+        OUTPUT,
     ),
     command(
         "cancel",
@@ -249,6 +256,7 @@ COMMANDS = (
         ON_DELIVERED,
         API_BASE,
         *consent(),
+        OUTPUT,
     ),
     command(
         "verify",

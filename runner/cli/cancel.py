@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from runner.cli.from_flags import choice_of, opening_of, user_name
+from runner.cli.json_output import envelope
 from runner.cli.terminal import note, show_result, warn
 from runner.commands.cancel import cancel
 from runner.commands.steps.api_session import recorded_request
@@ -27,10 +28,11 @@ def command(arguments: argparse.Namespace) -> int:
         request=recorded_request(run.place, run.header, api_base=base, opening=opening),
     )
     note(done.notes)
-    value = [
-        {"take": one.take_id, "outcome": one.word, "stopped": one.stopped, "says": one.says}
+    takes = [
+        {"take": one.take_id, "outcome": one.word, "stopped": one.stopped, "message": one.says}
         for one in done.outcomes
     ]
+    value = envelope("cancel", {"takes": takes, "running": done.runner_at_work})
     lines = [f"{visible(one.take_id)}: {one.says}" for one in done.outcomes]
     show_result(arguments, value, lines or ["no job is active, so there is nothing to cancel"])
     if done.runner_at_work:

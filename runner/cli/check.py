@@ -11,11 +11,12 @@ import sys
 from collections import Counter
 
 from runner.cli.from_flags import from_stdin, manifest_limits
+from runner.cli.json_output import envelope, problem_as_json
 from runner.cli.problems import ADD_ALL, show_invalid, show_problems
 from runner.cli.terminal import agreed, note, show, show_json, warn
 from runner.commands.check import Checked, check_board
 from runner.domain.display import PATH_LIMIT, counted, visible
-from runner.domain.errors import ManifestInvalid, Problem, UsageError
+from runner.domain.errors import ManifestInvalid, UsageError
 from runner.manifest.problems import place_in
 from runner.manifest.reader import is_stdin
 from runner.manifest.size_limits import Limits
@@ -32,6 +33,8 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.yes and not arguments.fix:
         raise UsageError("-y answers the question of --fix", advice="add --fix")
     limits, as_json = manifest_limits(arguments), arguments.output == "json"
+    if arguments.diff and as_json:
+        raise UsageError("--diff prints a diff, not JSON", advice="leave out --output json")
     if arguments.fix or arguments.diff:
         _fix(arguments, limits)
     if arguments.diff:
@@ -65,8 +68,16 @@ def _refuse(error: ManifestInvalid, arguments: argparse.Namespace) -> int:
     found = sorted((*error.problems, *arguments.misfits), key=lambda problem: place_in(problem.at, file))
     error = ManifestInvalid(found, advice=error.advice)
     if arguments.output == "json":
-        advice = {"advice": error.advice} if error.advice else {}
-        show_json({"ok": False, "problems": [*map(_problem_as_json, error.problems)], **advice})
+        problems = [*map(problem_as_json, error.problems)]
+        value = {
+            "ok": False,
+            "name": None,
+            "takes": [],
+            "problems": problems,
+            "media": None,
+            "advice": error.advice or None,
+        }
+        show_json(envelope("check", value))
     else:
         show_invalid(error, all_with=ADD_ALL, every=arguments.all)
     return error.exit_code
@@ -144,21 +155,14 @@ def _as_json(found: Checked) -> dict[str, object]:
         }
         for take in found.plan.takes
     ]
-    return {
-        "ok": not found.errors,
-        "name": found.plan.manifest.name,
-        "takes": takes,
-        "problems": [*map(_problem_as_json, (*found.errors, *found.warnings))],
-        **({"media": found.media} if found.media else {}),
-    }
-
-
-def _problem_as_json(problem: Problem) -> dict[str, object]:
-    return {
-        "severity": problem.severity,
-        **problem.at._asdict(),
-        "subject": problem.subject,
-        "message": problem.message,
-        "allowed": list(problem.allowed),
-        "nearest": problem.nearest,
-    }
+    return envelope(
+        "check",
+        {
+            "ok": not found.errors,
+            "name": found.plan.manifest.name,
+            "takes": takes,
+            "problems": [*map(problem_as_json, (*found.errors, *found.warnings))],
+            "media": found.media or None,
+            "advice": None,
+        },
+    )

@@ -6,9 +6,9 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
+from runner.cli.json_output import envelope
 from runner.cli.settings import FILE, layers_of, merged
 from runner.cli.terminal import show_result, width_of
 from runner.commands.doctor import Check, State, examine, probes_of
@@ -18,7 +18,6 @@ from runner.output.problem_text import broken_lines
 from runner.output.safe_stream import SafeStream
 from runner.system.clock import SystemClock
 
-FORMAT = "shotrunner-doctor/1"
 FAULTY = 2
 
 
@@ -29,8 +28,15 @@ def command(arguments: argparse.Namespace) -> int:
         raise FileMissing(f"there is no folder {folder}", advice="give the folder of your manifests")
     probes = probes_of(folder, os.environ, api_base=arguments.api_base, clock=SystemClock())
     checks = examine({**probes, "settings": lambda: settings(folder, os.environ)})
-    value = {"format": FORMAT, "checks": [asdict(check) for check in checks]}
-    show_result(arguments, value, lines(checks, width_of(SafeStream.over(sys.stdout), os.environ)))
+    found = [
+        {"name": each.name, "state": each.state, "message": each.says, "advice": each.advice or None}
+        for each in checks
+    ]
+    show_result(
+        arguments,
+        envelope("doctor", {"checks": found}),
+        lines(checks, width_of(SafeStream.over(sys.stdout), os.environ)),
+    )
     return FAULTY if any(check.state is State.FAULT for check in checks) else 0
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.cli.money_text import limit_lines
-from runner.cli.next_command import as_retry, is_past, raised, repeated
+from runner.cli.next_command import as_retry, is_past, raised, repeated, repeated_words
 from runner.cli.terminal import wrapped
 from runner.commands.steps.summary import RunSummary
 from runner.domain.display import (
@@ -26,7 +26,7 @@ from runner.domain.run_ending import EndingKind
 from runner.domain.states import UNFINISHED
 from runner.output.failure_kinds import failure_kinds
 from runner.output.status_text import flag_words, standings
-from runner.system.escapes import command_line
+from runner.system.escapes import command_line, path_word
 
 CLASSES_SHOWN = 5
 FLAGGED_NAMED = 1
@@ -107,22 +107,27 @@ def need_lines(summary: RunSummary, words: Sequence[str], limits: Limits, *, now
 def trouble_lines(summary: RunSummary, words: Sequence[str]) -> list[str]:
     """Return each class of failure with its takes, and the command for it once; `words` continue the run."""
     found = failure_kinds((*summary.failed, *summary.held))
-    run_dir = Path(short_path(summary.run_dir))
-    commands = {
-        "retry": repeated(as_retry(words, "failed")),
-        "fetch": command_line("fetch", run_dir),
-        "reconcile": command_line("reconcile", run_dir),
-        "run": "" if is_resumable(summary) else repeated(words),
-    }
+    commands = trouble_commands(summary, words)
     shown = found[:CLASSES_SHOWN]
     lines = []
     for verb in dict.fromkeys(kind.verb for kind in shown):
         lines += [part for each in shown if each.verb == verb for part in wrapped(each.sentence)]
         if command := commands.get(verb):
-            lines.append(f"  → {command}")
+            lines.append(f"  → {command_line(*command)}")
     if (more := len(found) - len(shown)) > 0:
         lines.append(f"and {counted(more, 'other kind')} of failure; see the report")
     return lines
+
+
+def trouble_commands(summary: RunSummary, words: Sequence[str]) -> dict[str, list[str]]:
+    """Return the words of each command that helps with failures, by its verb; none where another line has them."""
+    run_dir = path_word(Path(short_path(summary.run_dir)))
+    return {
+        "retry": repeated_words(as_retry(words, "failed")),
+        "fetch": ["fetch", run_dir],
+        "reconcile": ["reconcile", run_dir],
+        "run": [] if is_resumable(summary) else repeated_words(words),
+    }
 
 
 def _flagged_lines(summary: RunSummary) -> list[str]:

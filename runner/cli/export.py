@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
+
+from runner.cli.json_output import commands_as_json, envelope
+from runner.domain.errors import UsageError
 
 _TIMELINE = "export_timeline"
 
@@ -18,3 +23,24 @@ MODULES = {
 def command(arguments: argparse.Namespace) -> int:
     """Carry out the command of the form that was asked for."""
     return int(import_module(f"runner.cli.{MODULES[arguments.form]}").command(arguments))
+
+
+def refuse_json(arguments: argparse.Namespace) -> None:
+    """Refuse JSON where the export itself is printed."""
+    if arguments.output == "json":
+        raise UsageError("the export itself is printed, not JSON", advice="give a file: -o FILE")
+
+
+def export_as_json(
+    form: str, files: Sequence[Path], remarks: Sequence[str] = (), *, next_words: Sequence[str] = ()
+) -> dict[str, object]:
+    """Return which files an export wrote, and what a person should know of them."""
+    return envelope(
+        "export",
+        {
+            "form": form,
+            "files": [*map(str, files)],
+            "remarks": list(remarks),
+            "next": commands_as_json(next_words) if next_words else [],
+        },
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runner.cli.arg_types import number, pixels, timecode, whole
 from runner.cli.argument_kinds import Argument, Command, Group, command, place, switch, value
-from runner.cli.shared_arguments import MANIFEST_SIZE, MORE_SCHEMAS, SIMULATED, choosing
+from runner.cli.shared_arguments import MANIFEST_SIZE, MORE_SCHEMAS, OUTPUT, SIMULATED, choosing
 
 _BOARD = place(
     "target", "a manifest, which need not have been run, or a run directory", type=Path, metavar="RUN"
@@ -30,6 +30,7 @@ _LOCK = command(
     switch("--simulate", "with --recorded: use the manifest's simulated run"),
     MORE_SCHEMAS,
     MANIFEST_SIZE,
+    OUTPUT,
 )
 
 
@@ -52,6 +53,7 @@ def _timeline(form: str, says: str) -> Command:
         switch("--relative", "name the clips relative to the file, so that both can be moved together"),
         choosing("cut"),
         MORE_SCHEMAS,
+        OUTPUT,
     )
 
 
@@ -71,7 +73,7 @@ def _seen(form: str, says: str, *arguments: Argument | Group) -> Command:
     """Return a form of the board that needs no editor to be looked at."""
     out = value("-o FILE", Path, "file to write (default: in the folder exports of the run)", dest="out")
     force = switch("--force", "replace any file, not only an unchanged export")
-    return command(form, says, _BOARD, *arguments, SIMULATED, out, force, MORE_SCHEMAS)
+    return command(form, says, _BOARD, *arguments, SIMULATED, out, force, MORE_SCHEMAS, OUTPUT)
 
 
 def _moving(form: str, says: str) -> Command:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+from runner.cli.export import export_as_json
 from runner.cli.from_flags import choice_of
-from runner.cli.terminal import show, warn
+from runner.cli.terminal import show_result, warn
 from runner.commands.export_cut import (
     CutWishes,
     export_animation,
@@ -24,22 +25,29 @@ from runner.commands.steps.export_files import export_file
 from runner.domain.display import PATH_LIMIT, size, visible
 from runner.plan.selection import ALL
 
+Made: TypeAlias = tuple[Sequence[Path], Sequence[str]]
+"""The files that were written, and what a person should know of them."""
+
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
 def command(arguments: argparse.Namespace) -> int:
     """Make what was asked for, and say where it is."""
-    forms: dict[str, Callable[[argparse.Namespace], None]] = {
+    forms: dict[str, Callable[[argparse.Namespace], Made]] = {
         "cut": _cut,
         "contact-sheet": _contact_sheet,
         "gif": _animation,
         "webp": _animation,
     }
-    forms[arguments.form](arguments)
+    paths, remarks = forms[arguments.form](arguments)
+    lines = (f"wrote {visible(str(path), PATH_LIMIT)}" for path in paths)
+    show_result(arguments, export_as_json(arguments.form, paths, remarks), lines)
+    if arguments.output != "json":
+        warn(map(visible, remarks))
     return 0
 
 
-def _cut(arguments: argparse.Namespace) -> None:
+def _cut(arguments: argparse.Namespace) -> Made:
     from runner.output.work_bar import seconds_bar
 
     out = arguments.out or export_file(arguments.target, ".mp4", simulated=arguments.simulate or None)
@@ -47,22 +55,16 @@ def _cut(arguments: argparse.Namespace) -> None:
     timeline = cut_list(arguments.target, **_chosen(arguments))
     with seconds_bar(sys.stderr) as on_progress:
         cut = export_cut(timeline, out, wishes=wishes, force=arguments.force, on_progress=on_progress)
-    _wrote(out)
-    warn([summary_of(cut), *(visible(remark) for remark in cut.remarks)])
+    return [out], [summary_of(cut), *cut.remarks]
 
 
-def _contact_sheet(arguments: argparse.Namespace) -> None:
+def _contact_sheet(arguments: argparse.Namespace) -> Made:
     out = arguments.out or export_file(arguments.target, "-sheet.png", simulated=arguments.simulate or None)
-    for path in export_contact_sheet(
-        cut_list(arguments.target, **_chosen(arguments)),
-        out,
-        columns=arguments.columns,
-        force=arguments.force,
-    ):
-        _wrote(path)
+    timeline, columns = cut_list(arguments.target, **_chosen(arguments)), arguments.columns
+    return [*export_contact_sheet(timeline, out, columns=columns, force=arguments.force)], []
 
 
-def _animation(arguments: argparse.Namespace) -> None:
+def _animation(arguments: argparse.Namespace) -> Made:
     timeline = cut_list(arguments.target, **_chosen(arguments))
     clips = takes_named(timeline, arguments.take, all_takes=arguments.side_by_side)
     name = arguments.take if arguments.side_by_side else clips[0].label
@@ -78,9 +80,8 @@ def _animation(arguments: argparse.Namespace) -> None:
         fps=arguments.fps,
         force=arguments.force,
     )
-    _wrote(out)
-    named = ", ".join(visible(clip.label) for clip in clips)
-    warn([f"{named}: {size(len(made.data))}", *map(visible, made.remarks)])
+    named = ", ".join(clip.label for clip in clips)
+    return [out], [f"{named}: {size(len(made.data))}", *made.remarks]
 
 
 def _chosen(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -90,7 +91,3 @@ def _chosen(arguments: argparse.Namespace) -> dict[str, Any]:
         "schema_dirs": arguments.schema_dir,
         "choice": choice_of(arguments) if "only" in arguments else ALL,
     }
-
-
-def _wrote(path: Path) -> None:
-    show([f"wrote {visible(str(path), PATH_LIMIT)}"])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
+from runner.cli.export import export_as_json, refuse_json
 from runner.cli.from_flags import from_stdin, manifest_limits
-from runner.cli.terminal import show
+from runner.cli.terminal import show_result
 from runner.commands.export import Lock, lock, lock_recorded, write_lock
 from runner.domain.display import PATH_LIMIT, counted, visible
 from runner.domain.errors import UsageError
@@ -14,12 +15,15 @@ from runner.domain.errors import UsageError
 
 def command(arguments: argparse.Namespace) -> int:
     """Make the lock, and print it or write it."""
+    if arguments.out is None:
+        refuse_json(arguments)
     made = _made(arguments)
     if arguments.out is None:
         sys.stdout.write(made.text)
         return 0
     write_lock(made, arguments.out, force=arguments.force)
-    show([f"wrote {visible(str(arguments.out), PATH_LIMIT)}: {counted(made.takes, 'take')}"])
+    line = f"wrote {visible(str(arguments.out), PATH_LIMIT)}: {counted(made.takes, 'take')}"
+    show_result(arguments, export_as_json("lock", [arguments.out]), [line])
     return 0
 
 

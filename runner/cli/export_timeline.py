@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
+from runner.cli.export import export_as_json, refuse_json
 from runner.cli.from_flags import choice_of
-from runner.cli.terminal import show, warn
+from runner.cli.terminal import show_result, warn
 from runner.commands.export_timeline import (
     STDOUT,
     Cut,
@@ -18,7 +19,7 @@ from runner.commands.export_timeline import (
 )
 from runner.domain.display import PATH_LIMIT, visible
 from runner.domain.errors import UsageError
-from runner.system.escapes import command_line, escaped
+from runner.system.escapes import command_line, escaped, path_word
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -36,6 +37,8 @@ def command(arguments: argparse.Namespace) -> int:
         arguments.relative,
         arguments.start,
     )
+    if out == STDOUT:
+        refuse_json(arguments)
     cut = make_cut(arguments.target, form, out=out, options=options)
     if out == STDOUT:
         if len(cut.texts) > 1:
@@ -45,16 +48,22 @@ def command(arguments: argparse.Namespace) -> int:
         sys.stdout.write(shown)
     else:
         paths = write_cut(cut, out, force=arguments.force)
-        show(f"wrote {visible(str(path), PATH_LIMIT)}" for path in paths)
-    warn(_notes(cut, arguments))
+        fetch = ["fetch", path_word(arguments.target)] if _is_waiting(cut) else []
+        value = export_as_json(form, paths, _notes(cut), next_words=fetch)
+        show_result(arguments, value, (f"wrote {visible(str(path), PATH_LIMIT)}" for path in paths))
+    if arguments.output != "json":
+        fetch_line = f"→ {command_line('fetch', arguments.target)}"
+        warn([*_notes(cut), *([fetch_line] if _is_waiting(cut) else [])])
     return 0
 
 
-def _notes(cut: Cut, arguments: argparse.Namespace) -> list[str]:
-    """Return what a person should know of the cut, with the next command where one helps."""
+def _is_waiting(cut: Cut) -> bool:
+    return any(slot.is_waiting for slot in cut.timeline.slots)
+
+
+def _notes(cut: Cut) -> list[str]:
+    """Return what a person should know of the cut."""
     lines = [cut.summary, *cut.remarks]
-    if any(slot.is_waiting for slot in cut.timeline.slots):
-        lines.append(f"→ {command_line('fetch', arguments.target)}")
     if len(cut.texts) > 1:
         lines.append(f"an edl holds 999 events, so there are {len(cut.texts)} files; import them in order")
     if cut.form is Form.FFCONCAT:

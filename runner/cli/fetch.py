@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from runner.cli.ending import clip_lines, remark_lines, trouble_lines
 from runner.cli.from_flags import choice_of, opening_of
+from runner.cli.json_output import commands_as_json
 from runner.cli.next_command import repeated
+from runner.cli.record_json import states_as_json
 from runner.cli.run import show_results
 from runner.cli.run_flags import hook_words, progress_of
-from runner.cli.terminal import warn
+from runner.cli.summary_json import summary_as_json
+from runner.cli.terminal import show_json, warn
 from runner.commands.fetch import Fetched, fetch
 from runner.commands.steps.api_session import recorded_request
 from runner.commands.steps.find_run import find_recorded
+from runner.commands.steps.summary import RunSummary
 from runner.domain.display import counted, spent_words, standing, tally, visible
 from runner.domain.run_ending import EndingKind
 from runner.domain.states import UNFINISHED, DeliveryState, TakeState
 from runner.engine.options import EngineOptions
-from runner.system.escapes import command_line
+from runner.output.status_text import standings
+from runner.system.escapes import command_line, path_word
 
 PATIENCE = 600.0
 """Seconds to wait for hosts that do not answer: a person is waiting, and can repeat the command."""
@@ -39,6 +45,9 @@ def command(arguments: argparse.Namespace) -> int:
         on_delivered=hook_words(arguments.on_delivered),
     )
     fetched = fetch(run.place, arguments.takes, choice=choice_of(arguments), request=request)
+    if arguments.output == "json":
+        show_json(_as_json(fetched, arguments, run.words))
+        return fetched.exit_code
     needed = _needed(fetched, arguments, run.words) or _onward(fetched, run.words)
     if arguments.quiet:
         warn(needed)
@@ -53,6 +62,27 @@ def command(arguments: argparse.Namespace) -> int:
         verbose=arguments.verbose,
     )
     return fetched.exit_code
+
+
+def _as_json(fetched: Fetched, arguments: argparse.Namespace, words: Sequence[str]) -> dict[str, object]:
+    """Return the summary of all takes that the fetch was about, also of those without a clip to fetch."""
+    summary = replace(fetched.summary, remarks=tuple(_plain_remarks(fetched)))
+    found, states = summary_as_json(summary, words), Counter(standings(summary.counts, summary.deliveries))
+    states.update({standing(state): count for state, count in fetched.without_clip.items()})
+    onward = [*_decisions(fetched).values(), *([words] if _is_unfinished(fetched) else [])]
+    return {
+        **found,
+        "exit": fetched.exit_code,
+        "states": states_as_json(states),
+        "next": commands_as_json(*([arguments.words] if _was_stopped(summary) else onward)),
+    }
+
+
+def _plain_remarks(fetched: Fetched) -> Iterator[str]:
+    yield from fetched.summary.remarks
+    if fetched.restored:
+        yield f"written again: {counted(len(fetched.restored), 'sidecar')}"
+    yield from (f"not touched: {find.file}: {find.says}" for find in fetched.untouched)
 
 
 def _results(fetched: Fetched) -> list[str]:
@@ -74,18 +104,32 @@ def _all_here(fetched: Fetched) -> str:
 
 
 def _onward(fetched: Fetched, words: Sequence[str]) -> list[str]:
-    """Return the commands that finish the takes without a clip; `words` continue the run."""
-    states, run_dir = fetched.without_clip, fetched.summary.run_dir
+    """Return the commands that finish the takes without a clip, for a person; `words` continue the run."""
     lines = []
-    for state in (TakeState.FAILED, TakeState.CANCELLED):
-        if states.get(state):
-            lines.append(f"{counted(states[state], 'take')} {state}; to pay for new attempts:")
-            lines.append(f"  → {command_line('retry', run_dir, '--status', state.value)}")
+    for state, command in _decisions(fetched).items():
+        if state is not TakeState.HELD:
+            count = fetched.without_clip[state]
+            lines.append(f"{counted(count, 'take')} {state}; to pay for new attempts:")
+        lines.append(f"  → {command_line(*command)}")
+    return lines + ([f"go on with: {command_line(*words)}"] if _is_unfinished(fetched) else [])
+
+
+def _decisions(fetched: Fetched) -> dict[TakeState, list[str]]:
+    """Return the words of the command for takes that wait for a person, by their state."""
+    states, run_dir = fetched.without_clip, path_word(fetched.summary.run_dir)
+    ended = (TakeState.FAILED, TakeState.CANCELLED)
+    found = {state: ["retry", run_dir, "--status", state.value] for state in ended if states.get(state)}
     if states.get(TakeState.HELD) or states.get(TakeState.SUBMITTING):
-        lines.append(f"  → {command_line('reconcile', run_dir)}")
-    if any(states.get(state) for state in UNFINISHED):
-        lines.append(f"go on with: {command_line(*words)}")
-    return lines
+        found[TakeState.HELD] = ["reconcile", run_dir]
+    return found
+
+
+def _is_unfinished(fetched: Fetched) -> bool:
+    return any(fetched.without_clip.get(state) for state in UNFINISHED)
+
+
+def _was_stopped(summary: RunSummary) -> bool:
+    return summary.ending.kind is not EndingKind.FINISHED or summary.signal is not None
 
 
 def _remarks(fetched: Fetched) -> list[str]:
@@ -98,6 +142,6 @@ def _needed(fetched: Fetched, arguments: argparse.Namespace, words: Sequence[str
     summary = fetched.summary
     lines = [f"stopped: {visible(summary.ending.reason)}"] if summary.ending.reason else []
     lines += trouble_lines(replace(summary, held=()), words)
-    if summary.ending.kind is not EndingKind.FINISHED or summary.signal is not None:
+    if _was_stopped(summary):
         lines.append(f"go on with: {repeated(arguments.words)}")
     return lines

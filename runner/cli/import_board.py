@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 
+from runner.cli.json_output import commands_as_json, declined_as_json, envelope, problem_as_json
 from runner.cli.problems import show_problems
-from runner.cli.terminal import agreed, note, show, typed, warn
+from runner.cli.terminal import agreed, note, show, show_result, typed, warn
 from runner.commands.import_board import (
     Proposal,
     Sheet,
@@ -22,7 +24,7 @@ from runner.domain.shots import Shot, Text
 from runner.manifest.reader import map_path
 from runner.models.model import Model
 from runner.models.registry import Models, search_path
-from runner.system.escapes import command_line
+from runner.system.escapes import command_line, path_word
 
 _CELL = 72
 _DECLINED = 3
@@ -39,10 +41,10 @@ def command(arguments: argparse.Namespace) -> int:
     proposal = propose(sheet, models=models, model=model, like=arguments.columns)
     # Without a map, check reads the first sheet of a workbook.
     if not proposal.is_needed and not arguments.sheet:
-        check = command_line("check", board)
-        show(["the columns have the names of a manifest already, so no map is needed", f"  → {check}"])
+        lines = ["the columns have the names of a manifest already, so no map is needed", *_following(board)]
+        show_result(arguments, _as_json(proposal, board, written=False), lines)
         return 0
-    show(_lines(proposal))
+    (warn if arguments.output == "json" else show)(_lines(proposal))
     errors = sum(problem.severity is Severity.ERROR for problem in proposal.problems)
     if errors:
         warn(["", f"{counted(errors, 'problem')} to correct in the sheet itself:", ""])
@@ -50,12 +52,38 @@ def command(arguments: argparse.Namespace) -> int:
     show_problems([*found], all_with=f"to see all: {command_line('check', board)}")
     place = visible(str(proposal.path), PATH_LIMIT)
     if arguments.dry_run:
+        show_result(arguments, _as_json(proposal, board, written=False), [])
         return 0
     if not arguments.yes and not agreed(f"{place} will be written.", instead="-y"):
+        show_result(arguments, declined_as_json("nothing was written"), [])
         return _DECLINED
     write_map(proposal, force=arguments.force)
-    show([f"wrote {place}", f"  → {command_line('check', board)}"])
+    lines = [f"wrote {place}", *_following(board)]
+    show_result(arguments, _as_json(proposal, board, written=True), lines)
     return 0
+
+
+def _following(board: Path) -> list[str]:
+    return [f"  → {command_line('check', board)}"]
+
+
+def _as_json(proposal: Proposal, board: Path, *, written: bool) -> dict[str, object]:
+    return envelope(
+        "import",
+        {
+            "map": str(proposal.path),
+            "needed": proposal.is_needed,
+            "written": written,
+            "columns": [
+                {"column": letters, "heading": heading, "meaning": target}
+                for letters, heading, target in proposal.meanings
+            ],
+            "fixed": dict(proposal.fixed),
+            "shots": proposal.count,
+            "problems": [*map(problem_as_json, proposal.problems)],
+            "next": commands_as_json(["check", path_word(board)]),
+        },
+    )
 
 
 def _model(arguments: argparse.Namespace, sheet: Sheet, models: Models) -> Model | None:

@@ -7,11 +7,13 @@ import csv
 import io
 from pathlib import Path
 
+from runner.cli.json_output import commands_as_json, envelope
+from runner.cli.terminal import show_result
 from runner.commands.steps.editor_schema import EDITOR_SCHEMA, editor_schema, models_beside
 from runner.domain.disk_errors import file_error
 from runner.domain.display import PATH_LIMIT
 from runner.domain.errors import CannotCreate, UsageError
-from runner.system.escapes import command_line, visible
+from runner.system.escapes import command_line, path_word, visible
 
 _START = "starter.yaml"
 _TABLE = "starter.csv"
@@ -26,18 +28,24 @@ def command(arguments: argparse.Namespace) -> int:
     if suffix in _WORKBOOKS:
         raise UsageError(
             "a workbook is written by a spreadsheet program",
-            advice=f"{command_line('init', manifest.with_suffix('.csv'))}, then open that file in the program",
+            advice=f"open this one in the program: {command_line('init', manifest.with_suffix('.csv'))}",
         )
+    files = [manifest]
     if suffix in _SEPARATORS:
         _write(manifest, _table(_SEPARATORS[suffix]))
     else:
         schema = manifest.with_name(EDITOR_SCHEMA)
         if not schema.exists():
             _write(schema, editor_schema(models_beside(manifest)))
+            files.append(schema)
         _write(manifest, Path(__file__).with_name(_START).read_text("utf-8"))
-    print(f"wrote {visible(str(manifest), PATH_LIMIT)}")
-    print(f"  → {command_line('check', manifest)}")
-    print(f"  → {command_line('run', manifest, '--simulate')}")
+    word = path_word(manifest)
+    following = [["check", word], ["run", word, "--simulate"]]
+    value = {"files": [*map(str, files)], "next": commands_as_json(*following)}
+    commands = (f"  → {command_line(*words)}" for words in following)
+    show_result(
+        arguments, envelope("init", value), [f"wrote {visible(str(manifest), PATH_LIMIT)}", *commands]
+    )
     return 0
 
 

@@ -14,12 +14,13 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from runner.cli.json_output import envelope, error_as_json, failure_as_json, wants_json
 from runner.cli.parser import build_parser
-from runner.cli.terminal import settle_streams, warn, wrapped
+from runner.cli.terminal import settle_streams, show_json, warn, wrapped
 from runner.cli.token_check import refuse_token_as_file, refuse_tokens
 from runner.domain import failpoints
 from runner.domain.disk_errors import machine_error
-from runner.domain.errors import FlagRequired, ManifestInvalid, NoSuchHost, ShotrunnerError
+from runner.domain.errors import FlagRequired, ManifestInvalid, NoSuchHost, ShotrunnerError, WordsRefused
 from runner.domain.notify_places import shown_words
 from runner.system.escapes import command_line, visible
 
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settle_streams()
     # Otherwise OpenBLAS reserves memory for each processor, and ends the process where there is too little.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    verbose = not {"-v", "--verbose"}.isdisjoint(words)
+    verbose, as_json = not {"-v", "--verbose"}.isdisjoint(words), wants_json(words)
     if not verbose:
         _keep_python_quiet()
     # Words that may hold a token are not shown.
@@ -54,15 +55,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = arguments.command(arguments)
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
-        warn([f"stopped; go on with: {command_line(*shown_words(words))}"])
+        again = shown_words(words)
+        if as_json:
+            _show_failure("interrupted", code, "stopped", next_words=[again])
+        warn([f"stopped; go on with: {command_line(*again)}"])
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug must not look like a crash of the run
         ours = error if isinstance(error, ShotrunnerError) else machine_error(error)
         if ours is None:
             code = _BUG
-            _report_bug(error, verbose=verbose)
+            # The message is left out, since it may quote a secret.
+            bug = f"a bug in Shotrunner: {type(error).__name__}; the record is safe, run again to continue"
+            if as_json:
+                _show_failure("bug", code, bug, next_words=[shown])
+            _report_bug(error, bug, verbose=verbose)
         else:
             code = ours.exit_code
-            tell(ours, shown)
+            tell(ours, shown, as_json=as_json)
     sys.stdout.flush()
     return code
 
@@ -88,14 +96,21 @@ def leave(code: int, *, cut: Callable[[int], NoReturn] = os._exit) -> NoReturn:
     sys.exit(code)
 
 
-def tell(error: ShotrunnerError, words: Sequence[str]) -> None:
-    """Print what went wrong and what to do next; if the command in `words` can continue, it is the last line."""
+def tell(error: ShotrunnerError, words: Sequence[str], *, as_json: bool = False) -> None:
+    """Print what went wrong and what to do next; if the command in `words` can continue, it is the last line.
+
+    With `as_json` that is one object on standard output, and nothing else.
+    """
+    if as_json:
+        show_json(error_as_json(error, words))
+        return
     if isinstance(error, ManifestInvalid):
         from runner.cli.problems import show_invalid
 
         show_invalid(error, all_with="to see all, give check --all")
         return
-    lines = wrapped(f"shotrunner: {visible(error.message, limit=2000)}")
+    command = error.command if isinstance(error, WordsRefused) else "shotrunner"
+    lines = wrapped(f"{command}: {visible(error.message, limit=2000)}")
     if isinstance(error, FlagRequired):
         from runner.cli.next_command import with_flags
 
@@ -110,9 +125,12 @@ def tell(error: ShotrunnerError, words: Sequence[str]) -> None:
     warn(lines)
 
 
-def _report_bug(error: Exception, *, verbose: bool) -> None:
+def _show_failure(code: str, exit_code: int, message: str, *, next_words: Sequence[Sequence[str]]) -> None:
+    found = failure_as_json(code, exit_code, message, next_words=next_words)
+    show_json(envelope("error", {"error": found}))
+
+
+def _report_bug(error: Exception, bug: str, *, verbose: bool) -> None:
     if verbose:
         traceback.print_exception(error)
-    # The message is left out, since it may quote a secret.
-    bug = f"a bug in Shotrunner: {type(error).__name__}; the record is safe, run again to continue"
     warn([f"shotrunner: {bug}", "  → run again with -v for the traceback, and report it"])

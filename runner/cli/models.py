@@ -10,7 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.cli.terminal import note, show, show_result, typed
+from runner.cli.json_output import commands_as_json, envelope
+from runner.cli.terminal import note, show_result, typed
 from runner.domain.display import PATH_LIMIT, counted, visible
 from runner.domain.errors import SchemaInvalid, UsageError
 from runner.models.inputs import MISSING, Input
@@ -18,7 +19,7 @@ from runner.models.model import Model
 from runner.models.registry import SCHEMA_FOLDER, Models, search_path
 from runner.models.scalars import choices
 from runner.models.schema_file import mapping
-from runner.system.escapes import command_line
+from runner.system.escapes import command_line, path_word
 from runner.system.nearest_name import Speller
 
 if TYPE_CHECKING:
@@ -47,12 +48,17 @@ def command(arguments: argparse.Namespace) -> int:
     if first is None:
         where_from = models.where_from()
         listed = [{"model": model, "from": where} for model, where in where_from.items()]
-        show_result(arguments, listed, _list(where_from))
+        show_result(arguments, envelope("models", {"models": listed}), _list(where_from))
     else:
         model = models.named(first)
-        show_result(arguments, model.input_schema, _table(model))
+        show_result(arguments, _model_as_json(model), _table(model))
         note(_unchecked(model))
     return 0
+
+
+def _model_as_json(model: Model) -> dict[str, object]:
+    value = {"model": model.id, "source": model.source, "schema": model.input_schema, "notes": model.notes}
+    return envelope("model", value)
 
 
 def _unchecked(model: Model) -> list[str]:
@@ -76,7 +82,7 @@ def _diff(model_ids: Sequence[str], arguments: argparse.Namespace) -> int:
     base = arguments.api_base
     compared = compare_with_catalogue(model_ids, schema_dirs=_folders(arguments), api_base=base)
     lines = (line for each in compared for line in _lines(each))
-    show_result(arguments, {"models": [_as_json(each) for each in compared]}, lines)
+    show_result(arguments, envelope("models-diff", {"models": [*map(_as_json, compared)]}), lines)
     return CHANGED if any(each.has_changed for each in compared) else 0
 
 
@@ -107,13 +113,22 @@ def _add(model_ids: Sequence[str], arguments: argparse.Namespace) -> int:
         raise UsageError("which model?", advice="shotrunner models add pika/pikaframes")
     model, folder = model_ids[0], arguments.into
     path = add_from_catalogue(model, folder, replace=arguments.force, api_base=arguments.api_base)
-    show([f"wrote {visible(str(path), PATH_LIMIT)}", f"  → {_shows(model, folder)}"])
+    shows = _shows(model, folder)
+    value = {
+        "models": [{"model": model, "file": str(path), "form": "catalogue"}],
+        "refused": [],
+        "files": [str(path)],
+        "dry_run": False,
+        "next": commands_as_json(shows),
+    }
+    lines = [f"wrote {visible(str(path), PATH_LIMIT)}", f"  → {command_line(*shows)}"]
+    show_result(arguments, envelope("models-import", value), lines)
     return 0
 
 
-def _shows(model: str, folder: Path) -> str:
-    """Return the command that shows a model of a folder."""
-    return command_line("models", model, *(("--schema-dir", folder) if folder != _USUAL_FOLDER else ()))
+def _shows(model: str, folder: Path) -> list[str]:
+    """Return the words of the command that shows a model of a folder."""
+    return ["models", model, *(("--schema-dir", path_word(folder)) if folder != _USUAL_FOLDER else ())]
 
 
 def _import(documents: Sequence[str], arguments: argparse.Namespace) -> int:
@@ -133,13 +148,21 @@ def _import(documents: Sequence[str], arguments: argparse.Namespace) -> int:
     lines = [f"looks like {_found(each)}" for each in found.models]
     lines += _table(found.models[0].model) if len(found.models) == 1 else []
     lines += [f"{'would write' if dry_run else 'wrote'} {visible(str(p), PATH_LIMIT)}" for p in found.written]
-    lines += [] if dry_run else [f"  → {_shows(found.models[0].model.id, folder)}"]
+    shows = _shows(found.models[0].model.id, folder)
+    lines += [] if dry_run else [f"  → {command_line(*shows)}"]
     note(line for each in found.models for line in _unchecked(each.model))
     note(f"not imported: {reason}" for reason in found.refused)
     names = [
         {"model": each.model.id, "file": str(each.path), "form": each.found.form} for each in found.models
     ]
-    show_result(arguments, {"models": names, "refused": found.refused}, lines)
+    value = {
+        "models": names,
+        "refused": found.refused,
+        "files": [*map(str, found.written)],
+        "dry_run": dry_run,
+        "next": [] if dry_run else commands_as_json(shows),
+    }
+    show_result(arguments, envelope("models-import", value), lines)
     return SchemaInvalid.exit_code if found.refused else 0
 
 

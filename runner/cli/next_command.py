@@ -20,7 +20,6 @@ MOST_NAMED = 100
 """A command to copy names at most this many takes."""
 
 _CENT = 10_000
-_OF_A_PLAN = frozenset({"--exit-code", "--online"})
 # A retry's flags that its next command has not: the run's own words choose takes and folder, and the others concern
 # the retry alone.
 _ANSWERED = frozenset(
@@ -30,9 +29,14 @@ _ANSWERED = frozenset(
 
 
 def repeated(words: Sequence[str]) -> str:
+    """Return the command line of `repeated_words` to copy."""
+    return command_line(*repeated_words(words))
+
+
+def repeated_words(words: Sequence[str]) -> list[str]:
     """Return the command line in `words` that continues; what was agreed to once, such as a move, is left out."""
     flags, rest = _apart(words)
-    return command_line(*(word for word in flags if word not in {MOVED, NEW_RUN}), *rest)
+    return [*(word for word in flags if word not in {MOVED, NEW_RUN}), *rest]
 
 
 def with_flags(words: Sequence[str], *flags: str, without: Collection[str] = ()) -> list[str]:
@@ -80,10 +84,9 @@ def is_past(limits: Limits, now: float) -> bool:
 def as_retry(words: Sequence[str], state: str) -> list[str]:
     """Return the `run` command line in `words` as the `retry` of takes in `state`, with the same flags."""
     verb = words.index("run")
-    flags = [word for word in words[verb + 1 :] if word not in _OF_A_PLAN]
     # The choice may become narrower, never wider. So the patterns of the run stay.
-    retried = [*words[:verb], "retry", *flags]
-    return with_flags(retried, "--status", state, without=["--status", "--output"])
+    retried = [*words[:verb], "retry", *words[verb + 1 :]]
+    return with_flags(retried, "--status", state, without=["--status"])
 
 
 def onward_words(words: Sequence[str], *, base: Sequence[str], chosen: Sequence[str]) -> list[str]:

@@ -13,8 +13,7 @@ from typing import Any, NoReturn
 
 from runner.cli.argument_kinds import Argument, Command, Group
 from runner.cli.arguments import COMMANDS
-from runner.domain.errors import UsageError
-from runner.system.escapes import visible
+from runner.domain.errors import WordsRefused
 from runner.system.version import __version__
 
 _ABOUT = """\
@@ -49,14 +48,17 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**{"allow_abbrev": False, **settings})
 
     def error(self, message: str) -> NoReturn:
-        """Say in one sentence what is wrong with the command line, name the help, and exit."""
+        """Say in one sentence what is wrong with the command line.
+
+        Raises:
+            WordsRefused: always.
+        """
         from runner.cli.token_check import without_secrets
 
         said = message.removeprefix("argument ").replace(": expected one argument", " needs a value")
         _, is_missing, names = said.partition("the following arguments are required: ")
         said = f"{names} must be given" if is_missing else said
-        shown = visible(without_secrets(said), 1000)
-        self.exit(UsageError.exit_code, f"{self.prog}: {shown}\n  → {self.prog} --help\n")
+        raise WordsRefused(without_secrets(said), command=self.prog)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 - argparse's own, passed on
         """Parse words, and refuse those that are not known here, where the command's own flags are known."""

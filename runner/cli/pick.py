@@ -6,15 +6,15 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 
 from runner.cli.from_flags import user_name
+from runner.cli.json_output import envelope
 from runner.cli.terminal import note, show_result, warn
 from runner.commands.pick import Choices, Decided, choices_of, counting, decide, import_picks
-from runner.domain.display import PATH_LIMIT, counted, listed, visible
+from runner.domain.display import counted, listed, visible
 from runner.domain.errors import UsageError
 from runner.domain.picks import Decision, Pick
 from runner.domain.take_names import NamedTake
 from runner.system.escapes import command_line, path_word
 
-FORMAT = "shotrunner-picks/1"
 _DONE = {Decision.PICK: "picked", Decision.REJECT: "rejected", Decision.MAYBE: "maybe", None: "undecided"}
 _NOTES = 60
 _SHOWN = 20
@@ -183,9 +183,8 @@ def as_json(found: Choices, done: Decided | None = None) -> dict[str, object]:
         }
         for each in found.shots
     ]
-    return {
-        "format": FORMAT,
-        "run_dir": visible(str(found.place.path), PATH_LIMIT),
+    value = {
+        "run_dir": str(found.place.path),
         "shots": shots,
         "conflicts": [
             {"take": take, "label": found.label(take), "decisions": [*map(_row_as_json, rows)]}
@@ -194,8 +193,9 @@ def as_json(found: Choices, done: Decided | None = None) -> dict[str, object]:
         "comments": [_row_as_json(row) for row in found.picks.rows if row.note],
         "of_older_renders": [*map(_row_as_json, found.picks.older)],
         "unknown": list(found.picks.unknown),
-        **({} if done is None else {"changed": [*map(_row_as_json, done.changed)]}),
+        "changed": [] if done is None else [*map(_row_as_json, done.changed)],
     }
+    return envelope("picks", value)
 
 
 def _row_as_json(row: Pick) -> dict[str, object]:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from runner.cli.from_flags import from_stdin
+from runner.cli.json_output import envelope
 from runner.cli.problems import Warnings
 from runner.cli.run_flags import request_of
 from runner.cli.terminal import show, show_json
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from runner.commands.steps.live_catalogue import LiveCatalogue
 
 SPENDS = 2
-FORMAT = "shotrunner-plan/1"
 _NARROWEST, _VALUE = 60, 40
 _CHANGES = 3
 
@@ -143,8 +143,7 @@ def _time(found: Forecast | None) -> str:
 def as_json(found: PlanPreview, settings: Sequence[Used] = ()) -> dict[str, object]:
     """Return the plan and the settings it was made with for programs, as `schemas/plan.schema.json` describes it."""
     times = found.forecast
-    return {
-        "format": FORMAT,
+    value = {
         "name": found.name,
         "manifest": str(found.manifest),
         "run_dir": str(found.run_dir),
@@ -168,6 +167,7 @@ def as_json(found: PlanPreview, settings: Sequence[Used] = ()) -> dict[str, obje
         "warnings": [str(problem) for problem in found.warnings],
         **({"online": _live_as_json(found.live)} if found.live else {}),
     }
+    return envelope("plan", value)
 
 
 def _live_as_json(live: LiveCatalogue) -> dict[str, object]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 
 from runner.cli.from_flags import choice_of, opening_of, user_name
+from runner.cli.json_output import commands_as_json, declined_as_json, envelope
+from runner.cli.record_json import decision_as_json, time_as_json
 from runner.cli.terminal import agreed, note, show, show_json, typed, warn
 from runner.commands import reconcile
 from runner.commands.reconcile import HeldCase
@@ -37,13 +38,21 @@ def command(arguments: argparse.Namespace) -> int:
     names = [arguments.take] if arguments.decision == "adopt" else arguments.takes
     follow_names(run.place, run.header, names, opening=opening_of(arguments))
     decided = {"adopt": _adopt, "not-sent": _not_sent, "drop": _drop}[arguments.decision](run, arguments)
+    as_json = arguments.output == "json"
     if decided is None:
-        warn(["nothing was recorded"])
+        said = "nothing was recorded"
+        if as_json:
+            show_json(declined_as_json(said))
+        else:
+            warn([said])
         return 3
+    left = [take.take_id for take in read_takes(run.place) if take.state is TakeState.HELD]
+    if as_json:
+        show_json(decision_as_json(arguments.decision, decided, held=left, next_words=run.words))
+        return 0
     show(f"{visible(take_id)}: {_CONSEQUENCES[arguments.decision]}" for take_id in decided.take_ids)
     note(decided.remarks)
-    left = sum(1 for take in read_takes(run.place) if take.state is TakeState.HELD)
-    warn([f"{counted(left, 'take')} still held"] if left else [])
+    warn([f"{counted(len(left), 'take')} still held"] if left else [])
     warn([f"go on with: {command_line(*run.words)}"])
     return 0
 
@@ -97,14 +106,43 @@ def _show(run: RecordedRun, arguments: argparse.Namespace) -> int:
     cases = reconcile.held_cases(run.place)
     base = ["reconcile", path_word(arguments.target), *(["--simulate"] if arguments.simulate else [])]
     if arguments.output == "json":
-        held = [asdict(case) | {"inputs": dict(case.inputs)} for case in cases]
-        show_json({"run_dir": str(run.place.path), "held": held})
+        held = [_case_as_json(case, base) for case in cases]
+        show_json(envelope("held", {"run_dir": str(run.place.path), "held": held}))
     elif cases:
         show([f"{counted(len(cases), 'take')} held: submitted, and whether the API took it is not known."])
         show("\n" + "\n".join(case_lines(case, base)) for case in cases)
     else:
         show(["no take is held"])
     return REMAINING if cases else 0
+
+
+def _case_as_json(case: HeldCase, base: Sequence[str]) -> dict[str, object]:
+    return {
+        "take": case.take_id,
+        "label": case.label,
+        "model": case.model,
+        "state": case.state.value,
+        "attempt": case.attempt,
+        "started_at": time_as_json(case.started_at),
+        "ended_at": time_as_json(case.ended_at),
+        "milestone": case.milestone,
+        "reason": case.reason,
+        "evidence": case.evidence,
+        "prompt": case.prompt,
+        "inputs": dict(case.inputs),
+        "fingerprint": case.fingerprint,
+        "candidates": list(case.candidates),
+        "next": commands_as_json(*([*base, *words] for words in _ways(case).values())),
+    }
+
+
+def _ways(case: HeldCase) -> dict[str, list[str]]:
+    """Return the words of the three decisions about a held take, by what a person has found."""
+    return {
+        "it is there": ["adopt", case.take_id, *_id_word(case.candidates)],
+        "it is not": ["not-sent", case.take_id],
+        "give it up": ["drop", case.take_id],
+    }
 
 
 def case_lines(case: HeldCase, base: Sequence[str]) -> list[str]:
@@ -121,14 +159,11 @@ def case_lines(case: HeldCase, base: Sequence[str]) -> list[str]:
         "fingerprint": case.fingerprint[:_PRINT],
         "look for": f"on the provider's site, a job of {visible(case.model)} with this prompt, made in that time",
     }
-    ways = {
-        "it is there": ["adopt", case.take_id, *_id_word(case.candidates)],
-        "it is not": ["not-sent", case.take_id],
-        "give it up": ["drop", case.take_id],
-    }
     lines = [f"{with_label(case.take_id, case.label)}  {visible(case.model)}{_attempt(case)}"]
     lines += [f"  {name:<12} {text}" for name, text in facts.items() if text]
-    return lines + [f"  → {name + ':':<13}{command_line(*base, *words)}" for name, words in ways.items()]
+    return lines + [
+        f"  → {name + ':':<13}{command_line(*base, *words)}" for name, words in _ways(case).items()
+    ]
 
 
 def _id_word(candidates: Sequence[str]) -> list[str]:

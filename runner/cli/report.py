@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from runner.cli.json_output import envelope
+from runner.cli.terminal import show_result
 from runner.commands.report import report
 from runner.domain.display import PATH_LIMIT, counted, listed, size, visible
 from runner.domain.errors import UsageError
@@ -15,8 +17,8 @@ def command(arguments: argparse.Namespace) -> int:
         return _share(arguments)
     _refuse_lone_flags(arguments)
     reports = report(arguments.target, simulated=arguments.simulate or None)
-    print(visible(str(reports.html), PATH_LIMIT))
-    print(visible(str(reports.csv), PATH_LIMIT))
+    paths = {"page": str(reports.html), "csv": str(reports.csv)}
+    show_result(arguments, envelope("report", paths), (visible(path, PATH_LIMIT) for path in paths.values()))
     return 0
 
 
@@ -41,8 +43,16 @@ def _share(arguments: argparse.Namespace) -> int:
         force=arguments.force,
     )
     path = visible(str(made.path), PATH_LIMIT)
-    print(f"{path}: {counted(made.takes, 'take')} of {counted(made.shots, 'shot')}, {size(made.bytes)}")
+    value = {
+        "path": str(made.path),
+        "takes": made.takes,
+        "shots": made.shots,
+        "bytes": made.bytes,
+        "missing": list(made.missing),
+    }
+    lines = [f"{path}: {counted(made.takes, 'take')} of {counted(made.shots, 'shot')}, {size(made.bytes)}"]
     if made.missing:
         labels = listed([visible(label) for label in made.missing])
-        print(f"not in it, since their clips are not here: {labels}; shotrunner fetch gets them")
+        lines.append(f"not in it, since their clips are not here: {labels}; shotrunner fetch gets them")
+    show_result(arguments, envelope("share", value), lines)
     return 0

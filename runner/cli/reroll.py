@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from runner.cli.from_flags import manifest_limits
-from runner.cli.terminal import agreed, show, warn
+from runner.cli.json_output import commands_as_json, declined_as_json, envelope
+from runner.cli.terminal import agreed, show, show_json, warn
 from runner.commands.reroll import Reroll, propose_takes
 from runner.domain.display import PATH_LIMIT, counted, listed, visible
 from runner.domain.errors import UsageError
@@ -28,6 +29,8 @@ def command(arguments: argparse.Namespace) -> int:
         schema_dirs=arguments.schema_dir,
         limits=manifest_limits(arguments),
     )
+    if arguments.output == "json":
+        return _show_json(found, arguments)
     if found.proposal is None:
         show(_by_hand(found, arguments.shot))
         return 0
@@ -36,7 +39,31 @@ def command(arguments: argparse.Namespace) -> int:
     show(["", f"adds {counted(len(found.added), 'take')} of {visible(arguments.shot)}: {labels}"])
     if arguments.write and not _written(found, yes=arguments.yes):
         return _DECLINED
-    show(_next(found, arguments))
+    show(f"  → {command_line(*words)}" for words in _next_words(found, arguments))
+    return 0
+
+
+def _show_json(found: Reroll, arguments: argparse.Namespace) -> int:
+    is_written = False
+    if found.proposal is not None and arguments.write:
+        warn(visible(line, _LONGEST_LINE) for line in found.proposal.diff)
+        is_written = _written(found, yes=arguments.yes)
+        if not is_written:
+            show_json(declined_as_json("nothing was changed"))
+            return _DECLINED
+    following = (
+        _next_words(found, arguments) if found.proposal is not None else [["plan", *found.run.words[1:]]]
+    )
+    value = {
+        "shot": arguments.shot,
+        "manifest": str(found.manifest),
+        "written": is_written,
+        "takes": [take.id for take in found.added],
+        "seeds": list(found.seeds),
+        "diff": list(found.proposal.diff) if found.proposal is not None else [],
+        "next": commands_as_json(*following),
+    }
+    show_json(envelope("reroll", value))
     return 0
 
 
@@ -52,16 +79,16 @@ def _written(found: Reroll, *, yes: bool) -> bool:
     return True
 
 
-def _next(found: Reroll, arguments: argparse.Namespace) -> list[str]:
-    """Return the commands that follow: write the change if it is not written, look at the plan, and run."""
-    run = found.run.words
+def _next_words(found: Reroll, arguments: argparse.Namespace) -> list[list[str]]:
+    """Return the words of the commands that follow: write the change if it is not yet, look at the plan, and run."""
+    run = list(found.run.words)
     steps = [["plan", *run[1:]], run]
     if not arguments.write:
         again = ["reroll", path_word(arguments.target), arguments.shot, "--write"]
         again += ["--takes", str(arguments.count)] if arguments.count else []
         again += ["--anyway"] if arguments.anyway else []
         steps.insert(0, [*again, *(["--simulate"] if arguments.simulate else [])])
-    return [f"  → {command_line(*words)}" for words in steps]
+    return steps
 
 
 def _by_hand(found: Reroll, shot: str) -> list[str]:

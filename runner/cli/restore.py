@@ -6,12 +6,13 @@ import argparse
 from collections.abc import Iterator
 
 from runner.cli.from_flags import opening_of
-from runner.cli.terminal import show, warn
+from runner.cli.json_output import commands_as_json, envelope
+from runner.cli.terminal import show, show_json, warn
 from runner.commands.restore import Rebuilt, find_target, foresee, rebuild
 from runner.commands.steps.find_run import run_words
 from runner.domain.display import counted
 from runner.domain.states import TakeState
-from runner.system.escapes import command_line, visible
+from runner.system.escapes import command_line, path_word, visible
 
 _SHOWN = 50
 
@@ -27,11 +28,42 @@ def command(arguments: argparse.Namespace) -> int:
     )
     opening, dry = opening_of(arguments), arguments.dry_run
     found = (foresee if dry else rebuild)(target, opening=opening)
+    if arguments.output == "json":
+        show_json(_as_json(found, dry=dry))
+        return 0
     lines = list(_lines(found))
     show(lines[:_SHOWN])
     show([f"… and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else [])
     warn(_next_steps(found, dry=dry))
     return 0
+
+
+def _as_json(found: Rebuilt, *, dry: bool) -> dict[str, object]:
+    go_on = run_words(found.place, found.header)
+    reconcile = ["reconcile", path_word(found.place.path)]
+    return envelope(
+        "restore",
+        {
+            "run_dir": str(found.place.path),
+            "dry_run": dry,
+            "moved_from": str(found.brought_back) if found.brought_back is not None else None,
+            "set_aside": [*map(str, found.aside)],
+            "takes": [
+                {
+                    "take": take,
+                    "request_id": sent.request_id or None,
+                    "state": "delivered" if take in found.delivered else state.value,
+                }
+                for sent, take, state in found.entered
+            ],
+            "held": list(found.held),
+            "left": [
+                {"take": sent.take, "request_id": sent.request_id or None, "model": sent.model}
+                for sent in found.left
+            ],
+            "next": [] if dry else commands_as_json(*([reconcile] if found.held else []), go_on),
+        },
+    )
 
 
 def _lines(found: Rebuilt) -> Iterator[str]:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from runner.cli.from_flags import is_capped, user_name
+from runner.cli.json_output import declined_as_json
 from runner.cli.money_text import agreed_to_pay, duplicate_words
 from runner.cli.next_command import onward_words
 from runner.cli.problems import Warnings
 from runner.cli.run import asker, extra_words, show_end
 from runner.cli.run_flags import notified, request_of, simulator_of
-from runner.cli.terminal import note, warn
+from runner.cli.terminal import note, show_json, warn
 from runner.commands.retry import Proposal, propose, retry
 from runner.commands.steps.find_run import run_words
 from runner.commands.steps.request import Warn, no_warnings
@@ -36,7 +37,11 @@ def command(arguments: argparse.Namespace) -> int:
     warnings: Warn = no_warnings if arguments.quiet else Warnings(proposal.manifest)
     warnings(proposal.warnings, False)  # noqa: FBT003 - the shape of `Warn`
     if not _agreed(arguments, proposal):
-        warn(["nothing was recorded or submitted"])
+        said = "nothing was recorded or submitted"
+        if arguments.output == "json":
+            show_json(declined_as_json(said))
+        else:
+            warn([said])
         return 3
     # `run` asks again where it may pay for more than was agreed to: because of a flag, or since more takes are meant.
     assume_yes = arguments.yes or not (proposal.means_others or extra_words(arguments))

@@ -80,6 +80,7 @@ REROLL = command(
     switch("-y, --yes", "with --write: do not ask"),
     MORE_SCHEMAS,
     MANIFEST_SIZE,
+    OUTPUT,
 )
 
 REPORT = command(
@@ -87,4 +88,5 @@ REPORT = command(
     "write report.csv and report.html again from the run's record, or a page for others",
     *TARGET_OF_TWO,
     _SHARING,
+    OUTPUT,
 )

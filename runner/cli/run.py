@@ -10,13 +10,16 @@ from dataclasses import replace
 from runner.cli import ending
 from runner.cli.from_flags import is_capped
 from runner.cli.money_text import agreed_to_pay, cost_lines, duplicate_words, price_words
+from runner.cli.next_command import raised
 from runner.cli.problems import Warnings
 from runner.cli.run_flags import limits_of, notified, request_of, simulator_of
-from runner.cli.terminal import show, warn
+from runner.cli.summary_json import summary_as_json
+from runner.cli.terminal import show, show_json, warn
 from runner.commands.run import run
 from runner.commands.steps.request import no_warnings
 from runner.commands.steps.summary import RunEstimate, RunSummary
 from runner.domain.display import counted
+from runner.domain.errors import UsageError
 from runner.system.clock import SystemClock
 
 
@@ -26,6 +29,8 @@ def command(arguments: argparse.Namespace) -> int:
         from runner.cli import plan
 
         return plan.command(arguments)
+    if arguments.exit_code or arguments.online:
+        raise UsageError("--exit-code and --online are for a plan", advice="add -n")
     simulate = simulator_of(arguments, simulated=arguments.simulate)
     request = request_of(arguments, manifest=arguments.manifest, simulate=simulate)
     confirm = asker(arguments, assume_yes=arguments.yes, twice=arguments.allow_duplicates)
@@ -37,6 +42,9 @@ def command(arguments: argparse.Namespace) -> int:
 def show_end(summary: RunSummary, arguments: argparse.Namespace, words: Sequence[str]) -> int:
     """Print how a run ended and what to do next, and return its exit code; `words` are the command to continue from."""
     limits, now = limits_of(arguments), SystemClock().wall()
+    if arguments.output == "json":
+        show_json(summary_as_json(summary, raised(words, summary, limits, now=now)))
+        return summary.exit_code
     # With `none` no one has seen the engine's messages.
     warned = cost_lines(summary, limits) if arguments.quiet or arguments.progress == "none" else []
     needed = ending.need_lines(summary, words, limits, now=now)

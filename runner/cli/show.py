@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 
+from runner.cli.json_output import envelope
+from runner.cli.record_json import attempt_as_json, fact_as_json, links_as_json, take_as_json
 from runner.cli.terminal import show, show_json, show_result
 from runner.commands.status import TakeHistory, take_history, takes_of_shot
-from runner.domain.output_links import OutputLinks
-from runner.domain.records import TakeRecord
 from runner.output.status_text import shot_lines, take_lines
 
 
@@ -16,7 +15,7 @@ def command(arguments: argparse.Namespace) -> int:
     """Print one take, its attempts and its events; or the takes of a shot."""
     simulated = arguments.simulate or None
     if takes := takes_of_shot(arguments.target, arguments.take, simulated=simulated):
-        value = {"shot": arguments.take, "takes": [_take_as_json(take) for take in takes]}
+        value = envelope("shot", {"shot": arguments.take, "takes": [*map(take_as_json, takes)]})
         show_result(arguments, value, shot_lines(takes))
         return 0
     found = take_history(arguments.target, arguments.take, simulated=simulated)
@@ -30,23 +29,13 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 def _as_json(found: TakeHistory) -> dict[str, object]:
-    return {
-        "take": _take_as_json(found.take),
-        "links": _links_as_json(found.take.links(found.origin)),
-        "schema": found.schema,
-        "attempts": [asdict(each) for each in found.attempts],
-        "events": [asdict(each) for each in found.events],
-    }
-
-
-def _take_as_json(take: TakeRecord) -> dict[str, object]:
-    return {"take_id": take.take_id, "label": take.label, **asdict(take)}
-
-
-def _links_as_json(links: OutputLinks) -> dict[str, object]:
-    return {
-        "taken": [{"url": link.text, "place": link.place} for link in links.taken],
-        "left": [{"text": link.text, "place": link.place, "why": link.why} for link in links.left],
-        "beyond": links.beyond,
-        "only": links.only,
-    }
+    return envelope(
+        "take",
+        {
+            "take": take_as_json(found.take),
+            "links": links_as_json(found.take.links(found.origin)),
+            "schema": found.schema,
+            "attempts": [*map(attempt_as_json, found.attempts)],
+            "events": [*map(fact_as_json, found.events)],
+        },
+    )

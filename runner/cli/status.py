@@ -7,15 +7,23 @@ import os
 import sys
 import time
 
+from runner.cli.json_output import envelope
+from runner.cli.record_json import (
+    command_as_json,
+    failure_as_json,
+    flagged_as_json,
+    money_as_json,
+    states_as_json,
+    time_as_json,
+)
 from runner.cli.terminal import lines_for, show, show_json, width_of
 from runner.cli.watch import Frame, watch
 from runner.commands.status import RunStatus, status
-from runner.domain.clip_checks import flags_as_json
-from runner.domain.display import iso, visible
+from runner.domain.display import visible
 from runner.domain.errors import UsageError
 from runner.output.activity_text import activity_line, pace_line
 from runner.output.safe_stream import Canvas, SafeStream
-from runner.output.status_text import choice_line, status_lines
+from runner.output.status_text import choice_line, standings, status_lines
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -83,44 +91,38 @@ def _lines(found: RunStatus, *, by: str) -> list[str]:
 
 
 def _as_json(found: RunStatus) -> dict[str, object]:
-    activity, pace = found.activity, found.pace
-    return {
-        "name": found.header.name,
-        "run_dir": str(found.run_dir),
-        "simulated": found.header.simulated,
-        "running": activity.running,
-        "pid": activity.pid,
-        "host": activity.host or None,
-        "since": iso(activity.since) or None,
-        "last_event": iso(activity.last_event) or None,
-        "go_on": found.go_on or None,
-        "takes": dict(found.counts),
-        "deliveries": dict(found.deliveries),
-        "rate_per_hour": pace and pace.per_hour,
-        "finish_earliest": iso(pace.earliest if pace else None) or None,
-        "finish_latest": iso(pace.latest if pace else None) or None,
-        "held": [take.take_id for take in found.held],
-        "flagged": [
-            {"take": take.take_id, "label": take.label, "flags": flags_as_json(take.flags)}
-            for take in found.flagged
-        ],
-        "labels": {take.take_id: take.label for take in found.held},
-        "failures": [
-            {"class": kind.name, "takes": kind.takes, "advice": kind.advice, "command": kind.command}
-            for kind in found.failures
-        ],
-        "spent": found.spending.billed,
-        "reserved": found.spending.reserved,
-        "estimated": found.spending.estimated,
-        "without_cost": found.spending.without_cost,
-        "by": [
-            {
-                "name": group.name,
-                "takes": group.takes,
-                "states": dict(group.standings),
-                "spent": group.billed,
-                "seconds": group.typical,
-            }
-            for group in found.groups
-        ],
-    }
+    activity, pace, choices = found.activity, found.pace, found.choices
+    return envelope(
+        "status",
+        {
+            "name": found.header.name,
+            "run_dir": str(found.run_dir),
+            "simulated": found.header.simulated,
+            "running": activity.running,
+            "pid": activity.pid,
+            "host": activity.host or None,
+            "since": time_as_json(activity.since),
+            "last_event": time_as_json(activity.last_event),
+            "states": states_as_json(standings(found.counts, found.deliveries)),
+            **money_as_json(found.spending),
+            "rate_per_hour": pace and pace.per_hour,
+            "finish_earliest": time_as_json(pace.earliest if pace else None),
+            "finish_latest": time_as_json(pace.latest if pace else None),
+            "held": [take.take_id for take in found.held],
+            "flagged": [*map(flagged_as_json, found.flagged)],
+            "failures": [*map(failure_as_json, found.failures)],
+            "picked": choices and choices.picked,
+            "rejected": choices and choices.rejected,
+            "by": [
+                {
+                    "name": group.name,
+                    "takes": group.takes,
+                    "states": states_as_json(group.standings),
+                    "spent_usd": group.billed,
+                    "seconds": group.typical,
+                }
+                for group in found.groups
+            ],
+            "next": command_as_json(found.go_on),
+        },
+    )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 
 from runner.cli.from_flags import opening_of
-from runner.cli.terminal import note, show_result, warn
+from runner.cli.json_output import commands_as_json, envelope
+from runner.cli.terminal import note, show, show_json, warn
 from runner.commands.steps.find_run import find_run
+from runner.commands.steps.open_for_decision import Decided
 from runner.commands.verify import CLIP_FLAWS, Finding, Verification, mark, verify
 from runner.domain.display import counted, visible, with_label
-from runner.system.escapes import command_line
+from runner.system.escapes import command_line, path_word
 
 NOT_WHOLE = 2
 
@@ -19,14 +20,42 @@ def command(arguments: argparse.Namespace) -> int:
     """Print the table; return 2 if any clip is not as delivered."""
     place = find_run(arguments.target, simulated=arguments.simulate or None)
     found = verify(place)
-    show_result(arguments, asdict(found), _lines(found))
-    if arguments.mark:
-        marked = mark(place, found.findings, opening=opening_of(arguments))
+    as_json = arguments.output == "json"
+    show([] if as_json else _lines(found))
+    # A program gets one object, so what may fail comes before it.
+    marked = mark(place, found.findings, opening=opening_of(arguments)) if arguments.mark else None
+    if as_json:
+        show_json(_as_json(found, arguments, marked))
+    if marked is not None:
         note(marked.remarks)
         warn([f"{counted(len(marked.take_ids), 'take')} marked: the next run fetches their clips again"])
     if found.findings or found.absent:
         warn([f"download them with: {command_line('fetch', arguments.target)}"])
     return NOT_WHOLE if found.findings else 0
+
+
+def _as_json(found: Verification, arguments: argparse.Namespace, marked: Decided | None) -> dict[str, object]:
+    is_wanting = found.findings or found.absent
+    fetch = ["fetch", path_word(arguments.target), *(["--simulate"] if arguments.simulate else [])]
+    return envelope(
+        "verify",
+        {
+            "checked": found.checked,
+            "findings": [
+                {
+                    "take": each.take_id,
+                    "label": each.label,
+                    "file": each.file,
+                    "flaw": each.flaw.value,
+                    "message": each.says,
+                }
+                for each in found.findings
+            ],
+            "never_downloaded": found.absent,
+            "marked": list(marked.take_ids) if marked is not None else [],
+            "next": commands_as_json(fetch) if is_wanting else [],
+        },
+    )
 
 
 def _lines(found: Verification) -> list[str]:

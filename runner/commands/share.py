@@ -74,7 +74,7 @@ def share(
     here = [take for take in wanted if _clip_of(place, take) is not None]
     if not here:
         raise UsageError(
-            "no clip of these takes is here", advice="shotrunner fetch gets clips that are missing"
+            "no clip of these takes is here", advice="get clips that are missing with shotrunner fetch"
         )
     shared, files = _laid_out(place, here, decisions)
     page = BytesIO()

@@ -78,9 +78,13 @@ class Problem:
 
 
 class ShotrunnerError(Exception):
-    """The base of every deliberate error; `advice` is the next step, in one sentence or command."""
+    """The base of every deliberate error; `code` is its word for programs, which stays.
+
+    `advice` is the next step, in one sentence, or a command and nothing else if it begins with `shotrunner`.
+    """
 
     exit_code = 70
+    code = "bug"
 
     def __init__(self, message: str, *, advice: str = "") -> None:
         super().__init__(message)
@@ -92,10 +96,21 @@ class UsageError(ShotrunnerError):
     """The command line or the environment asks for something impossible: change it."""
 
     exit_code = 64
+    code = "usage"
+
+
+class WordsRefused(UsageError):
+    """The command line cannot be read; `command` is the one that refuses it, such as `shotrunner run`."""
+
+    def __init__(self, message: str, *, command: str) -> None:
+        super().__init__(message, advice=f"{command} --help")
+        self.command = command
 
 
 class ExtraMissing(UsageError):
     """An optional package is needed; the advice is the exact install line."""
+
+    code = "extra-missing"
 
     def __init__(self, purpose: str, *, extra: str) -> None:
         super().__init__(f"{purpose} needs the [{extra}] extra", advice=f"pip install 'shotrunner[{extra}]'")
@@ -103,6 +118,8 @@ class ExtraMissing(UsageError):
 
 class NoSuchHost(UsageError):
     """The API's host does not exist; nothing was sent, so the same command can continue once it does."""
+
+    code = "no-such-host"
 
 
 class ManifestInvalid(ShotrunnerError):
@@ -112,6 +129,7 @@ class ManifestInvalid(ShotrunnerError):
     """
 
     exit_code = 65
+    code = "manifest-invalid"
     place = "the manifest"
 
     def __init__(self, problems: Iterable[Problem], *, advice: str = "") -> None:
@@ -153,6 +171,8 @@ class ManifestInvalid(ShotrunnerError):
 class SettingsInvalid(ManifestInvalid):
     """A `run:` block or a settings file has problems to fix; all of them are in `problems`."""
 
+    code = "settings-invalid"
+
     place = "the settings"
 
 
@@ -160,36 +180,42 @@ class SchemaInvalid(ShotrunnerError):
     """A model schema file cannot be used: fix or remove it."""
 
     exit_code = 65
+    code = "schema-invalid"
 
 
 class PicksInvalid(ShotrunnerError):
     """A file of picks has cells that cannot be read: correct them; all are in the message, with their lines."""
 
     exit_code = 65
+    code = "picks-invalid"
 
 
 class FileMissing(ShotrunnerError):
     """A named file or run directory does not exist or is not a regular file: give the right path."""
 
     exit_code = 66
+    code = "file-missing"
 
 
 class ClipUnreadable(ShotrunnerError):
     """A clip cannot be decoded: choose another take, or fetch it again."""
 
     exit_code = 65
+    code = "clip-unreadable"
 
 
 class ServiceUnavailable(ShotrunnerError):
     """The API did not answer for longer than the run may wait: run the same command again later."""
 
     exit_code = 69
+    code = "service-unavailable"
 
 
 class BrokenPromise(ShotrunnerError):
     """Shotrunner caught itself breaking one of its own rules: a bug to report."""
 
     exit_code = 70
+    code = "bug"
 
 
 class IllegalTransition(BrokenPromise):
@@ -200,24 +226,28 @@ class CannotCreate(ShotrunnerError):
     """A folder or file could not be made: make the folder writable."""
 
     exit_code = 73
+    code = "cannot-create"
 
 
 class DiskFailed(ShotrunnerError):
     """The disk is full or failing: free or repair it and run again. Ids already received are kept."""
 
     exit_code = 74
+    code = "disk-failed"
 
 
 class RunInUse(ShotrunnerError):
     """Another process holds this run directory's lock."""
 
     exit_code = 75
+    code = "run-in-use"
 
 
 class AccountRefused(ShotrunnerError):
     """The API refuses the account: no valid token, or no balance. Fix it, then run again."""
 
     exit_code = 77
+    code = "account-refused"
 
 
 class StateFileUnusable(ShotrunnerError):
@@ -227,14 +257,19 @@ class StateFileUnusable(ShotrunnerError):
     """
 
     exit_code = 78
+    code = "record-unusable"
 
 
 class RecordDamaged(StateFileUnusable):
     """The state file or its log is not as it was written; `restore` enters what witnesses know into a new one."""
 
+    code = "record-damaged"
+
 
 class RecordDisplaced(StateFileUnusable):
     """The state file was moved, deleted or replaced while a process had it open; the message says where it is."""
+
+    code = "record-displaced"
 
 
 MOVED = "--moved"
@@ -247,6 +282,8 @@ class FlagRequired(StateFileUnusable):
 
     `otherwise` is what to do if it is false.
     """
+
+    code = "flag-required"
 
     def __init__(self, message: str, *, flag: str, condition: str, otherwise: str) -> None:
         super().__init__(message, advice=f"{condition}, give the same command with {flag}; {otherwise}")

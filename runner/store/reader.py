@@ -347,12 +347,12 @@ class Reader:
         """Return which run this is, and on which machine and in which folder it was last open to be written."""
         return Origin(*self._rows("SELECT run_id, machine, place FROM run")[0])
 
-    def clips(self) -> list[tuple[str, int, str]]:
-        """Return the file, its size in bytes and the take's label of each delivered clip, in manifest order."""
+    def clips(self) -> list[tuple[str, int, str, str]]:
+        """Return the file, its size in bytes, the take and its label of each delivered clip, in manifest order."""
         rows = self._rows(
             f"SELECT file, bytes, shot_id, number, take_id FROM takes WHERE delivery = 'delivered' {BY_PLACE}"  # noqa: S608 - our own names
         )
-        return [(file, size, take_label(shot, number, take)) for file, size, shot, number, take in rows]
+        return [(file, size, take, take_label(shot, number, take)) for file, size, shot, number, take in rows]
 
     def newest_event(self) -> int:
         """Return the number of the newest fact, 0 before the first."""

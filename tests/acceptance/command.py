@@ -18,8 +18,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from runner.cli.json_output import wants_json
 from tests.acceptance import fork_server
 from tests.acceptance.fork_server import Forked, forks_alike
+from tests.json_documents import checked_document
 
 PATIENCE = 120.0
 
@@ -170,10 +172,15 @@ class Desk:
         )
 
     def run(self, *arguments: object, code: int | None = 0, within: float = PATIENCE) -> Outcome:
-        """Run the command to its end; it must exit with `code`, None for any, and never with a traceback."""
+        """Run the command to its end; it must exit with `code`, None for any, and never with a traceback.
+
+        Where it is asked for JSON, its standard output must be as a schema describes it.
+        """
         outcome = self.start(*arguments).end(within=within)
         assert code is None or outcome.code == code, f"{arguments} should exit with {code}\n{outcome}"
         assert "Traceback" not in outcome.err, outcome
+        if wants_json([*map(str, arguments)]):
+            checked_document(outcome.out)
         return outcome
 
 

@@ -91,7 +91,7 @@ def test_models_lists_what_can_be_used(desk: Desk) -> None:
     bundled = [["pika/pika-2-2/image-to-video", "bundled"], ["pika/pikaframes", "bundled"]]
     assert listed == [["acme/dream", "schemas"], *bundled]
     found = json.loads(desk.run("models", "--output", "json").out)
-    assert [[each["model"], each["from"]] for each in found] == listed
+    assert [[each["model"], each["from"]] for each in found["models"]] == listed
 
 
 def test_a_models_inputs_are_a_table(desk: Desk) -> None:

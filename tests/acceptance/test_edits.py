@@ -125,7 +125,7 @@ def test_what_was_kept_is_not_offered_anew_and_an_edit_taken_back_is_complete(de
     run(desk, path)
     path = write(desk, {"a": "new", "b": "B"})
     run(desk, path)
-    desk.run("accept", path, "--simulate", "a")
+    desk.run("accept", path, "--simulate", "a", "--output", "json")
     assert plan(desk, path, "--stale") == {"a": "skip", "b": "skip"}
     desk.run("plan", path, "--simulate", "--stale", "--exit-code")
     run(desk, path, "--stale")

@@ -41,7 +41,7 @@ def test_a_run_is_seen_without_an_editor(desk: Desk, board: Path) -> None:
     two = ("--only", "s010", "--only", "s020", "--size", "64x36", "--burn-in", "--force")
     assert desk.run("export", "cut", board, "--simulate", *two).err.startswith("2 clips, 10 s, 64x36")
 
-    desk.run("export", "contact-sheet", board, "--simulate", "--columns", 4)
+    desk.run("export", "contact-sheet", board, "--simulate", "--columns", 4, "--output", "json")
     with Image.open(exports / f"{name}-sheet.png") as sheet:
         assert sheet.width == 4 * 336 + 16
     moving = desk.run("export", "gif", board, "s020", "--simulate", "--side-by-side", "--width", 64)

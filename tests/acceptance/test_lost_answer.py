@@ -34,7 +34,7 @@ def test_a_lost_answer_is_held_shown_and_not_sent_again(desk: Desk) -> None:
     assert "LostContact" in shown.out
     status = json.loads(desk.run("status", board, "--simulate", "--output", "json").out)
     assert status["held"] == [held]
-    assert status["takes"]["held"] == 1
+    assert status["states"]["held"] == 1
     words = desk.run("status", board, "--simulate").out
     assert held in words
     assert "may have been charged" in words

@@ -290,7 +290,7 @@ def test_a_failed_take_that_was_paid_for_anew_is_not_paid_for_a_third_time_by_an
         user.run("retry", "board.csv", "--only", "status:failed", "-y", "--poll-interval", 0.1, code=2)
         file_put_back(place_of(user), older)
         user.run(*RUN, code=78)
-        user.run("restore", "board.csv")
+        user.run("restore", "board.csv", "--output", "json")
         assert {take.attempts for take in takes_of(place_of(user))} == {2}
         user.run(*RUN, code=2)
         assert len(failing.ledger()) == 4

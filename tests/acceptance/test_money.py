@@ -371,7 +371,7 @@ def test_a_late_cost_is_shown_once_it_is_known(desk: Desk) -> None:
         assert "spent $0.20 of an estimated $0.20" in again.out
         assert len(server.ledger()) == 2
     status = json.loads(desk.run("status", board, "--output", "json").out)
-    assert (status["spent"], status["estimated"], status["without_cost"]) == (0.2, 0.2, 0)
+    assert (status["spent_usd"], status["estimated_usd"], status["without_cost"]) == (0.2, 0.2, 0)
 
 
 def test_an_api_that_names_no_cost_is_asked_a_handful_of_times_and_then_no_more(desk: Desk) -> None:

@@ -84,7 +84,7 @@ def test_twelve_shots_from_the_night_to_the_cutting_room(desk: Desk) -> None:
     before = board.read_bytes()
     assert "+      seed: {from: 1200, count: 6}" in desk.run("reroll", board, "s120", "--takes", 2).out
     assert board.read_bytes() == before
-    desk.run("reroll", board, "s120", "--takes", 2, "--write", "-y")
+    desk.run("reroll", board, "s120", "--takes", 2, "--write", "-y", "--output", "json")
     desk.run("run", board, *QUICK)
     bodies = [charge["body_sha256"] for charge in charges_of(run / "simulator" / "ledger.jsonl")]
     assert (len(bodies), len(set(bodies))) == (SHOTS * SEEDS + 2, SHOTS * SEEDS + 2)

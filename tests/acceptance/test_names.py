@@ -133,7 +133,7 @@ def test_a_take_is_known_by_its_label_and_a_shot_shows_its_takes(desk: Desk) -> 
     path = board(desk)
     desk.run("run", path, *QUICK)
     shown = json.loads(desk.run("show", path, "s010_t02", "--simulate", "--output", "json").out)
-    assert (shown["take"]["take_id"], shown["take"]["label"]) == ("s010@seed=8", "s010_t02")
+    assert (shown["take"]["take"], shown["take"]["label"]) == ("s010@seed=8", "s010_t02")
     table = desk.run("show", path, "s010", "--simulate").out.splitlines()
     assert [line.split()[:3] for line in table] == [
         ["s010_t01", "s010@seed=7", "delivered"],

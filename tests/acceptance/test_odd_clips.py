@@ -23,7 +23,7 @@ version: 1
 faults:
   - {route: submit, fault: clip-short, after: 1, count: 1}
 """
-FLAGS = [["duration", "2 s long instead of 5 s"]]
+FLAGS = [{"kind": "duration", "message": "2 s long instead of 5 s"}]
 
 pytestmark = pytest.mark.inspects
 

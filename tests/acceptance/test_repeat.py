@@ -44,7 +44,7 @@ def test_schemas_are_held_against_the_catalogue_and_taken_from_it(desk: Desk) ->
     model = "pika/pikaframes"
     with simulating(desk) as service:
         service.desk.run("models", "diff")
-        service.desk.run("models", "add", model)
+        service.desk.run("models", "add", model, "--output", "json")
         path = desk.folder / "schemas" / f"{model}.json"
         service.desk.run("models", "add", model, code=73)
         service.desk.run("models", "add", "../x", code=64)

@@ -82,8 +82,7 @@ def test_what_is_no_token_passes(words: list[str]) -> None:
 def test_what_the_parser_says_repeats_no_secret(
     words: list[str], shown: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit, match="64"):
-        main(words)
+    assert main(words) == UsageError.exit_code
     assert capsys.readouterr().err == f"shotrunner run: {shown}\n  → shotrunner run --help\n"
 
 
@@ -107,8 +106,7 @@ def test_a_wrong_word_is_one_sentence_and_the_help_to_read(
     words: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Never the usage of the whole command, which would fill the screen."""
-    with pytest.raises(SystemExit, match="64"):
-        main(words)
+    assert main(words) == UsageError.exit_code
     sentence, advice = capsys.readouterr().err.splitlines()
     assert said in sentence
     assert advice.startswith("  → shotrunner")

@@ -117,8 +117,8 @@ def _files(manifest: Path, known: Mapping[str, str], *, most: int) -> Mapping[st
 
 def _summary(place: RunDir, reader: Reader) -> RunSummary | None:
     """Return what the whole flow would, or None if a clip is not what it was."""
-    clips = {place.path / file: (size, label) for file, size, label in reader.clips()}
-    if any(clip.stat().st_size != size for clip, (size, _) in clips.items()):
+    clips = {place.path / file: (size, take, label) for file, size, take, label in reader.clips()}
+    if any(clip.stat().st_size != size for clip, (size, *_) in clips.items()):
         return None
     counts, deliveries = reader.counts(), reader.deliveries()
     return RunSummary(
@@ -130,7 +130,8 @@ def _summary(place: RunDir, reader: Reader) -> RunSummary | None:
         counts={state: count for state, count in counts.items() if count},
         deliveries={state: count for state, count in deliveries.items() if count},
         clips=tuple(clips),
-        labels={clip: label for clip, (_, label) in clips.items()},
+        labels={clip: label for clip, (_, _, label) in clips.items()},
+        take_ids={clip: take for clip, (_, take, _) in clips.items()},
         held=(),
         reports=reports_of(place.path),
         spending=reader.spending(),

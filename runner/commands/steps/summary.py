@@ -62,12 +62,12 @@ class RunSummary:
     """How a run ended and what it left behind; `exit_code` follows the documented table.
 
     `counts` and `deliveries` are over the takes the run was about; `clips` are the delivered files among them, in the
-    manifest's order, and `labels` the short names of their takes. `held` are all of the run's held takes; `reports` is
-    None where they could not be written, which `remarks` then say. `signal` is the number of the one that stopped it.
-    `spending` is all that the run directory ever may have paid, `left` are the takes that were not submitted, and
-    `cancelled` those that only a retry submits again. `stale` counts clips of rows that changed since; `failed` are
-    the takes that failed or whose clips could not be downloaded. `flagged` are the takes the run was about with
-    something odd about their clips; that is not a failure.
+    manifest's order, `take_ids` names the take of each, and `labels` its short name. `held` are all of the run's held
+    takes; `reports` is None where they could not be written, which `remarks` then say. `signal` is the number of the
+    one that stopped it. `spending` is all that the run directory ever may have paid, `left` are the takes that were not
+    submitted, and `cancelled` those that only a retry submits again. `stale` counts clips of rows that changed since;
+    `failed` are the takes that failed or whose clips could not be downloaded. `flagged` are the takes the run was about
+    with something odd about their clips; that is not a failure.
     """
 
     run_dir: Path
@@ -88,6 +88,7 @@ class RunSummary:
     dropped: int = 0
     failed: tuple[TakeRecord, ...] = ()
     flagged: tuple[Standing, ...] = ()
+    take_ids: Mapping[Path, str] = field(default_factory=dict)
     labels: Mapping[Path, str] = field(default_factory=dict)
     name: str = ""
 
@@ -220,7 +221,7 @@ def sum_up(
     `about` holds the submissions of each before the run. Of takes that are simply done, no record stays in memory.
     """
     counts, deliveries = Counter[TakeState](), Counter[DeliveryState]()
-    clips: dict[Path, str] = {}
+    clips: dict[Path, tuple[str, str]] = {}
     unusual: list[TakeRecord] = []
     submitted = -sum(about.values())
     with open_reader(place.state_file, checked=True) as reader:
@@ -231,7 +232,7 @@ def sum_up(
                 deliveries[take.delivery] += take.state is TakeState.SUCCEEDED
                 submitted += take.attempts
                 if _is_delivered(take) and take.file:
-                    clips[place.path / take.file] = take.label
+                    clips[place.path / take.file] = (take.take_id, take.label)
             if not (_is_delivered(take) or _is_rendered(take)) or take.is_stale or take.reason:
                 unusual.append(take)
         header, spending = reader.header, reader.spending()
@@ -258,7 +259,8 @@ def sum_up(
             if take.state is TakeState.FAILED or take.delivery is DeliveryState.UNDELIVERABLE
         ),
         flagged=flagged,
-        labels=clips,
+        take_ids={clip: take_id for clip, (take_id, _) in clips.items()},
+        labels={clip: label for clip, (_, label) in clips.items()},
         spending=spending,
         left=tuple(take for take in mine if take.state is TakeState.PENDING),
         # Those of removed rows, or of rows that changed since, are no retry's.
