@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from runner.cli import ending
+from runner.cli.event_stream import NO_EVENTS, EventStream, with_events
 from runner.cli.from_flags import is_capped
 from runner.cli.money_text import agreed_to_pay, cost_lines, duplicate_words, price_words
 from runner.cli.problems import Warnings
@@ -26,21 +27,28 @@ def command(arguments: argparse.Namespace) -> int:
         from runner.cli import plan
 
         return plan.command(arguments)
+    return with_events(arguments, lambda events: _run(arguments, events))
+
+
+def _run(arguments: argparse.Namespace, events: EventStream) -> int:
     simulate = simulator_of(arguments, simulated=arguments.simulate)
     request = request_of(arguments, manifest=arguments.manifest, simulate=simulate)
     confirm = asker(arguments, assume_yes=arguments.yes, twice=arguments.allow_duplicates)
     warnings = no_warnings if arguments.quiet else Warnings(arguments.manifest)
     request = replace(notified(request, arguments), confirm=confirm, warn=warnings)
-    return show_end(run(request), arguments, arguments.words)
+    return show_end(run(events.follow(request)), arguments, arguments.words, events)
 
 
-def show_end(summary: RunSummary, arguments: argparse.Namespace, words: Sequence[str]) -> int:
+def show_end(
+    summary: RunSummary, arguments: argparse.Namespace, words: Sequence[str], events: EventStream = NO_EVENTS
+) -> int:
     """Print how a run ended and what to do next, and return its exit code; `words` are the command to continue from."""
     limits, now = limits_of(arguments), SystemClock().wall()
     # With `none` no one has seen the engine's messages.
     warned = cost_lines(summary, limits) if arguments.quiet or arguments.progress == "none" else []
     needed = ending.need_lines(summary, words, limits, now=now)
     further = ending.next_lines(summary, words, limits, now=now)
+    events.note_end(summary, [*needed, *further])
     if arguments.quiet:
         warn([*warned, *needed, *further])
         return summary.exit_code
