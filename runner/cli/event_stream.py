@@ -67,7 +67,7 @@ class EventStream:
             return
         summary, advice = self._end
         commands = [words for line in advice if (words := command_in(line))]
-        self._lines.end(ended_event(summary, at=clock.wall()), next_commands=commands)
+        self._lines.end(ended_event(summary, at=clock.wall()), commands=commands)
 
 
 NO_EVENTS = EventStream()

@@ -88,23 +88,23 @@ class JsonEvents:
             case RunEnded():
                 self.end(event)
 
-    def end(self, event: RunEnded, *, next_commands: Sequence[Sequence[str]] = ()) -> None:
-        """Write the end of a session, with the commands that go on from it as lists of words."""
+    def end(self, event: RunEnded, *, commands: Sequence[Sequence[str]] | None = None) -> None:
+        """Write the end of a session; `commands` go on from it, None if they are not known."""
         self._write(
             {
                 "event": "run.ended",
                 "format": FORMAT,
                 "at": iso_milliseconds(event.at),
                 "run": event.name,
-                "run_dir": str(event.run_dir),
+                "run_dir": str(event.run_dir.absolute()),
                 "simulated": event.simulated,
                 "ending": event.kind,
                 "reason": event.reason,
                 "exit": event.exit_code,
                 "counts": dict(+standings(event.counts, event.deliveries)),
                 **_spent(event.spending),
-                "page": None if event.page is None else str(event.page),
-                "next": [list(words) for words in next_commands],
+                "page": None if event.page is None else str(event.page.absolute()),
+                **({} if commands is None else {"next": [list(words) for words in commands]}),
             }
         )
 
@@ -132,7 +132,7 @@ class JsonEvents:
                 "format": FORMAT,
                 "at": iso_milliseconds(self._clock.wall()),
                 "run": None if started is None else started.name,
-                "run_dir": None if started is None else str(started.run_dir),
+                "run_dir": None if started is None else str(started.run_dir.absolute()),
                 "simulated": None if started is None else started.simulated,
                 "ending": ending,
                 "reason": reason,
@@ -151,7 +151,7 @@ def _started(event: RunStarted) -> dict[str, object]:
         "format": FORMAT,
         "at": iso_milliseconds(event.at),
         "run": event.name,
-        "run_dir": str(event.run_dir),
+        "run_dir": str(event.run_dir.absolute()),
         "simulated": event.simulated,
         "version": __version__,
         "command": list(event.command),
