@@ -12,8 +12,8 @@ from runner.domain.states import FailureClass
 
 _EVENTS = "json"
 _EVENTS_FILE = f"{_EVENTS}:"
-_PROGRESS = ("auto", "bar", "plain", _EVENTS, "none")
-_PROGRESS_WORDS = ", ".join((*_PROGRESS, f"{_EVENTS_FILE}FILE"))
+PROGRESS = ("auto", "bar", "plain", _EVENTS, "none")
+_PROGRESS_WORDS = ", ".join((*PROGRESS, f"{_EVENTS_FILE}FILE"))
 _AMOUNT = re.compile(r"\d{1,9}(?:\.\d{1,6})?", re.ASCII)
 _STRETCH = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?", re.ASCII)
 _TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d", re.ASCII)
@@ -25,10 +25,10 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 def progress_way(text: str) -> str:
     """Parse a value of `--progress`: one of its words, or `json:` and a file."""
-    if text not in _PROGRESS and not events_file(text):
+    if text not in PROGRESS and not events_file(text):
         from runner.system.nearest_name import Speller
 
-        near = Speller().nearest(text, _PROGRESS)
+        near = Speller().nearest(text, PROGRESS)
         meant = f"; did you mean {near}?" if near else ""
         raise argparse.ArgumentTypeError(f"{text!r} is not one of {_PROGRESS_WORDS}{meant}")
     return text
