@@ -10,6 +10,10 @@ from datetime import datetime, time
 
 from runner.domain.states import FailureClass
 
+_EVENTS = "json"
+_EVENTS_FILE = f"{_EVENTS}:"
+PROGRESS = ("auto", "bar", "plain", _EVENTS, "none")
+_PROGRESS_WORDS = ", ".join((*PROGRESS, f"{_EVENTS_FILE}FILE"))
 _AMOUNT = re.compile(r"\d{1,9}(?:\.\d{1,6})?", re.ASCII)
 _STRETCH = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?", re.ASCII)
 _TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d", re.ASCII)
@@ -17,6 +21,26 @@ _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", re.ASCII)
 _PIXELS = re.compile(r"(\d{2,4})x(\d{2,4})", re.ASCII)
 _TIMECODE = re.compile(r"(?:[01]\d|2[0-3])(?::[0-5]\d){2}:\d\d", re.ASCII)
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def progress_way(text: str) -> str:
+    """Parse a value of `--progress`: one of its words, or `json:` and a file."""
+    if text not in PROGRESS and not events_file(text):
+        from runner.system.nearest_name import Speller
+
+        near = Speller().nearest(text, PROGRESS)
+        meant = f"; did you mean {near}?" if near else ""
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {_PROGRESS_WORDS}{meant}")
+    return text
+
+
+def events_file(way: str) -> str | None:
+    """Return the file that a value of `--progress` sends events to: empty for standard error, None for no events."""
+    return (
+        way.removeprefix(_EVENTS).removeprefix(":")
+        if way == _EVENTS or way.startswith(_EVENTS_FILE)
+        else None
+    )
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:

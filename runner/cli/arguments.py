@@ -319,6 +319,13 @@ COMMANDS = (
         OUTPUT,
     ),
     command(
+        "completion",
+        "print what makes your shell complete commands, flags, takes, tags and models. "
+        "Add the output to the start-up file of your shell.",
+        place("shell", "your shell", choices=("bash", "zsh", "fish", "words"), metavar="{bash,zsh,fish}"),
+        place("typed", SUPPRESS, nargs="..."),
+    ),
+    command(
         "simulate",
         "start a simulator of the API on this machine. It prints the two variables that point a run at it, or sets"
         " them for one command.",

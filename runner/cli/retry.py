@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from runner.cli.event_stream import EventStream, with_events
 from runner.cli.from_flags import is_capped, user_name
 from runner.cli.json_output import declined_as_json
 from runner.cli.money_text import agreed_to_pay, duplicate_words
@@ -23,6 +24,10 @@ from runner.simulator.settings import SimulatorSettings
 
 def command(arguments: argparse.Namespace) -> int:
     """Record the request and run; the exit code is the run's."""
+    return with_events(arguments, lambda events: _retry(arguments, events))
+
+
+def _retry(arguments: argparse.Namespace, events: EventStream) -> int:
     asked = SimulatorSettings() if arguments.simulate else None
     request = notified(request_of(arguments, manifest=arguments.target, simulate=asked), arguments)
     names, even_moderated = arguments.takes, arguments.even_moderated
@@ -50,12 +55,12 @@ def command(arguments: argparse.Namespace) -> int:
     confirm = asker(arguments, assume_yes=assume_yes, twice=twice)
     summary = retry(
         proposal,
-        request=replace(request, simulate=simulate, confirm=confirm, warn=warnings),
+        request=events.follow(replace(request, simulate=simulate, confirm=confirm, warn=warnings)),
         by=user_name(),
         reason=arguments.reason,
         say=lambda remark: say([remark]),
     )
-    return show_end(summary, arguments, _next_words(arguments, proposal))
+    return show_end(summary, arguments, _next_words(arguments, proposal), events)
 
 
 def _next_words(arguments: argparse.Namespace, proposal: Proposal) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from runner.cli import ending
+from runner.cli.event_stream import NO_EVENTS, EventStream, with_events
 from runner.cli.from_flags import is_capped
 from runner.cli.money_text import agreed_to_pay, cost_lines, duplicate_words, price_words
 from runner.cli.next_command import raised
@@ -31,24 +32,31 @@ def command(arguments: argparse.Namespace) -> int:
         return plan.command(arguments)
     if arguments.exit_code or arguments.online:
         raise UsageError("--exit-code and --online are for a plan", advice="add -n")
+    return with_events(arguments, lambda events: _run(arguments, events))
+
+
+def _run(arguments: argparse.Namespace, events: EventStream) -> int:
     simulate = simulator_of(arguments, simulated=arguments.simulate)
     request = request_of(arguments, manifest=arguments.manifest, simulate=simulate)
     confirm = asker(arguments, assume_yes=arguments.yes, twice=arguments.allow_duplicates)
     warnings = no_warnings if arguments.quiet else Warnings(arguments.manifest)
     request = replace(notified(request, arguments), confirm=confirm, warn=warnings)
-    return show_end(run(request), arguments, arguments.words)
+    return show_end(run(events.follow(request)), arguments, arguments.words, events)
 
 
-def show_end(summary: RunSummary, arguments: argparse.Namespace, words: Sequence[str]) -> int:
+def show_end(
+    summary: RunSummary, arguments: argparse.Namespace, words: Sequence[str], events: EventStream = NO_EVENTS
+) -> int:
     """Print how a run ended and what to do next, and return its exit code; `words` are the command to continue from."""
     limits, now = limits_of(arguments), SystemClock().wall()
-    if arguments.output == "json":
-        show_json(summary_as_json(summary, raised(words, summary, limits, now=now)))
-        return summary.exit_code
     # With `none` no one has seen the engine's messages.
     warned = cost_lines(summary, limits) if arguments.quiet or arguments.progress == "none" else []
     needed = ending.need_lines(summary, words, limits, now=now)
     further = ending.next_lines(summary, words, limits, now=now)
+    events.note_end(summary, [*needed, *further])
+    if arguments.output == "json":
+        show_json(summary_as_json(summary, raised(words, summary, limits, now=now)))
+        return summary.exit_code
     if arguments.quiet:
         warn([*warned, *needed, *further])
         return summary.exit_code

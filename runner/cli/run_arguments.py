@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.cli.arg_types import amount, limit, moment, number, or_auto, period, stretch, whole
+from runner.cli.arg_types import amount, limit, moment, number, or_auto, period, progress_way, stretch, whole
 from runner.cli.argument_kinds import Argument, Group, group, one_of, switch, value, values
 from runner.cli.shared_arguments import (
     API_BASE,
@@ -153,7 +153,12 @@ RUNNING: tuple[Argument | Group, ...] = (
     _NOTIFICATION,
     _NO_LOOK,
     NO_INSPECT,
-    one_of("--progress", ("auto", "bar", "plain", "json", "none"), "how to show progress"),
+    value(
+        "--progress HOW=auto",
+        progress_way,
+        "how to show progress: auto, bar, plain, none, or json for programs: all that is printed on standard error "
+        "is then an event; json:FILE adds the events to FILE (default: auto)",
+    ),
     QUIET,
     VERBOSE,
     API_BASE,

@@ -11,7 +11,6 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from runner.cli.from_flags import choice_of, manifest_limits, opening_of
 from runner.cli.terminal import note
@@ -52,6 +51,7 @@ def request_of(arguments: Namespace, *, manifest: Path, simulate: SimulatorSetti
         look=not arguments.no_look,
         inspect=not arguments.no_inspect,
         name_template=arguments.name,
+        words=("shotrunner", *arguments.words),
         on_link=(lambda _done, _of: None) if arguments.quiet else _show_looks,
     )
 
@@ -130,10 +130,11 @@ def _pace(asked: float | None) -> LookPace:
     return LookPace() if asked is None else LookPace(floor=asked, least=asked)
 
 
-def progress_of(asked: Kind | Literal["auto"]) -> Progress:
-    """Return the progress that a flag names; `auto` is a bar on a terminal and plain lines elsewhere."""
+def progress_of(asked: str) -> Progress:
+    """Return the progress for a person that a flag names; by default a bar on a terminal and plain lines elsewhere."""
     usual: Kind = "bar" if sys.stderr.isatty() else "plain"
-    kind, stream, clock = usual if asked == "auto" else asked, sys.stderr, SystemClock()
+    known: dict[str, Kind] = {"bar": "bar", "plain": "plain", "none": "none", "json": "none"}
+    kind, stream, clock = known.get(asked, usual), sys.stderr, SystemClock()
     return lambda started: make_progress(kind, stream=stream, started=started, clock=clock)
 
 

@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path, PurePath
 from typing import Any
 
+from runner.cli.arg_types import events_file
 from runner.cli.argument_kinds import Argument, Command, Group
 from runner.cli.parser import Parser, add_command
 from runner.cli.run_arguments import RUNNING
@@ -206,6 +207,8 @@ def _fault(setting: Setting, layer: Layer) -> str:
         return "needs a program's full path, or a name found in PATH, since it holds in every folder"
     if name not in SETTABLE and any(f"--{name}" in each.names for each in _flat(RUNNING)):
         return f"cannot be a default; give --{name} on the command line"
+    if name == "progress" and layer.home is not Home.USER and any(map(events_file, setting.texts)):
+        return "may name a file only in your own settings, since this file may come from another person"
     if name == "run-dir" and layer.home is Home.USER:
         return "is the folder of one board; set it in its manifest, or beside it"
     if name == "run-dir" and layer.home is Home.MANIFEST:

@@ -23,6 +23,7 @@ from runner.commands.steps.known_picks import decisions_for
 from runner.commands.steps.open_for_decision import named, refuse_unclear
 from runner.commands.steps.open_run import open_recorded
 from runner.commands.steps.request import RunRequest
+from runner.commands.steps.run_log import run_log
 from runner.commands.steps.sync_record import follow_names
 from runner.domain import failpoints
 from runner.domain.api_answers import RequestFailure
@@ -30,7 +31,8 @@ from runner.domain.body_diff import contradiction
 from runner.domain.display import visible
 from runner.domain.errors import RunInUse
 from runner.domain.records import TakeRecord
-from runner.domain.states import ACTIVE, IN_DOUBT, UNFINISHED, CancelRequested, Ended, TakeState
+from runner.domain.run_events import FactRecorded, Listener, Listeners
+from runner.domain.states import ACTIVE, IN_DOUBT, UNFINISHED, CancelRequested, Ended, Fact, TakeState
 from runner.engine.ports import Journal, Queue
 from runner.plan.selection import ALL, Choice, pick
 from runner.store.lock import RunLock
@@ -38,6 +40,7 @@ from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.system.clock import Clock
 
+_NO_ONE = Listeners()
 _ENDED = {
     TakeState.CANCELLED: "cancelled, confirmed by its result",
     TakeState.FAILED: "it had failed already",
@@ -102,9 +105,11 @@ def cancel(
         asked = [take for take in takes if take.state in ACTIVE]
         found = {take.take_id: _nothing_to_cancel(take) for take in takes if take.state not in ACTIVE}
         if asked:
-            clock = request.clock
+            clock, log = request.clock, stack.enter_context(run_log(place, request.clock))
             outcomes = with_api(
-                request, place, lambda queue: cancel_jobs(queue, asked, state, by=by, clock=clock)
+                request,
+                place,
+                lambda queue: cancel_jobs(queue, asked, state, by=by, clock=clock, listener=log),
             )
             found |= {outcome.take_id: outcome for outcome in outcomes}
         notes = () if state is None else state.notes
@@ -137,17 +142,29 @@ def _nothing_to_cancel(take: TakeRecord) -> CancelOutcome:
 
 
 async def cancel_jobs(
-    queue: Queue, takes: Sequence[TakeRecord], journal: Journal | None, *, by: str, clock: Clock
+    queue: Queue,
+    takes: Sequence[TakeRecord],
+    journal: Journal | None,
+    *,
+    by: str,
+    clock: Clock,
+    listener: Listener = _NO_ONE,
 ) -> list[CancelOutcome]:
-    """Cancel active jobs, one after the other; without a journal nothing is recorded.
+    """Cancel active jobs, one after the other; `listener` hears what is recorded. Without a journal nothing is.
 
     Raises `AccountRefused` if the API refuses the token; what was asked before is recorded.
     """
-    return [await _cancel(queue, take, journal, by=by, clock=clock) for take in takes]
+    return [await _cancel(queue, take, journal, by=by, clock=clock, listener=listener) for take in takes]
+
+
+def _record(journal: Journal, take: TakeRecord, fact: Fact, clock: Clock, listener: Listener) -> None:
+    at = clock.wall()
+    journal.record(take.take_id, fact, at=at).result()
+    listener.on_event(FactRecorded(take.take_id, fact, at, take.label))
 
 
 async def _cancel(
-    queue: Queue, take: TakeRecord, journal: Journal | None, *, by: str, clock: Clock
+    queue: Queue, take: TakeRecord, journal: Journal | None, *, by: str, clock: Clock, listener: Listener
 ) -> CancelOutcome:
     request_id = take.request_id
     assert request_id is not None
@@ -159,7 +176,7 @@ async def _cancel(
         return CancelOutcome(take.take_id, "", stopped=False, says=says)
     failpoints.hit("cancel.answered")
     if journal is not None:
-        journal.record(take.take_id, CancelRequested(by, answer.outcome), at=clock.wall()).result()
+        _record(journal, take, CancelRequested(by, answer.outcome), clock, listener)
         failpoints.hit("cancel.recorded")
     # The word proves nothing; only a look afterwards does.
     found = await look_up(queue, request_id, clock=clock)
@@ -173,7 +190,7 @@ async def _cancel(
         age = clock.wall() - (take.submitted_at or 0.0)
         is_late = found.seconds is not None and found.seconds > age
         ended = replace(found, seconds=None) if is_late else found
-        journal.record(take.take_id, ended, at=clock.wall()).result()
+        _record(journal, take, ended, clock, listener)
         failpoints.hit("cancel.ended")
     return _outcome(take, answer.outcome, found)
 

@@ -25,6 +25,7 @@ from runner.commands.steps.open_run import OpenOptions
 from runner.commands.steps.prepare import Prepared, prepare
 from runner.commands.steps.python_progress import Follow, Follower, usual_progress
 from runner.commands.steps.request import Progress, RunRequest, Warn, no_progress, no_warnings
+from runner.commands.steps.run_log import run_log
 from runner.commands.steps.session import failure_words, run_engine
 from runner.commands.steps.signals import Interrupts
 from runner.commands.steps.summary import RunEstimate, RunSummary, ended_event, sum_up
@@ -195,8 +196,9 @@ def _run(request: RunRequest) -> RunSummary:
     summary = replace(summary, remarks=(*notes, *todo.said, *summary.remarks, *found))
     if todo.is_engaged:
         failures = list[Exception]()
-        followers = Listeners(request.listeners, on_failure=failures.append)
-        followers.on_event(ended_event(summary, at=request.clock.wall()))
+        with run_log(place, request.clock) as log:
+            followers = Listeners((log, *request.listeners), on_failure=failures.append)
+            followers.on_event(ended_event(summary, at=request.clock.wall()))
         summary = replace(summary, remarks=(*summary.remarks, *map(failure_words, failures)))
     return summary
 

@@ -107,12 +107,8 @@ def mark_flawed(place: RunDir, record: OpenRecord, findings: Sequence[Finding]) 
     flawed = {find.take_id: find for find in findings if find.flaw in CLIP_FLAWS and find.take_id in here}
     # First, because the fact takes the file's name out of the record.
     restore_sidecars(place.path, without_sidecar([here[take_id] for take_id in flawed], findings))
-    for recorded in [
-        record.state.record(take_id, FileGone(f"{find.file}: {find.says}"), at=record.clock.wall())
-        for take_id, find in flawed.items()
-    ]:
-        recorded.result()
-        failpoints.hit("upkeep.marked")
+    record.write({take_id: FileGone(f"{find.file}: {find.says}") for take_id, find in flawed.items()})
+    failpoints.hit("upkeep.marked")
     return tuple(flawed)
 
 

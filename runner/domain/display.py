@@ -108,6 +108,11 @@ def iso(unix: float | None) -> str:
     return "" if unix is None else f"{_utc(unix).isoformat(timespec='seconds')[:19]}Z"
 
 
+def iso_milliseconds(unix: float) -> str:
+    """Return unix seconds as ISO 8601 in UTC, to the millisecond."""
+    return f"{_utc(unix).isoformat(timespec='milliseconds')[:23]}Z"
+
+
 def window(start: float | None, end: float | None, zone: tzinfo | None = None) -> str:
     """Return two moments as `2026-07-03 21:04:11 to 21:04:13 (UTC+02:00)`, in `zone` or the machine's own."""
     if start is None:

@@ -26,6 +26,11 @@ def take_label(shot_id: str, number: int, take_id: str) -> str:
     return f"{shot_id}_t{number:02}{mark}{render if mark else ''}"
 
 
+def shot_of(label: str) -> str:
+    """Return the shot's id in a take's short name; empty for no name."""
+    return label.rpartition("_t")[0]
+
+
 def new_numbers(takes: Iterable[Numbered], *, moved: Collection[str] = ()) -> dict[str, int]:
     """Return the numbers that change, by take id: of takes without one, and of takes that clash in a new shot.
 

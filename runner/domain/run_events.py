@@ -12,13 +12,15 @@ from runner.domain.limits import Limits
 from runner.domain.money import NOTHING_SPENT, Spending
 from runner.domain.run_ending import EndingKind
 from runner.domain.states import DeliveryState, Fact, TakeState
+from runner.system.canonical_json import JsonValue
 
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
     """A session of a run begins, about `total` takes, of which `done` need nothing more; `at` is in unix seconds.
 
-    `counts`, `deliveries` and `spending` are those of the whole run before this session.
+    `counts`, `deliveries` and `spending` are those of the whole run before this session. `command` are the words of the
+    command line without secrets, none for a caller in Python, and `settings` what holds for the session.
     """
 
     at: float
@@ -32,6 +34,8 @@ class RunStarted:
     counts: Mapping[TakeState, int] = field(default_factory=dict)
     deliveries: Mapping[DeliveryState, int] = field(default_factory=dict)
     spending: Spending = NOTHING_SPENT
+    command: Sequence[str] = ()
+    settings: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,12 @@
-"""What a person or a program sees during a run: a bar, plain lines, JSON lines, or nothing.
+"""What a person sees during a run: a bar, plain lines, or nothing.
 
 None of them can stop a run: a broken stream is no longer written to.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from datetime import UTC, tzinfo
 from types import TracebackType
 from typing import Literal, Self, TextIO
@@ -25,7 +22,7 @@ from runner.output.safe_stream import Canvas, SafeStream
 from runner.system.clock import Clock
 from runner.system.escapes import escaped
 
-Kind = Literal["bar", "plain", "json", "none"]
+Kind = Literal["bar", "plain", "none"]
 TICK_SECONDS = 1.0
 HEARTBEAT_SECONDS = 300.0
 
@@ -60,8 +57,6 @@ def make_progress(kind: Kind, *, stream: TextIO, started: RunStarted, clock: Clo
             return BarProgress(SafeStream.over(stream), started=started, clock=clock)
         case "plain":
             return PlainProgress(SafeStream.over(stream), started=started, clock=clock)
-        case "json":
-            return JsonProgress(SafeStream.over(stream), clock=clock)
         case "none":
             return Progress()
 
@@ -179,35 +174,6 @@ class PlainProgress(_Followed):
 
     def _line(self, at: float, text: str) -> None:
         self._outlet.line(f"{display.iso(at)}  {_plain_marks(text, self._outlet)}")
-
-
-class JsonProgress(Progress):
-    """One JSON object per line for every event, with all fields of the fact.
-
-    A fact is `{"at": unix seconds, "take": id, "label": short name, "fact": name, …}`, anything else is
-    `{"at": …, "said": text}`. The lines are plain ASCII.
-    """
-
-    def __init__(self, outlet: SafeStream, *, clock: Clock) -> None:
-        self._outlet = outlet
-        self._clock = clock
-
-    def on_event(self, event: Event) -> None:
-        """Write the event as one line."""
-        if isinstance(event, Message):
-            self._outlet.line(json.dumps({"at": self._clock.wall(), "said": event.text}))
-            return
-        if not isinstance(event, FactRecorded):
-            return
-        # Facts are flat, so the deep copy of `asdict` is not needed.
-        found = {field.name: getattr(event.fact, field.name) for field in fields(event.fact)}
-        facts = {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in found.items()
-        }
-        label = {"label": event.label} if event.label else {}
-        names = {"at": event.at, "take": event.take_id, **label, "fact": type(event.fact).__name__}
-        self._outlet.line(json.dumps({**names, **facts}))
 
 
 class BarProgress(_Followed):

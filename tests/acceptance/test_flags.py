@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from tests.acceptance.boards import ONE_SHOT, charges_of, report_of, takes_of, write_csv
 from tests.acceptance.command import Desk
 
+ROOT = Path(__file__).parents[2]
 FAST = ("--simulate", "--speed", 50, "--poll-interval", 0.1, "-j", 8)
 
 
@@ -18,20 +25,52 @@ def board(desk: Desk) -> Path:
     return write_csv(desk.folder / "board.csv", 3)
 
 
-def test_json_progress_is_one_object_a_line(desk: Desk, board: Path) -> None:
-    """Every line of stderr parses; each take's way can be followed to its file."""
-    outcome = desk.run("run", board, *FAST, "--progress", "json")
-    lines = [json.loads(line) for line in outcome.err.splitlines()]
+EVENTS = Draft202012Validator(json.loads((ROOT / "schemas" / "events.schema.json").read_text("utf-8")))
+
+
+def _events(text: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in text.splitlines()]
+    for line in lines:
+        EVENTS.validate(line)
+    return lines
+
+
+def test_events_are_all_that_is_on_stderr_and_the_log_has_the_same(desk: Desk, board: Path) -> None:
+    """Each take's way can be followed to its file, from the session's begin to its end."""
+    lines = _events(desk.run("run", board, *FAST, "--progress", "json").err)
     ways: dict[str, list[str]] = {}
     for line in lines:
-        assert isinstance(line["at"], float)
-        ways.setdefault(line["take"], []).append(line["fact"])
+        if take := line.get("take"):
+            ways.setdefault(take, []).append(line["event"])
     assert set(ways) == {"t0000", "t0001", "t0002"}
     for way in ways.values():
-        known = [fact for fact in way if fact != "Started"]
-        assert known == ["SubmissionStarted", "Accepted", "Ended", "FetchStarted", "Delivered"]
-    files = [line["file"] for line in lines if line["fact"] == "Delivered"]
-    assert all((desk.folder / "reports" / "board-simulated" / file).is_file() for file in files)
+        known = [event for event in way if event != "take.running"]
+        words = ("submitting", "submitted", "ended", "fetching", "delivered")
+        assert known == [f"take.{word}" for word in words]
+    place = desk.folder / "reports" / "board-simulated"
+    files = [line["file"] for line in lines if line["event"] == "take.delivered"]
+    assert all((place / file).is_file() for file in files)
+    logged = _events((place / "run.log").read_text("utf-8"))
+    ends = [(each[0]["event"], each[-1]["event"], each[-1]["exit"]) for each in (lines, logged)]
+    assert ends == [("run.started", "run.ended", 0)] * 2
+    assert [line for line in logged if "take" in line] == [line for line in lines if "take" in line]
+    _ask_with_jq(place / "run.log")
+
+
+def _ask_with_jq(log: Path) -> None:
+    """Put the questions of the page to a log; each is answered."""
+    page = (ROOT / "docs" / "machines.md").read_text("utf-8")
+    questions = re.findall("```jq\n(.*)\n```", page)
+    assert len(questions) == 6
+    for question in questions if shutil.which("jq") else ():
+        command = shlex.split(question.replace("RUN/run.log", str(log)))
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+
+
+def test_an_error_is_the_last_event_and_stderr_holds_nothing_else(desk: Desk, board: Path) -> None:
+    board.write_text(board.read_text("utf-8").replace("t0001", "t0000"), "utf-8")
+    *_, end = _events(desk.run("run", board, *FAST, "--progress", "json", code=65).err)
+    assert (end["event"], end["exit"], len(end["problems"])) == ("run.ended", 65, 1)
 
 
 def test_the_run_directory_is_where_it_is_told_and_serves_one_manifest(desk: Desk, board: Path) -> None:

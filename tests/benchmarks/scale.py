@@ -38,7 +38,9 @@ from runner.engine.engine import Engine
 from runner.engine.options import EngineOptions
 from runner.engine.ports import Begin
 from runner.engine.testing import MemoryDelivery
+from runner.output.event_json import JsonEvents
 from runner.output.progress import make_progress
+from runner.output.safe_stream import SafeStream
 from runner.store.open_file import Opening
 from runner.store.state_file import StateFile
 from runner.system.clock import SystemClock
@@ -181,7 +183,7 @@ def run(folder: Path, *, cap: int) -> Figures:
         unheard = Unheard(state)
         clock = VirtualClock()
         log = (folder / "log").open("w")
-        shown = make_progress("json", stream=log, started=started(total=number, done=0), clock=clock)
+        shown = JsonEvents(SafeStream(log), clock=clock)
         bar = make_progress(
             "bar", stream=StringIO(), started=started(total=number, done=0), clock=SystemClock()
         )
@@ -199,7 +201,7 @@ def run(folder: Path, *, cap: int) -> Figures:
             )
             return (await engine.run()).kind
 
-        with asyncio.Runner(loop_factory=lambda: DiskLoop(lambda: unheard.left)) as runner, shown, bar:
+        with asyncio.Runner(loop_factory=lambda: DiskLoop(lambda: unheard.left)) as runner, bar:
             ending = runner.run(main())
         assert ending is EndingKind.FINISHED, ending
     used = resource.getrusage(resource.RUSAGE_SELF)

@@ -605,3 +605,14 @@ def test_every_decision_is_a_fact_with_a_name(place: RunDir) -> None:
     reconcile.adopt(place, "held", "req-found", by="ada", look_up=None)
     assert last_event(place, "held").details == asdict(Adopted("req-found", "ada"))
     assert last_event(place, "held").after == TakeState.QUEUED
+
+
+def test_the_log_has_who_decided_what_and_why(place: RunDir) -> None:
+    reconcile.declare_not_sent(place, ["held", "held2"], by="ada", reason="not there", opening=AT_NOON)
+    retry.request_retries(place, [take_of(place, "failed")], by="bo", opening=AT_NOON)
+    lines = map(json.loads, place.log.read_text("utf-8").splitlines())
+    assert [(line["event"], line["take"], line["by"], line["reason"]) for line in lines] == [
+        ("take.declared-not-sent", "held", "ada", "not there"),
+        ("take.declared-not-sent", "held2", "ada", "not there"),
+        ("take.retry-requested", "failed", "bo", ""),
+    ]

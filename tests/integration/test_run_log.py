@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from runner.commands.steps.session import run_log
+from runner.commands.steps.run_log import run_log
 from runner.domain.run_events import Message
 from runner.store.run_dir import RunDir
 from runner.system.clock import SystemClock

@@ -26,7 +26,9 @@ from runner.domain.states import (
 )
 from runner.engine.options import EngineOptions, RunHistory
 from runner.engine.testing import JobScript
+from runner.output.event_json import JsonEvents
 from runner.output.progress import Kind, make_progress
+from runner.output.safe_stream import SafeStream
 from runner.system.clock import SystemClock
 from tests.effort import calls
 from tests.started import started
@@ -118,11 +120,16 @@ def facts(number: int) -> Iterator[FactRecorded]:
         yield from (FactRecorded(f"s{each}", fact, EPOCH) for fact in [*story, Delivered("f", "0" * 64, 1)])
 
 
-@pytest.mark.parametrize("kind", ["bar", "plain", "json"])
-def test_progress_costs_as_much_for_each_fact(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", ["bar", "plain", None])
+def test_progress_costs_as_much_for_each_fact(kind: Kind | None) -> None:
+    """Without a person to show it to, the events are for programs."""
+
     def show(number: int) -> None:
-        shown = make_progress(
-            kind, stream=io.StringIO(), started=started(total=number, done=0), clock=SystemClock()
+        stream, clock = io.StringIO(), SystemClock()
+        shown = (
+            make_progress(kind, stream=stream, started=started(total=number, done=0), clock=clock)
+            if kind
+            else JsonEvents(SafeStream(stream), clock=clock)
         )
         for event in facts(number):
             shown.on_event(event)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import io
-import json
 import os
 import pty
 import re
@@ -188,31 +187,9 @@ def test_a_fact_leaves_a_take_where_the_table_of_states_says(fact: Fact) -> None
         assert standing_after(fact) in {None, "fetching", "delivered", "undeliverable", "succeeded"}
 
 
-@pytest.mark.parametrize("fact", [fact for fact, _ in FACTS], ids=lambda fact: type(fact).__name__)
-def test_each_fact_is_one_json_line_with_all_its_fields(fact: Fact) -> None:
-    line = _heard("json", _told(fact))
-    assert line.count("\n") == 1
-    found = json.loads(line)
-    assert (found.pop("at"), found.pop("take"), found.pop("fact")) == (
-        1_780_000_001.5,
-        "s010",
-        type(fact).__name__,
-    )
-    assert set(found) == set(fact.__slots__)
-
-
-def test_json_says_numbers_that_json_has() -> None:
-    line = _heard(
-        "json", _told(Ended(TakeState.FAILED, "{}", failure=FailureClass.MISSING, cost=float("nan")))
-    )
-    found = json.loads(line, parse_constant=pytest.fail)
-    assert (found["outcome"], found["failure"], found["cost"]) == ("failed", "missing", None)
-
-
 def test_what_the_run_says_reaches_every_voice() -> None:
     said = Message("the service is silent\x1b")
     assert _heard("plain", said) == "2026-05-28T20:26:40Z  the service is silent\\x1b\n"
-    assert json.loads(_heard("json", said)) == {"at": 1_780_000_000.0, "said": "the service is silent\x1b"}
     assert "the service is silent\\x1b\n" in _heard("bar", said)
     assert _heard("none", said, *(_told(fact) for fact, _ in FACTS)) == ""
 

@@ -170,6 +170,12 @@ def test_a_limit_in_a_file_is_no_consent_to_pay(tmp_path: Path) -> None:
     assert not is_capped(settled("run", board(tmp_path)))
 
 
+def test_only_the_users_own_file_may_name_a_file_for_events(tmp_path: Path) -> None:
+    manifest = board(tmp_path, "  progress: json:x\n", beside='progress = "json:x"\n')
+    said = "may name a file only in your own settings, since this file may come from another person"
+    assert refusals(manifest) == [f"board.yaml:3:3: run, progress: {said}", f"{FILE}:1: progress: {said}"]
+
+
 def test_only_the_users_own_file_may_start_programs(tmp_path: Path) -> None:
     for name in FOR_THE_USER:
         manifest = board(tmp_path, f"  {name}: cmd:rm\n", beside=f'{name} = "cmd:rm"\n')

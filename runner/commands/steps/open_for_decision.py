@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from runner.commands.steps.open_run import OpenOptions, open_recorded
+from runner.commands.steps.run_log import log_facts
 from runner.domain import failpoints
 from runner.domain.display import listed
 from runner.domain.errors import UsageError
 from runner.domain.records import TakeRecord
+from runner.domain.run_events import FactRecorded
 from runner.domain.states import Fact
 from runner.plan.selection import UNDECIDED, Choice, Decisions, pick
 from runner.store.reader import Reader, open_reader
@@ -94,14 +96,20 @@ class OpenRecord:
     clock: Clock
 
     def write(self, facts: Mapping[str, Fact], *remarks: str) -> Decided:
-        """Record one fact a take; they are durable on return."""
-        waiting = []
+        """Record one fact a take, and then in the run's log as well; they are durable on return."""
+        at, waiting = self.clock.wall(), []
         for take_id, fact in facts.items():
-            waiting.append(self.state.record(take_id, fact, at=self.clock.wall()))
+            waiting.append(self.state.record(take_id, fact, at=at))
             failpoints.hit("decide.handed-in")
         for recorded in waiting:
             recorded.result()
         failpoints.hit("decide.recorded")
+        takes = ((take_id, fact, self.reader.take(take_id)) for take_id, fact in facts.items())
+        log_facts(
+            RunDir(self.state.path.parent),
+            self.clock,
+            [FactRecorded(take_id, fact, at, take.label if take else "") for take_id, fact, take in takes],
+        )
         return Decided(tuple(facts), (*self.state.notes, *remarks))
 
 

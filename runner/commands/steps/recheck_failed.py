@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from runner.api.result_answer import read_again
 from runner.commands.steps.api_session import answers_within, with_api
 from runner.commands.steps.request import RunRequest
+from runner.commands.steps.run_log import log_facts
 from runner.domain.api_answers import RequestFailure, ResultAnswer
 from runner.domain.display import listed, visible
 from runner.domain.errors import AccountRefused
 from runner.domain.job_match import disowned, unless_of_another
 from runner.domain.records import Standing
+from runner.domain.run_events import FactRecorded
 from runner.domain.shots import Ticket
 from runner.domain.states import AdoptionUndone, CostSeen, Ended, FoundAfterAll, TakeState
 from runner.engine.ports import Queue
@@ -99,12 +101,14 @@ def _recorded(
     state: StateFile, looked: Sequence[Ticket], answers: Mapping[str, ResultAnswer], *, clock: Clock
 ) -> RecheckResult:
     """Record what is new about the takes that were looked at; an answer that did not come is not in `answers`."""
-    found, back, reasons = [], [], {}
+    found, back, reasons, logged = [], [], {}, list[FactRecorded]()
     for ticket in looked:
         answer = answers.get(ticket.take_id)
         news = _news(ticket, answer) if isinstance(answer, Ended) else None
         if news is not None:
-            state.record(ticket.take_id, news, at=clock.wall()).result()
+            at = clock.wall()
+            state.record(ticket.take_id, news, at=at).result()
+            logged.append(FactRecorded(ticket.take_id, news, at, ticket.label))
         match news:
             case FoundAfterAll():
                 found.append(ticket.take_id)
@@ -115,6 +119,7 @@ def _recorded(
                 reasons[ticket.take_id] = visible(answer.reason)
             case _:
                 reasons[ticket.take_id] = "the API did not say" if answer is None else "it has not ended"
+    log_facts(RunDir(state.path.parent), clock, logged)
     return RecheckResult(tuple(found), reasons, tuple(back))
 
 

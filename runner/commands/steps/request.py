@@ -54,7 +54,7 @@ class RunRequest:
     that of the run if it is None. `listeners` follow each session from its beginning to its end, beside `progress`.
     `interrupts` stop it from another thread.
     `notify` are the channels that get notices. `on_delivered` are the words of a command that is started once for each
-    clip; without words none is.
+    clip; without words none is. `words` are those of the command line, without secrets, for the run's log.
     """
 
     manifest: Path
@@ -74,6 +74,7 @@ class RunRequest:
     interrupts: Interrupts = field(default_factory=Interrupts, kw_only=True)
     notify: tuple[Channel, ...] = field(default=(), kw_only=True)
     on_delivered: tuple[str, ...] = field(default=(), kw_only=True)
+    words: tuple[str, ...] = field(default=(), kw_only=True)
     clock: Clock = field(default_factory=SystemClock)
     on_interrupt: Stop = Stop.DRAIN
     opening: OpenOptions = DEFAULT_OPTIONS

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from collections.abc import Callable, Collection, Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, suppress
+from datetime import time
 from itertools import chain
 from threading import current_thread, main_thread
 
@@ -18,8 +19,10 @@ from runner.commands.steps.api_session import account_of, run_alone, with_api
 from runner.commands.steps.clip_hooks import ClipHooks
 from runner.commands.steps.inspect_clips import CUT_SHORT_S, ClipInspection
 from runner.commands.steps.request import RunRequest
+from runner.commands.steps.run_log import run_log
 from runner.commands.steps.signals import SignalHandler, handle_signals
-from runner.domain.errors import AccountRefused, CannotCreate, DiskFailed
+from runner.domain.display import iso
+from runner.domain.errors import AccountRefused
 from runner.domain.records import CostsUntold
 from runner.domain.run_ending import Ending, EndingKind
 from runner.domain.run_events import Event, Listener, Listeners, Message, RunStarted
@@ -28,12 +31,12 @@ from runner.domain.states import CostSeen, PayAgain
 from runner.engine.late_costs import GRACE, ask_costs, asks_since
 from runner.engine.options import EngineOptions, RunHistory
 from runner.engine.ports import Queue
-from runner.output.safe_stream import SafeStream
 from runner.simulator.clip_cache import fallback_hashes
 from runner.store.identity import number_of
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
+from runner.system.canonical_json import JsonValue
 from runner.system.clock import Clock
 from runner.system.daemon_executor import DaemonExecutor
 
@@ -76,8 +79,12 @@ def run_engine(
         for note in (*state.notes, *account.notes):
             listener.on_event(Message(note))
         engaged = _engage(request, place, state, about, account, listener, deadline)
-        ending, signal = run_alone(engaged, interrupts=request.interrupts)
-        _finish(inspection, hooks, listener, signal=signal)
+        try:
+            ending, signal = run_alone(engaged, interrupts=request.interrupts)
+            _finish(inspection, hooks, listener, signal=signal)
+        except Exception as error:
+            log.end_by(error)
+            raise
         return ending, signal
 
 
@@ -110,7 +117,34 @@ def _started(request: RunRequest, place: RunDir, *, total: int, done: int) -> Ru
             counts=reader.counts(),
             deliveries=reader.deliveries(),
             spending=reader.sums(),
+            command=request.words,
+            settings=_settings(request.options),
         )
+
+
+def _settings(options: EngineOptions) -> Mapping[str, JsonValue]:
+    """Return what a reader of the run's log may want to know about how a session was run."""
+    limits = options.limits
+    until = limits.until.isoformat() if isinstance(limits.until, time) else iso(limits.until) or None
+    return {
+        "jobs": options.jobs,
+        "download": options.download,
+        "max_cost_usd": limits.max_cost,
+        "warn_cost_usd": limits.warn_cost,
+        "allow_unpriced": limits.allow_unpriced,
+        "max_submits": limits.max_submits,
+        "until": until,
+        "for_seconds": limits.lasts,
+        "cutoff": options.at_limit,
+        "on_unknown": options.on_unknown,
+        "max_extra_paid": options.max_extra_paid,
+        "max_unknown": options.max_unknown,
+        "retries": options.retries,
+        "halt": dict(options.failure_limit.limits),
+        "scout": options.scout,
+        "outage_limit_seconds": options.outage_limit,
+        "job_limit_seconds": options.job_limit,
+    }
 
 
 def failure_words(error: Exception) -> str:
@@ -167,22 +201,6 @@ def _ask_costs(request: RunRequest, place: RunDir, state: StateFile) -> None:
 def _lacking_cost(reader: Reader, clock: Clock) -> Iterator[Ticket]:
     """Return the takes whose costs are worth asking for, the last to end first; they are read as they are asked for."""
     return reader.lacking_cost(since=asks_since(reader.costs_untold(), now=clock.wall()))
-
-
-@contextmanager
-def run_log(place: RunDir, clock: Clock) -> Iterator[Listener]:
-    """Yield the run's log; a run that submits nothing goes on without one, and none fails that cannot be closed."""
-    from runner.commands.steps.write_check import open_log
-    from runner.output.progress import JsonProgress
-
-    try:
-        stream = os.fdopen(open_log(place), "a", encoding="utf-8")
-    except (CannotCreate, DiskFailed):
-        yield Listeners()
-        return
-    with ExitStack() as opened:
-        opened.callback(SafeStream(stream).end)
-        yield opened.enter_context(JsonProgress(SafeStream.over(stream), clock=clock))
 
 
 async def _engage(

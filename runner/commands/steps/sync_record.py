@@ -17,9 +17,11 @@ from runner.commands.steps.find_run import manifest_of, read_takes
 from runner.commands.steps.known_picks import decisions_for
 from runner.commands.steps.open_for_decision import OpenRecord, named
 from runner.commands.steps.open_run import OpenOptions, open_recorded
+from runner.commands.steps.run_log import log_facts
 from runner.domain import failpoints
 from runner.domain.errors import DiskFailed, FileMissing, ManifestInvalid, RunInUse, UsageError
 from runner.domain.records import RunHeader, RunRecord, Standing, TakeRecord
+from runner.domain.run_events import FactRecorded
 from runner.domain.shots import Plan
 from runner.domain.states import ClipMoved, DeliveryState, FileGone
 from runner.manifest.size_limits import CEILING
@@ -87,12 +89,14 @@ def sync(
         takes = _delivered(place)
     if gone := missing(takes, place):
         # So they are fetched again.
-        lost = [take.take_id for take in takes if take.take_id in gone]
         with open_reader(place.state_file, checked=True) as reader:
-            restore_sidecars(place.path, [take for take in map(reader.take, lost) if take])
-        fact = FileGone("the file is not there any more, or not whole")
-        for waiting in [state.record(take_id, fact, at=clock.wall()) for take_id in lost]:
+            ids = (take.take_id for take in takes if take.take_id in gone)
+            lost = [take for take in map(reader.take, ids) if take]
+        restore_sidecars(place.path, lost)
+        fact, at = FileGone("the file is not there any more, or not whole"), clock.wall()
+        for waiting in [state.record(take.take_id, fact, at=at) for take in lost]:
             waiting.result()
+        log_facts(place, clock, [FactRecorded(take.take_id, fact, at, take.label) for take in lost])
     return remarks
 
 
