@@ -6,6 +6,7 @@ them. A flag wins over the manifest, the manifest over the file beside it, and t
 
 from __future__ import annotations
 
+import os
 from argparse import SUPPRESS, ArgumentTypeError, Namespace
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -167,6 +168,9 @@ def _toml_layer(home: Home, file: Path, environ: Mapping[str, str]) -> Layer:
     except (FileNotFoundError, NotADirectoryError):
         pass
     except (OSError, UnicodeDecodeError) as error:
+        if home is Home.USER and not os.access(file.parent, os.X_OK):
+            # HOME is another user's, as after `su`, so nothing in it is this user's own.
+            return Layer(home, file, settings, findings)
         # A limit on money that cannot be read must not be left out in silence.
         findings.error(findings.at(), "", f"cannot be read: {getattr(error, 'strerror', 'it is not UTF-8')}")
     return Layer(home, file, settings, findings)

@@ -85,9 +85,9 @@ def test_a_decision_is_an_object_wherever_the_flag_stands(night: Desk) -> None:
 
 def test_every_format_and_every_command_with_the_flag_is_tried() -> None:
     formats = {path.name.removesuffix(".schema.json") for path in SCHEMAS.glob("*.schema.json")}
-    assert formats - {"manifest", "notice", "delivered"} <= CALLS.keys() | ELSEWHERE
+    assert formats - {"manifest", "notice", "delivered", "events"} <= CALLS.keys() | ELSEWHERE
     tried = {words[0] for words in CALLS.values()}
-    assert {command.name for command in COMMANDS} - tried == {"accept", "simulate", "schema"}
+    assert {command.name for command in COMMANDS} - tried == {"accept", "simulate", "schema", "completion"}
 
 
 def test_an_export_that_is_printed_refuses_json(night: Desk) -> None:
