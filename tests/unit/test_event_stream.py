@@ -17,7 +17,7 @@ from runner.domain.run_ending import EndingKind
 from runner.domain.run_events import Message, RunEnded
 from runner.system.escapes import command_line
 
-JSON = Namespace(progress="json")
+JSON = Namespace(progress="json", output="pretty")
 
 
 def _declined(events: EventStream) -> int:
@@ -51,20 +51,25 @@ def test_an_error_is_the_end_and_is_reported_once() -> None:
     assert (end["event"], end["reason"], end["exit"]) == ("run.ended", "no such file", 66)
 
 
+def test_an_error_is_the_result_too_where_that_is_asked_for_as_json() -> None:
+    with redirect_stderr(io.StringIO()), pytest.raises(FileMissing):
+        with_events(Namespace(progress="json", output="json"), _fails)
+
+
 def test_a_file_gets_the_events_and_leaves_standard_error_to_people(tmp_path: Path) -> None:
     file, stream = tmp_path / "events.jsonl", io.StringIO()
     file.write_text("earlier\n")
     with redirect_stderr(stream):
-        assert with_events(Namespace(progress=f"json:{file}"), _declined) == 3
+        assert with_events(Namespace(progress=f"json:{file}", output="pretty"), _declined) == 3
         with pytest.raises(FileMissing):
-            with_events(Namespace(progress=f"json:{file}"), _fails)
+            with_events(Namespace(progress=f"json:{file}", output="pretty"), _fails)
     assert "a remark\n" in stream.getvalue()
     first, *events = file.read_text().splitlines()
     found = [json.loads(line) for line in events]
     assert first == "earlier"
     assert [line["event"] for line in found] == ["message", "run.ended", "run.ended"]
     with pytest.raises(CannotCreate):
-        with_events(Namespace(progress=f"json:{tmp_path}"), _declined)
+        with_events(Namespace(progress=f"json:{tmp_path}", output="pretty"), _declined)
 
 
 def test_a_command_in_advice_is_the_words_that_a_shell_would_read() -> None:
