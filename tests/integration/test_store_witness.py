@@ -14,6 +14,7 @@ import pytest
 from runner.commands.restore import assigned
 from runner.commands.steps.known_jobs import heard_now, known_outside, sidecars_of, trace_in
 from runner.domain.errors import IllegalTransition, RecordDisplaced, RunInUse, StateFileUnusable
+from runner.domain.run_events import FactRecorded, Message
 from runner.domain.states import (
     Accepted,
     Adopted,
@@ -27,6 +28,8 @@ from runner.domain.states import (
 from runner.media.clips.clip_names import stem_of
 from runner.media.clips.ownership import try_clip
 from runner.media.clips.sidecar import TRIAL, Sidecar
+from runner.output.event_json import JsonEvents
+from runner.output.safe_stream import SafeStream
 from runner.store import witness
 from runner.store.disk_failure import SafetyOptions
 from runner.store.identity import number_of, path_of_open
@@ -37,7 +40,9 @@ from runner.store.reader import open_reader, read_heard
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.store.witness import NOTHING_HEARD, Heard, Sent, beside, outside, read_witness
+from runner.system.clock import SystemClock
 from tests.integration.store_samples import HEADER, drive, make_take, new_state_file, seen, tell
+from tests.started import started
 
 A, B = make_take("a"), make_take("b", prompt="b hand")
 PAID = replace(HEADER, simulated=False)
@@ -128,6 +133,23 @@ def test_a_damaged_sidecar_says_nothing_and_ends_no_run(tmp_path: Path, take: by
         (told,) = known_outside(place, {}, whole=whole)
         assert [(sent.take, sent.request_id) for sent in told.sent] == [("take-a", "r-1")]
     assert trace_in(place)
+
+
+@pytest.mark.parametrize("fact", [SubmissionStarted("try-a", A.fingerprint, 1), Accepted("try-a", "r-1")])
+def test_a_log_with_a_submission_is_a_trace_of_a_run_and_a_log_without_is_none(
+    tmp_path: Path, fact: SubmissionStarted | Accepted
+) -> None:
+    place = RunDir(tmp_path)
+    with place.log.open("w") as file:
+        log = JsonEvents(SafeStream.over(file), clock=SystemClock())
+        log.on_event(started(total=1))
+        log.on_event(Message("a remark"))
+        file.flush()
+        assert not trace_in(place)
+        log.on_event(FactRecorded("a", fact, 1.0))
+    assert trace_in(place) == "run.log"
+    place.log.write_text(f'{{"at": 1.0, "take": "a", "fact": "{type(fact).__name__}"}}\n')
+    assert trace_in(place) == "run.log"
 
 
 @pytest.mark.parametrize("longest", ["a", "a-take-with-a-very-long-name-indeed"])

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import NEW_RUN, FlagRequired, StateFileUnusable
+from runner.domain.states import Accepted, SubmissionStarted
 from runner.media.clips.clip_names import stem_of
 from runner.media.clips.folder import MOST_BYTES
 from runner.media.clips.sidecar import CLIPS, FORMAT, Sidecar, is_trial, read_sidecar
@@ -219,13 +220,21 @@ def trace_in(run_dir: RunDir) -> str:
         return ids.name
     if next(_told_by_sidecars(run_dir), None) is not None:
         return f"the sidecars in {CLIPS}"
-    logged = _read(run_dir.log, MOST_BYTES)
-    if b'"SubmissionStarted"' in logged or b'"Accepted"' in logged:
+    if _says_sent(_read(run_dir.log, MOST_BYTES)):
         return run_dir.log.name
     with suppress(csv.Error):
         rows = csv.DictReader(_read(report, MOST_BYTES).decode("utf-8-sig", "replace").splitlines())
         return REPORT if any(row.get("take") and row.get("request_id") for row in rows) else ""
     return ""
+
+
+def _says_sent(log: bytes) -> bool:
+    """Return whether a run's log has a submission, in today's words or in those of version 0.1.0."""
+    from runner.output.event_json import FACT_EVENTS
+
+    kinds = (SubmissionStarted, Accepted)
+    words = (word for kind in kinds for word in (FACT_EVENTS[kind], kind.__name__))
+    return any(f'"{word}"'.encode() in log for word in words)
 
 
 def forget_outside(run_dir: RunDir, environ: Mapping[str, str]) -> None:
