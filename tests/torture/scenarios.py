@@ -161,7 +161,7 @@ def _renumber(rig: Rig) -> list[str]:
 
 def _name_files(rig: Rig) -> list[str]:
     """Give all clips of a finished run new names by a template."""
-    return [*rig.run_arguments(), "--name", "{shot}_t{take:02}"]
+    return ["fetch", str(rig.place), "--name", "{shot}_t{take:02}"]
 
 
 _DECIDED = frozenset({0, 2, 3, 4, 64})
@@ -243,7 +243,14 @@ SCENARIOS: Mapping[str, Scenario] = {
             arguments=_spoil_and_fetch,
             codes=_DECIDED,
         ),
-        Scenario("named", reaches=("recall.named",), takes=6, prepare=_done, arguments=_name_files),
+        Scenario(
+            "named",
+            reaches=("recall.named",),
+            takes=6,
+            prepare=_done,
+            arguments=_name_files,
+            codes=_DECIDED,
+        ),
         Scenario("renumbered", reaches=("recall.",), takes=6, prepare=_done, arguments=_renumber),
         Scenario("storm", chances=storm(0.15), takes=20),
     )
