@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import shlex
 import signal
 import sys
 from argparse import Namespace
@@ -17,6 +16,7 @@ from dataclasses import replace
 from typing import TextIO, cast
 
 from runner.cli.arg_types import events_file
+from runner.cli.json_output import PROGRAM, words_of
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.summary import RunSummary, ended_event
 from runner.domain.disk_errors import file_error, machine_error
@@ -28,7 +28,7 @@ from runner.output.safe_stream import SafeStream
 from runner.system.clock import Clock, SystemClock
 from runner.system.private_files import open_private
 
-_COMMANDS = ("→ shotrunner ", "go on with: shotrunner ")
+_MARKS = ("→ ", "go on with: ")
 
 
 class EventStream:
@@ -120,9 +120,9 @@ def _opened(file: str) -> TextIO:
 def command_in(line: str) -> list[str]:
     """Return the words of a command that a line of advice gives; empty for any other line."""
     shown = line.strip()
-    found = next((mark for mark in _COMMANDS if shown.startswith(mark)), None)
-    # A word with hidden characters is in a form that only a shell reads.
-    return [] if found is None or "$'" in shown else shlex.split(shown[found.index("shotrunner") :])
+    mark = next((mark for mark in _MARKS if shown.startswith(mark)), None)
+    words = words_of(shown.removeprefix(mark)) if mark else []
+    return [PROGRAM, *words] if words else []
 
 
 class _Messages(io.TextIOBase):

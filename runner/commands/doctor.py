@@ -22,7 +22,7 @@ from runner.api.exchange import SilenceKind
 from runner.api.probe import Seen
 from runner.domain.api_answers import FailureKind
 from runner.domain.display import duration
-from runner.domain.errors import AccountRefused, ShotrunnerError
+from runner.domain.errors import AccountRefused, ShotrunnerError, install_line
 from runner.system.clock import Clock
 from runner.system.daemon_executor import DaemonExecutor
 from runner.system.version import __version__
@@ -185,12 +185,7 @@ def extras(is_installed: Callable[[str], bool]) -> Check:
     said = f"installed: {', '.join(here) or 'none'}"
     if not absent:
         return Check("extras", State.OK, said)
-    return Check("extras", State.OK, f"{said}; not installed: {', '.join(absent)}", install_line(absent))
-
-
-def install_line(names: list[str]) -> str:
-    """Return the command that installs optional parts."""
-    return f"pip install 'shotrunner[{','.join(names)}]'"
+    return Check("extras", State.OK, f"{said}; not installed: {', '.join(absent)}", install_line(*absent))
 
 
 def browser() -> Check:

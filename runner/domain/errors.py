@@ -107,13 +107,18 @@ class WordsRefused(UsageError):
         self.command = command
 
 
+def install_line(*extras: str) -> str:
+    """Return the command that installs optional parts."""
+    return f"pip install 'shotrunner[{','.join(extras)}]'"
+
+
 class ExtraMissing(UsageError):
     """An optional package is needed; the advice is the exact install line."""
 
     code = "extra-missing"
 
     def __init__(self, purpose: str, *, extra: str) -> None:
-        super().__init__(f"{purpose} needs the [{extra}] extra", advice=f"pip install 'shotrunner[{extra}]'")
+        super().__init__(f"{purpose} needs the [{extra}] extra", advice=install_line(extra))
 
 
 class NoSuchHost(UsageError):

@@ -63,17 +63,7 @@ _DECODED: Mapping[type, Sequence[tuple[int, Callable[[Any], object]]]] = {
         for place, field in enumerate(fields(record))
         if field.name in _DECODERS
     ]
-    for record in (
-        TakeRecord,
-        Standing,
-        TakeOutcome,
-        AttemptRecord,
-        EventRecord,
-        SchemaRecord,
-        SessionRecord,
-        Ticket,
-        RunHeader,
-    )
+    for record in R.__constraints__
 }
 """Which columns of a record are decoded, by their places."""
 
