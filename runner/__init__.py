@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runner.commands.steps.summary import RunSummary
     from runner.domain.errors import ManifestInvalid, Problem, ShotrunnerError
     from runner.domain.limits import Limits
-    from runner.domain.run_events import FactRecorded, Message, RunEnded, RunStarted
+    from runner.domain.run_events import FactRecorded, Message, RunEnded, RunStarted, Steered
     from runner.domain.shots import Plan, Take
     from runner.domain.states import DeliveryState, FailureClass, TakeState
     from runner.engine.options import EngineOptions
@@ -39,6 +39,7 @@ __all__ = [
     "RunStarted",
     "RunSummary",
     "ShotrunnerError",
+    "Steered",
     "Take",
     "TakeState",
     "__version__",
@@ -64,6 +65,7 @@ _HOMES = {
     "RunStarted": "domain.run_events",
     "RunSummary": "commands.steps.summary",
     "ShotrunnerError": "domain.errors",
+    "Steered": "domain.run_events",
     "Take": "domain.shots",
     "TakeState": "domain.states",
     "check": "commands.check",

@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 
 from runner.domain.limits import Limits
 from runner.domain.money import NOTHING_SPENT, Spending
+from runner.domain.orders import Order
 from runner.domain.run_ending import EndingKind
 from runner.domain.states import DeliveryState, Fact, TakeState
 from runner.system.canonical_json import JsonValue
@@ -65,6 +66,17 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Steered:
+    """The session did what a person asked of it from outside, or said why not; `at` is in unix seconds."""
+
+    order: Order
+    by: str
+    at: float
+    changed: bool
+    says: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RunEnded:
     """A session has ended and the reports are written; `page` is None where they could not be.
 
@@ -84,7 +96,7 @@ class RunEnded:
     page: Path | None = None
 
 
-Event: TypeAlias = RunStarted | FactRecorded | Message | RunEnded
+Event: TypeAlias = RunStarted | FactRecorded | Message | Steered | RunEnded
 
 
 class Listener(Protocol):

@@ -9,11 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
 from runner.domain.errors import UsageError
 from runner.domain.limits import Limits
 from runner.domain.money import NOTHING_SPENT, Spending
 from runner.domain.option_checks import check_options, number, one, or_none, whole
+from runner.domain.rates import Rate
 from runner.domain.records import PastJob
 from runner.domain.run_ending import Stop
 from runner.domain.shots import Ticket
@@ -69,7 +71,9 @@ class EngineOptions:
     `same_refusals` of different bodies in a row count as the account's or the service's fault. `refusals_limit` bounds
     how long refusals may last while nothing else is left to do, and those of one job's reads. `max_extra_paid` bounds
     what `on_unknown` may pay again over the whole life of a run, and `retries` how often a failed take is paid for
-    again. `scout` takes of every model and settings go first. `limits` are the bounds on money, submissions and time.
+    again. `scout` takes of every model and settings go first. `rates` bound how often takes of a model are submitted,
+    those of all together under the key `ALL_MODELS`, and `model_jobs` how many jobs of it may be active.
+    `limits` are the bounds on money, submissions and time.
 
     Raises:
         UsageError: a field has the wrong type, or a number with which nothing could ever happen.
@@ -93,6 +97,8 @@ class EngineOptions:
     retries: int = 0
     failure_limit: FailureLimit = field(default_factory=lambda: FailureLimit({}))
     scout: int = 0
+    rates: Mapping[str, Rate] = field(default_factory=lambda: MappingProxyType({}))
+    model_jobs: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     limits: Limits = field(default_factory=Limits)
     pace: LookPace = field(default_factory=LookPace)
     fetch_pace: FetchPace = field(default_factory=FetchPace)

@@ -29,7 +29,7 @@ shots:
   - {id: s020, inputs: {promptText: a dog}}
 """
 QUICK = SimulatorSettings(speed=50, render=False)
-Event = runner.RunStarted | runner.FactRecorded | runner.Message | runner.RunEnded
+Event = runner.RunStarted | runner.FactRecorded | runner.Message | runner.Steered | runner.RunEnded
 
 
 @pytest.fixture
