@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import ParamSpec, TypeVar
@@ -43,6 +44,12 @@ class DaemonExecutor(Executor):
     def _run(self) -> None:
         while (call := self._work.get()) is not None:
             call()
+
+    def wait_for_end(self, seconds: float) -> None:
+        """Wait at most that long for the threads of a pool that was shut down."""
+        ends_at = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, ends_at - time.monotonic()))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002 - the signature of Executor
         """Let each thread end after its current call."""

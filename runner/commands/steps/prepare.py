@@ -13,7 +13,7 @@ from runner.commands.check import warnings_of
 from runner.commands.steps import prices
 from runner.commands.steps.complete_run import completion_of
 from runner.commands.steps.known_picks import decisions_for
-from runner.commands.steps.recheck_failed import RecheckResult, recheck
+from runner.commands.steps.recheck_failed import recheck
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.summary import foresee, needs_nothing
 from runner.commands.steps.sync_record import missing, read_record, sync, take_over
@@ -52,10 +52,15 @@ class Prepared:
         return self.agreed and self.finished < len(self.about)
 
 
-def prepare(request: RunRequest, plan: Plan, place: RunDir, state: StateFile) -> Prepared:
-    """Go through all steps up to the first submission; raises as `run_manifest`."""
+def prepare(
+    request: RunRequest, plan: Plan, place: RunDir, state: StateFile, *, is_runner: bool = False
+) -> Prepared:
+    """Go through all steps up to the first submission; raises as `run_manifest`.
+
+    `is_runner` says that this session has gone through them before, for another plan.
+    """
     _show_warnings(request, plan, place)
-    record, again = _taken_over(request, place, state)
+    record, remarks = (read_record(place), ()) if is_runner else _taken_over(request, place, state)
     plan, quoted, decision = _decided(request, plan, record, place)
     estimate = foresee(decision, record, host=request.origin, simulated=request.simulated)
     prices.refuse_unpriced(request, estimate)
@@ -75,7 +80,7 @@ def prepare(request: RunRequest, plan: Plan, place: RunDir, state: StateFile) ->
         {take.take_id: take.attempts for take in takes},
         sum(1 for take in takes if needs_nothing(take, request.options)),
         record.sessions,
-        (*tried, *names.remarks, *synced, *price_changes(plan, quoted), *estimate.remarks, *again.remarks),
+        (*tried, *names.remarks, *synced, *price_changes(plan, quoted), *estimate.remarks, *remarks),
         completion_of(request, plan),
     )
 
@@ -87,12 +92,12 @@ def _show_warnings(request: RunRequest, plan: Plan, place: RunDir) -> None:
         request.warn(warnings_of(plan, reader), is_known)
 
 
-def _taken_over(request: RunRequest, place: RunDir, state: StateFile) -> tuple[RunRecord, RecheckResult]:
-    """Return what is on record once this is the runner, and the result of another look at takes given up."""
+def _taken_over(request: RunRequest, place: RunDir, state: StateFile) -> tuple[RunRecord, tuple[str, ...]]:
+    """Return what is on record once this is the runner, and remarks about another look at takes given up."""
     record = take_over(state, clock=request.clock)
     # Before anything is weighed: what has a clip after all is not sent again and does not make room.
     again = recheck(request, place, state, record.takes)
-    return (read_record(place) if again.asked else record), again
+    return (read_record(place) if again.asked else record), again.remarks
 
 
 def _decided(
