@@ -22,7 +22,6 @@ SLOW = (
 
 LONG = (
     "acceptance/test_environment_fuzz.py",
-    "acceptance/test_lost_record.py",
     "integration/test_torture_pr_",
 )
 """What would take CI past its twenty minutes, and belongs to a release: it runs in `make test-all` alone."""
