@@ -17,6 +17,7 @@ from runner.store.open_file import Opening
 from runner.store.reader import open_reader
 from runner.store.schema import MIGRATIONS
 from runner.store.state_file import StateFile
+from runner.system.canonical_json import JsonValue
 from tests.integration.store_samples import make_take, new_state_file
 from tests.integration.test_store_sync_plan import older_file
 
@@ -28,7 +29,11 @@ DONE = OrderOutcome(changed=True, says=("jobs: 4 → 8",))
 def state(tmp_path: Path) -> Iterator[StateFile]:
     """Give the record of a session that goes on."""
     with new_state_file(tmp_path, [make_take("a")]) as found:
-        settings = {"jobs": 4, "max_cost_usd": None, "rates": {"": "10/min", "x/y": "2/s"}}
+        settings: dict[str, JsonValue] = {
+            "jobs": 4,
+            "max_cost_usd": None,
+            "rates": {"": "10/min", "x/y": "2/s"},
+        }
         found.begin_session(at=5.0, version="0.1", settings=settings)
         yield found
 
@@ -37,7 +42,7 @@ def test_an_order_is_on_record_with_what_became_of_it_and_what_holds_now(state: 
     with open_reader(state.path) as reader:
         mark = reader.mark()
         assert (reader.orders(epoch=1), reader.order(GIVEN.id)) == ([], None)
-        changed = {"jobs": 8, "rates": {"": None}}
+        changed: dict[str, JsonValue] = {"jobs": 8, "rates": {"": None}}
         state.note_order(GIVEN, DONE, at=11.0, settings=changed).result(timeout=20)
         (found,) = reader.orders(epoch=1)
         assert found == reader.order(GIVEN.id)
