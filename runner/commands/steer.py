@@ -6,24 +6,20 @@ that this is not known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 from runner.commands.steps.api_session import run_alone
 from runner.commands.steps.find_run import command_about, find_run
 from runner.commands.steps.run_activity import activity_of
-from runner.commands.steps.steering import SETTING_OF, tuned
-from runner.domain.activity import Activity
-from runner.domain.display import money
+from runner.commands.steps.tuned_settings import changes
 from runner.domain.errors import UsageError
 from runner.domain.orders import ALL_MODELS, GivenOrder, Order, Pause, Resume, Tune
 from runner.domain.records import pause_of
 from runner.store.order_box import OrderBox
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
-from runner.system.canonical_json import JsonValue
 from runner.system.clock import Clock, SystemClock
 from runner.system.nearest_name import Speller
 
@@ -68,27 +64,21 @@ def steer(
     with open_reader(place.state_file) as reader:
         if isinstance(order, Tune):
             _refuse_unknown(order, reader.models())
-        if (absence := absent(place, reader, order)) is not None:
-            return replace(absence, dry_run=dry_run)
+        if not may_hear(place, reader):
+            used = activity_of(place, reader).running
+            says = "a process works on this run, and submits nothing" if used else "this run is not going on"
+            advice = command_about(place, reader.header, "status" if used else "run")
+            return Answer(order, (f"{says}; nothing was changed",), advice, dry_run=dry_run)
         if dry_run:
             return Answer(order, _would(order, reader), dry_run=True)
     return run_alone(ask(place, order, by=by, clock=clock or SystemClock()))
 
 
-def absent(place: RunDir, reader: Reader, order: Order) -> Answer | None:
-    """Return the answer where no session can hear an order, None where one may."""
-    activity = activity_of(place, reader)
-    if _may_hear(activity):
-        return None
-    if activity.running:
-        says = "a process works on this run, and submits nothing; nothing was changed"
-        return Answer(order, (says,), command_about(place, reader.header, "status"))
-    says = "this run is not going on; nothing was changed"
-    return Answer(order, (says,), command_about(place, reader.header, "run"))
-
-
-def _may_hear(activity: Activity) -> bool:
-    return activity.is_session or activity.running is None
+def may_hear(place: RunDir, reader: Reader) -> bool:
+    """Return whether a session goes on; where the lock cannot be tested, whether the record knows no end of one."""
+    activity, session = activity_of(place, reader), reader.newest_session()
+    is_open = session is not None and session.ended_at is None
+    return activity.is_session or (activity.running is None and is_open)
 
 
 def _refuse_unknown(tune: Tune, models: list[str]) -> None:
@@ -109,35 +99,8 @@ def _would(order: Order, reader: Reader) -> tuple[str, ...]:
         case Resume():
             return ("it would submit again" if pause else "it is not paused",)
         case Tune():
-            return tuple(_changes(session.settings, tuned(order))) or ("nothing would change",)
+            return changes(session.settings, order) or ("nothing would change",)
     return ()
-
-
-def _changes(now: Mapping[str, JsonValue], then: Mapping[str, JsonValue]) -> list[str]:
-    """Return what differs between settings as `--max-cost: $40.00 → $60.00`."""
-    said = []
-    for name, value in then.items():
-        flag = _FLAGS[name]
-        if isinstance(value, dict):
-            before = now.get(name)
-            of_models = before if isinstance(before, dict) else {}
-            for model, wanted in value.items():
-                said.append((f"{flag} {model}".rstrip(), of_models.get(model), wanted))
-        else:
-            said.append((flag, now.get(name), value))
-    return [f"{flag}: {_shown(flag, old)} → {_shown(flag, new)}" for flag, old, new in said if old != new]
-
-
-_FLAGS = {name: f"--{field.replace('_', '-')}" for field, name in SETTING_OF.items()} | {
-    "rates": "--rate",
-    "model_jobs": "--model-jobs",
-}
-
-
-def _shown(flag: str, value: JsonValue) -> str:
-    if isinstance(value, int | float) and flag.endswith("-cost"):
-        return money(value)
-    return "none" if value is None else str(value)
 
 
 async def ask(place: RunDir, order: Order, *, by: str, clock: Clock, patience: float = PATIENCE_S) -> Answer:
@@ -156,7 +119,7 @@ async def ask(place: RunDir, order: Order, *, by: str, clock: Clock, patience: f
             # The order of these looks counts: what is gone from the folder has its outcome on record by then.
             is_there = box.holds(given.id)
             with open_reader(place.state_file) as reader:
-                is_over = reader.epoch != given.epoch or not _may_hear(activity_of(place, reader))
+                is_over = reader.epoch != given.epoch or not may_hear(place, reader)
                 found = reader.order(given.id)
             if found is not None:
                 return Answer(order, found.says, answered=True, changed=found.changed)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from runner.commands.steps.tuned_settings import tuned
 from runner.domain.errors import ShotrunnerError
 from runner.domain.orders import CancelTakes, GivenOrder, OrderOutcome, Pause, Reload, Resume, Tune
 from runner.domain.run_events import Listener, Message, Steered
@@ -24,14 +25,6 @@ from runner.system.clock import Clock
 LOOK_S = 0.5
 PATIENCE_S = 5.0
 """Seconds that a session waits at its end for an order that is being obeyed."""
-
-SETTING_OF = {
-    "jobs": "jobs",
-    "max_cost": "max_cost_usd",
-    "warn_cost": "warn_cost_usd",
-    "max_submits": "max_submits",
-}
-"""By number of a `Tune`: its name among the settings of a session."""
 
 
 class Steerable(Protocol):
@@ -149,13 +142,3 @@ class Steering:
                 return await self.engine.cancel(take_ids, by=given.by)
             case Reload():
                 return self.engine.reload(given.order)
-
-
-def tuned(tune: Tune) -> Mapping[str, JsonValue]:
-    """Return the settings of a session that an order changes; null takes a model's own limit away."""
-    numbers = {name: getattr(tune, field) for field, name in SETTING_OF.items()}
-    rates: dict[str, JsonValue] = {
-        model: None if rate is None else str(rate) for model, rate in tune.rates.items()
-    }
-    given = {name: number for name, number in numbers.items() if number is not None}
-    return {**given, "rates": rates, "model_jobs": dict(tune.model_jobs)}
