@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.commands.steps.steering import Steering
+from runner.commands.steps.steering import LOOK_S, Steering
 from runner.domain.errors import UsageError
 from runner.domain.orders import GivenOrder, OrderOutcome, Reload, Tune
 from runner.domain.shots import Take
@@ -99,9 +99,10 @@ class Session:
     heard: Recorder = field(default_factory=Recorder)
 
     def steering(self, clock: Clock, *, waits: bool = True) -> Steering:
-        """Return what watches its orders; with `waits` it may be in virtual time."""
+        """Return what watches its orders, in virtual time if it `waits` for the record; else it looks more often."""
         journal = WaitingJournal(self.state) if waits else self.state
-        return Steering(self.state.path.parent, self.engine, journal, self.heard, clock)
+        interval = LOOK_S if waits else 0.05
+        return Steering(self.state.path.parent, self.engine, journal, self.heard, clock, interval)
 
 
 @contextmanager

@@ -73,13 +73,14 @@ class OrderJournal(Protocol):
 
 @dataclass(slots=True)
 class Steering:
-    """Watches the orders of one session; `listener` hears of each that was answered."""
+    """Watches the orders of one session, every `interval` seconds; `listener` hears of each that was answered."""
 
     run_dir: Path
     engine: Steerable
     journal: OrderJournal
     listener: Listener
     clock: Clock
+    interval: float = LOOK_S
     _at_work: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def watch(self) -> None:
@@ -92,7 +93,7 @@ class Steering:
                     # If it cannot be taken, it was withdrawn a moment ago.
                     if box.take(given.id) and await self._answer(given):
                         box.forget(given.id)
-            await self.clock.sleep(LOOK_S)
+            await self.clock.sleep(self.interval)
 
     @asynccontextmanager
     async def beside(self) -> AsyncIterator[None]:
