@@ -146,11 +146,12 @@ def _would(take: TakeRecord, *, goes_on: bool) -> CancelOutcome:
 def _answered(place: RunDir, answer: Answer, order: CancelTakes) -> Cancelling:
     """Return what the record says of the takes after a session has answered, or may have."""
     known = {take.take_id: take for take in read_takes(place)}
-    found = tuple(_as_recorded(known[take_id]) for take_id in order.take_ids)
+    heard = answer.changed is True
+    found = tuple(_as_recorded(known[take_id], heard=heard) for take_id in order.take_ids if take_id in known)
     return Cancelling(found, runner_at_work=True, notes=answer.says)
 
 
-def _as_recorded(take: TakeRecord) -> CancelOutcome:
+def _as_recorded(take: TakeRecord, *, heard: bool) -> CancelOutcome:
     word = take.cancel_requested or ""
     if take.state in ACTIVE and not word:
         says = "the API was not asked; it goes on and is billed"
@@ -158,8 +159,11 @@ def _as_recorded(take: TakeRecord) -> CancelOutcome:
     if take.state in ACTIVE:
         return _outcome(take, word, None)
     if take.state is TakeState.PENDING:
-        says = "not sent, and this session does not send it; the next run would"
-        return CancelOutcome(take.take_id, word, stopped=True, says=says)
+        says = "this session does not send it; the next run would" if heard else "not sent so far"
+        return CancelOutcome(take.take_id, word, stopped=heard, says=says)
+    if take.state is TakeState.SUBMITTING:
+        says = "it is being sent at this moment; give the same command again"
+        return CancelOutcome(take.take_id, word, stopped=False, says=says)
     if take.state in _ENDED:
         stopped = take.state is not TakeState.SUCCEEDED
         return CancelOutcome(take.take_id, word, stopped, _ENDED[take.state])

@@ -85,9 +85,9 @@ def run_manifest(
     `name_template`, such as `{shot}_t{take:02}`, names the clips; a run keeps it until another is given, and `{id}`
     goes back to the ids.
 
-    `progress` gets each event of a session that has work: a `RunStarted`, each `FactRecorded` and `Message`, and a
-    `RunEnded`. It is called from one thread at a time, but not always from the same one, and must return quickly. What
-    it raises becomes one `RuntimeWarning`, and the run continues. It may also answer `RunStarted` with a context
+    `progress` gets each event of a session that has work: a `RunStarted`, each `FactRecorded`, `Message` and `Steered`,
+    and a `RunEnded`. It is called from one thread at a time, but not always from the same one, and must return quickly.
+    What it raises becomes one `RuntimeWarning`, and the run continues. It may also answer `RunStarted` with a context
     manager of a listener, which then gets this event and all others. In a notebook a bar is shown unless `progress` is
     given.
 

@@ -59,7 +59,7 @@ def settings_line(settings: Mapping[str, JsonValue], *, left: float | None) -> s
         by_model = settings.get(name)
         for model, value in by_model.items() if isinstance(by_model, dict) else ():
             parts.append(f"{flag} {display.visible(f'{model}={value}' if model else str(value), 80)}")
-    return " · ".join(parts)
+    return f"settings: {' · '.join(parts)}" if parts else ""
 
 
 def pace_line(pace: Pace, *, now: float, zone: tzinfo | None = None) -> str:

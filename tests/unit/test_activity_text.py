@@ -68,9 +68,12 @@ def test_who_paused_it_and_what_was_ordered_last() -> None:
 def test_what_holds_for_a_session_is_shown_as_flags() -> None:
     settings: dict[str, JsonValue] = {"jobs": 8, "max_cost_usd": 40.0, "rates": {"": "10/min", "x/y": "2/s"}}
     assert settings_line(settings, left=12.3) == (
-        "-j 8 · --max-cost $40.00, $12.30 left · --rate 10/min · --rate x/y=2/s"
+        "settings: -j 8 · --max-cost $40.00, $12.30 left · --rate 10/min · --rate x/y=2/s"
     )
-    assert settings_line({"jobs": 4, "model_jobs": {"x/y": 1}}, left=None) == "-j 4 · --model-jobs x/y=1"
+    assert (
+        settings_line({"jobs": 4, "model_jobs": {"x/y": 1}}, left=None)
+        == "settings: -j 4 · --model-jobs x/y=1"
+    )
     assert settings_line({}, left=None) == ""
 
 
