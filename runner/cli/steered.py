@@ -43,8 +43,7 @@ def _as_json(found: Answer) -> dict[str, object]:
 
 
 def _lines(found: Answer) -> list[str]:
-    verb = VERBS[type(found.order)]
-    said = "; ".join(visible(text) for text in found.says)
+    says = [visible(text) for text in found.says]
     if found.answered:
-        said = f"{verb}: {said}" if found.changed else f"{verb}: not changed: {said}"
-    return [said, *([f"  → {found.advice}"] if found.advice else [])]
+        says = [f"{VERBS[type(found.order)]}: {'' if found.changed else 'not changed: '}{'; '.join(says)}"]
+    return [*says, *([f"  → {found.advice}"] if found.advice else [])]

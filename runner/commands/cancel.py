@@ -113,10 +113,9 @@ def cancel(
         chosen = tuple(_would(take, goes_on=goes_on) for take in takes if take.take_id in wanted)
         return Cancelling(chosen, goes_on)
     if goes_on and take_ids:
-        order = CancelTakes(tuple(take_ids))
-        answer = run_alone(ask(place, order, by=by, clock=request.clock))
+        answer = run_alone(ask(place, CancelTakes(tuple(take_ids)), by=by, clock=request.clock))
         if answer.changed is not False or answer.answered:
-            return _answered(place, answer, order)
+            return as_answered(place, answer, take_ids)
     with ExitStack() as stack:
         state = _state_file(place, request, stack)
         known = {take.take_id: take for take in read_takes(place)}
@@ -143,11 +142,11 @@ def _would(take: TakeRecord, *, goes_on: bool) -> CancelOutcome:
     return _nothing_to_cancel(take)
 
 
-def _answered(place: RunDir, answer: Answer, order: CancelTakes) -> Cancelling:
-    """Return what the record says of the takes after a session has answered, or may have."""
+def as_answered(place: RunDir, answer: Answer, take_ids: Sequence[str]) -> Cancelling:
+    """Return what the record says of the takes after a session has answered, or may have obeyed."""
     known = {take.take_id: take for take in read_takes(place)}
     heard = answer.changed is True
-    found = tuple(_as_recorded(known[take_id], heard=heard) for take_id in order.take_ids if take_id in known)
+    found = tuple(_as_recorded(known[take_id], heard=heard) for take_id in take_ids if take_id in known)
     return Cancelling(found, runner_at_work=True, notes=answer.says)
 
 

@@ -25,6 +25,7 @@ from runner.system.nearest_name import Speller
 
 PATIENCE_S = 10.0
 LOOK_S = 0.1
+_LATER_S = 1.0
 _AT_WORK_S = 60.0
 """Seconds that an order which was taken is waited for beyond `PATIENCE_S`; a cancellation asks the API."""
 
@@ -111,11 +112,11 @@ async def ask(place: RunDir, order: Order, *, by: str, clock: Clock, patience: f
     """
     with open_reader(place.state_file) as reader:
         given = GivenOrder(uuid4().hex, by, clock.wall(), reader.epoch, order)
-    box, began = OrderBox(place.path), clock.monotonic()
+    box, began, waited = OrderBox(place.path), clock.monotonic(), 0.0
     box.put(given)
     try:
         while True:
-            await clock.sleep(LOOK_S)
+            await clock.sleep(LOOK_S if waited < patience else _LATER_S)
             # The order of these looks counts: what is gone from the folder has its outcome on record by then.
             is_there = box.holds(given.id)
             with open_reader(place.state_file) as reader:

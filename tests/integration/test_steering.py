@@ -6,22 +6,26 @@ import asyncio
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from runner.commands.cancel import as_answered, cancel
 from runner.commands.steer import Answer, ask, steer
-from runner.domain.errors import DiskFailed, UsageError
+from runner.commands.steps.api_session import recorded_request
+from runner.domain.errors import DiskFailed, RunInUse, UsageError
 from runner.domain.orders import CancelTakes, GivenOrder, Order, Pause, Reload, Resume, Tune
 from runner.domain.rates import Rate
 from runner.domain.run_events import Message, Steered
+from runner.domain.states import CancelRequested
 from runner.engine.testing import failed
 from runner.store.lock import RunLock
 from runner.store.order_box import FOLDER, OrderBox
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 from tests.integration.fake_session import Session, session
-from tests.integration.store_samples import make_take, new_state_file
+from tests.integration.store_samples import HEADER, S, drive, make_plan, make_take, new_state_file, tell
 from tests.virtual_time import VirtualClock, run_virtual
 
 TAKES = [make_take("a"), make_take("b")]
@@ -219,3 +223,60 @@ def test_a_model_that_the_run_does_not_have_is_refused_with_the_nearest(live: Se
     with pytest.raises(UsageError, match="pika/pikaframe'") as caught:
         steer(live.state.path.parent, Tune(rates={"pika/pikaframe": Rate(1, "s")}), by="ada")
     assert caught.value.advice == "did you mean pika/pikaframes?"
+
+
+@dataclass
+class Leaping:
+    """A clock on which each wait is over at once."""
+
+    now: float = 1_800_000_000.0
+
+    def wall(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_a_session_that_does_not_cancel_leaves_it_to_this_process(live: Session) -> None:
+    """Nothing stays in its folder. A simulated run has its API inside it, so that nothing can be done here either."""
+    drive(live.state, S.QUEUED, take_id="a")
+    request = replace(recorded_request(place_of(live), HEADER, environ={}), clock=Leaping())
+    with pytest.raises(RunInUse) as caught:
+        cancel(place_of(live), ["a"], by="ada", request=request)
+    assert "stop it first" in caught.value.advice
+    assert left(live) == []
+
+
+def test_a_session_s_cancel_is_reported_as_its_record_shows_it(live: Session) -> None:
+    """What each take says follows from where it stands after the answer, and from the API's own word."""
+    takes = [make_take(state) for state in S]
+    live.state.adopt_plan(make_plan([*TAKES, *takes]), renew=(), at=1002.0)
+    for take in takes:
+        drive(live.state, S(take.id), take_id=take.id)
+    tell(live.state, CancelRequested("ada", "not_cancellable"), take_id="running")
+    names = [take.id for take in takes]
+    clock = VirtualClock()
+
+    async def both() -> Answer:
+        async with live.steering(clock).beside():
+            return await ask(place_of(live), CancelTakes(tuple(names)), by="ada", clock=clock)
+
+    answer = run_virtual(both())
+    found = {each.take_id: each for each in as_answered(place_of(live), answer, names).outcomes}
+    assert {name for name, each in found.items() if each.stopped} == {
+        "pending",
+        "failed",
+        "cancelled",
+        "dropped",
+    }
+    assert "does not send it" in found["pending"].says
+    assert "at this moment" in found["submitting"].says
+    assert "was not asked" in found["queued"].says
+    assert (found["running"].word, "runs already" in found["running"].says) == ("not_cancellable", True)
+    assert "reconcile" in found["held"].says
+    unknown = as_answered(place_of(live), replace(answer, changed=None), ["pending"])
+    assert (unknown.outcomes[0].stopped, unknown.outcomes[0].says) == (False, "not sent so far")
