@@ -10,9 +10,10 @@ from argparse import SUPPRESS
 from dataclasses import replace
 from pathlib import Path
 
-from runner.cli.arg_types import number, period, whole
+from runner.cli.arg_types import amount, number, period, whole
 from runner.cli.argument_kinds import command, group, place, rest, several, switch, value, values
 from runner.cli.export_arguments import EXPORT
+from runner.cli.rate_types import jobs_of_model, rate_of_model
 from runner.cli.review_arguments import PICK, REJECT, REPORT, REROLL
 from runner.cli.run_arguments import PLANNING, RUNNING
 from runner.cli.shared_arguments import (
@@ -70,6 +71,8 @@ _DROP = command(
     choosing("decide on"),
     switch("-y, --yes", "do not ask, even if a job may still be billed or a rendered clip is lost"),
 )
+
+_NO_ORDER = switch("-n, --dry-run", "only show what would change")
 
 COMMANDS = (
     command(
@@ -176,6 +179,42 @@ COMMANDS = (
         OUTPUT,
     ),
     command(
+        "pause",
+        "let a run that goes on submit no more until resume. "
+        "Its jobs are still watched, and their clips downloaded. A limit in time goes on as well.",
+        *TARGET_OF_TWO,
+        _NO_ORDER,
+        OUTPUT,
+    ),
+    command("resume", "let a paused run submit again", *TARGET_OF_TWO, _NO_ORDER, OUTPUT),
+    command(
+        "tune",
+        "give a run that goes on other limits, until its session ends. "
+        "What no flag names stays as it is. No setting in a file counts here.",
+        *TARGET_OF_TWO,
+        value("-j, --jobs N", whole(1, 1000), "jobs at the API at the same time"),
+        value("--max-cost USD", amount, "stop submitting when the total cost would exceed this amount"),
+        value("--warn-cost USD", amount, "warn once the total cost exceeds this amount"),
+        value(
+            "--max-submits N",
+            whole(1, 1_000_000),
+            "submit at most N jobs, over all runs in the run directory",
+        ),
+        values(
+            "--rate N/UNIT",
+            rate_of_model,
+            "submit at most so often, such as 10/min, 2/s or 100/h; MODEL=N/UNIT limits one model; none lifts it; may "
+            "be repeated",
+        ),
+        values(
+            "--model-jobs MODEL=N",
+            jobs_of_model,
+            "jobs of one model at the same time; MODEL=none lifts it; may be repeated",
+        ),
+        _NO_ORDER,
+        OUTPUT,
+    ),
+    command(
         "show",
         "show everything about one take",
         *TARGET_OF_TWO,
@@ -234,11 +273,13 @@ COMMANDS = (
     command(
         "cancel",
         "ask the API to cancel jobs, and show what became of each. "
-        "Only a queued job can be cancelled; a running job continues and is billed.",
+        "Only a queued job can be cancelled; a running job continues and is billed. A run that goes on cancels them"
+        " itself, and sends those takes no more that still wait.",
         *TARGET_OF_TWO,
         TAKES,
         choosing("cancel"),
-        switch("--all", "every active job"),
+        switch("--all", "every active job, and every take that a run that goes on would still send"),
+        switch("-n, --dry-run", "only show which jobs it would be asked about"),
         API_BASE,
         *consent(),
         OUTPUT,

@@ -24,6 +24,7 @@ def command(arguments: argparse.Namespace) -> int:
         arguments.takes,
         choice=choice_of(arguments),
         everything=arguments.all,
+        dry_run=arguments.dry_run,
         by=user_name(),
         request=recorded_request(run.place, run.header, api_base=base, opening=opening),
     )
@@ -32,9 +33,13 @@ def command(arguments: argparse.Namespace) -> int:
         {"take": one.take_id, "outcome": one.word, "stopped": one.stopped, "message": one.says}
         for one in done.outcomes
     ]
-    value = envelope("cancel", {"takes": takes, "running": done.runner_at_work})
+    value = {"takes": takes, "running": done.runner_at_work, "dry_run": arguments.dry_run}
     lines = [f"{visible(one.take_id)}: {one.says}" for one in done.outcomes]
-    show_result(arguments, value, lines or ["no job is active, so there is nothing to cancel"])
+    show_result(
+        arguments, envelope("cancel", value), lines or ["no job is active, so there is nothing to cancel"]
+    )
+    if arguments.dry_run:
+        return 0
     if done.runner_at_work:
         warn(["a runner is working on this run and will record what became of them"])
     return 0 if all(one.stopped for one in done.outcomes) else GOES_ON

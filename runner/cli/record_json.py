@@ -13,7 +13,7 @@ from runner.cli.json_output import PROGRAM, commands_as_json, envelope, words_of
 from runner.domain.display import iso, standing
 from runner.domain.money import Spending
 from runner.domain.output_links import OutputLinks
-from runner.domain.records import AttemptRecord, EventRecord, Standing, TakeRecord
+from runner.domain.records import AttemptRecord, EventRecord, OrderRecord, Standing, TakeRecord
 from runner.output.failure_kinds import FailureKind
 from runner.system.canonical_json import parsed_json
 
@@ -133,6 +133,17 @@ def fact_as_json(each: EventRecord) -> dict[str, object]:
         "details": dict(each.details),
         "before": each.before,
         "after": each.after,
+    }
+
+
+def order_record_as_json(each: OrderRecord) -> dict[str, object]:
+    """Return an order that a session has answered, and what became of it."""
+    return {
+        "at": time_as_json(each.obeyed_at),
+        "by": each.by,
+        "order": dict(each.wish),
+        "changed": each.changed,
+        "says": list(each.says),
     }
 
 

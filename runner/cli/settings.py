@@ -91,7 +91,8 @@ def settle(arguments: Namespace, words: Sequence[str], environ: Mapping[str, str
     """
     command: Command | None = getattr(arguments, "called", None)
     place = getattr(arguments, "manifest", getattr(arguments, "target", None))
-    flags = settable(command.arguments) if command else {}
+    # What `tune` does not name stays as it is, so a default would change what no one asked for.
+    flags = settable(command.arguments) if command and command.name != "tune" else {}
     is_about_run = command is not None and _names_run(command)
     if command is None or place is None or not (flags or is_about_run):
         return

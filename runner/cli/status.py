@@ -13,6 +13,7 @@ from runner.cli.record_json import (
     failure_as_json,
     flagged_as_json,
     money_as_json,
+    order_record_as_json,
     states_as_json,
     time_as_json,
 )
@@ -21,7 +22,7 @@ from runner.cli.watch import Frame, watch
 from runner.commands.status import RunStatus, status
 from runner.domain.display import visible
 from runner.domain.errors import UsageError
-from runner.output.activity_text import activity_line, pace_line
+from runner.output.activity_text import activity_line, order_line, pace_line, pause_line, settings_line
 from runner.output.safe_stream import Canvas, SafeStream
 from runner.output.status_text import choice_line, standings, status_lines
 
@@ -64,7 +65,12 @@ def _watch(arguments: argparse.Namespace) -> None:
 
 
 def _lines(found: RunStatus, *, by: str) -> list[str]:
-    activity, remarks = [activity_line(found.activity, now=found.at)], []
+    activity = [activity_line(found.activity, now=found.at)]
+    remarks = list(filter(None, [settings_line(found.settings, left=found.left)]))
+    if found.pause is not None:
+        activity.append(pause_line(found.pause, now=found.at))
+    elif found.orders:
+        remarks.append(order_line(found.orders[-1], now=found.at))
     if found.go_on:
         activity.append(f"  → {found.go_on}")
     if found.pace is not None:
@@ -91,7 +97,7 @@ def _lines(found: RunStatus, *, by: str) -> list[str]:
 
 
 def _as_json(found: RunStatus) -> dict[str, object]:
-    activity, pace, choices = found.activity, found.pace, found.choices
+    activity, pace, choices, pause = found.activity, found.pace, found.choices, found.pause
     return envelope(
         "status",
         {
@@ -123,6 +129,12 @@ def _as_json(found: RunStatus) -> dict[str, object]:
                 }
                 for group in found.groups
             ],
+            "jobs": found.settings.get("jobs"),
+            "max_cost_usd": found.settings.get("max_cost_usd"),
+            "left_usd": found.left,
+            "paused_since": time_as_json(pause.obeyed_at if pause else None),
+            "paused_by": pause and pause.by,
+            "orders": [*map(order_record_as_json, found.orders)],
             "next": command_as_json(found.go_on),
         },
     )

@@ -1,7 +1,8 @@
 """Cancels jobs: the API is asked, its own word is shown, and only its result is believed.
 
-Only a job that still waits can be cancelled; one that runs goes on and is billed. With a runner at work nothing is
-recorded here, for the runner will see it by itself.
+Only a job that still waits can be cancelled; one that runs goes on and is billed. A session that goes on gets an order
+for it, and its record shows what became of it. If a session does not react, or another command is at work, the API is
+asked from here and nothing is recorded, for the runner will see it by itself.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+from runner.commands.steer import Answer, ask, may_hear
 from runner.commands.steps.api_session import (
     Found,
     account_is_refused,
     look_up,
     retry_transient,
+    run_alone,
     unanswered,
     with_api,
 )
@@ -30,12 +33,14 @@ from runner.domain.api_answers import RequestFailure
 from runner.domain.body_diff import contradiction
 from runner.domain.display import visible
 from runner.domain.errors import RunInUse
+from runner.domain.orders import CancelTakes
 from runner.domain.records import TakeRecord
 from runner.domain.run_events import FactRecorded, Listener, Listeners
 from runner.domain.states import ACTIVE, IN_DOUBT, UNFINISHED, CancelRequested, Ended, Fact, TakeState
 from runner.engine.ports import Journal, Queue
 from runner.plan.selection import ALL, Choice, pick
 from runner.store.lock import RunLock
+from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.system.clock import Clock
@@ -81,8 +86,11 @@ def cancel(
     request: RunRequest,
     choice: Choice = ALL,
     everything: bool = False,
+    dry_run: bool = False,
 ) -> Cancelling:
     """Ask the API to cancel the jobs of the named or chosen takes, look what became of each, and record it.
+
+    A session that goes on does that itself, and does not send those takes that wait. With `dry_run` no one is asked.
 
     Raises:
         UsageError: not exactly one of `names`, `choice` and `everything` says which takes, or a name means none.
@@ -98,6 +106,16 @@ def cancel(
         lambda take: take.state in UNFINISHED | IN_DOUBT,
         decisions=decisions_for(place, choice),
     )
+    with open_reader(place.state_file) as reader:
+        goes_on = may_hear(place, reader)
+    if dry_run:
+        wanted = set(take_ids)
+        chosen = tuple(_would(take, goes_on=goes_on) for take in takes if take.take_id in wanted)
+        return Cancelling(chosen, goes_on)
+    if goes_on and take_ids:
+        answer = run_alone(ask(place, CancelTakes(tuple(take_ids)), by=by, clock=request.clock))
+        if answer.changed is not False or answer.answered:
+            return as_answered(place, answer, take_ids)
     with ExitStack() as stack:
         state = _state_file(place, request, stack)
         known = {take.take_id: take for take in read_takes(place)}
@@ -114,6 +132,41 @@ def cancel(
             found |= {outcome.take_id: outcome for outcome in outcomes}
         notes = () if state is None else state.notes
     return Cancelling(tuple(found[take.take_id] for take in takes), state is None, notes)
+
+
+def _would(take: TakeRecord, *, goes_on: bool) -> CancelOutcome:
+    if take.state in ACTIVE:
+        return CancelOutcome(take.take_id, "", stopped=False, says="the API would be asked to cancel its job")
+    if goes_on and take.state is TakeState.PENDING:
+        return CancelOutcome(take.take_id, "", stopped=False, says="this session would not send it")
+    return _nothing_to_cancel(take)
+
+
+def as_answered(place: RunDir, answer: Answer, take_ids: Sequence[str]) -> Cancelling:
+    """Return what the record says of the takes after a session has answered, or may have obeyed."""
+    known = {take.take_id: take for take in read_takes(place)}
+    heard = answer.changed is True
+    found = tuple(_as_recorded(known[take_id], heard=heard) for take_id in take_ids if take_id in known)
+    return Cancelling(found, runner_at_work=True, notes=answer.says)
+
+
+def _as_recorded(take: TakeRecord, *, heard: bool) -> CancelOutcome:
+    word = take.cancel_requested or ""
+    if take.state in ACTIVE and not word:
+        says = "the API was not asked; it goes on and is billed"
+        return CancelOutcome(take.take_id, word, stopped=False, says=says)
+    if take.state in ACTIVE:
+        return _outcome(take, word, None)
+    if take.state is TakeState.PENDING:
+        says = "this session does not send it; the next run would" if heard else "not sent so far"
+        return CancelOutcome(take.take_id, word, stopped=heard, says=says)
+    if take.state is TakeState.SUBMITTING:
+        says = "it is being sent at this moment; give the same command again"
+        return CancelOutcome(take.take_id, word, stopped=False, says=says)
+    if take.state in _ENDED:
+        stopped = take.state is not TakeState.SUCCEEDED
+        return CancelOutcome(take.take_id, word, stopped, _ENDED[take.state])
+    return _nothing_to_cancel(take)
 
 
 def _state_file(place: RunDir, request: RunRequest, stack: ExitStack) -> StateFile | None:
@@ -195,7 +248,7 @@ async def _cancel(
     return _outcome(take, answer.outcome, found)
 
 
-def _outcome(take: TakeRecord, word: str, found: Found) -> CancelOutcome:
+def _outcome(take: TakeRecord, word: str, found: Found | None) -> CancelOutcome:
     stopped = word == "cancelled"
     if isinstance(found, Ended):
         stopped, says = found.outcome is not TakeState.SUCCEEDED, _ENDED[found.outcome]

@@ -26,7 +26,7 @@ from runner.commands.steps.prepare import Prepared, prepare
 from runner.commands.steps.python_progress import Follow, Follower, usual_progress
 from runner.commands.steps.request import Progress, RunRequest, Warn, no_progress, no_warnings
 from runner.commands.steps.run_log import run_log
-from runner.commands.steps.session import failure_words, run_engine
+from runner.commands.steps.session import failure_words, run_engine, session_settings
 from runner.commands.steps.signals import Interrupts
 from runner.commands.steps.summary import RunEstimate, RunSummary, ended_event, sum_up
 from runner.domain.run_ending import Ending, EndingKind, Stop
@@ -85,9 +85,9 @@ def run_manifest(
     `name_template`, such as `{shot}_t{take:02}`, names the clips; a run keeps it until another is given, and `{id}`
     goes back to the ids.
 
-    `progress` gets each event of a session that has work: a `RunStarted`, each `FactRecorded` and `Message`, and a
-    `RunEnded`. It is called from one thread at a time, but not always from the same one, and must return quickly. What
-    it raises becomes one `RuntimeWarning`, and the run continues. It may also answer `RunStarted` with a context
+    `progress` gets each event of a session that has work: a `RunStarted`, each `FactRecorded`, `Message` and `Steered`,
+    and a `RunEnded`. It is called from one thread at a time, but not always from the same one, and must return quickly.
+    What it raises becomes one `RuntimeWarning`, and the run continues. It may also answer `RunStarted` with a context
     manager of a listener, which then gets this event and all others. In a notebook a bar is shown unless `progress` is
     given.
 
@@ -216,7 +216,13 @@ def _run_session(
     now = clock.wall()
     mine = window(limits, todo.sessions, now=now)
     began = None if mine.seconds is None else mine.began_at
-    state.begin_session(at=now, version=__version__, limit_s=mine.seconds, window_began_at=began)
+    state.begin_session(
+        at=now,
+        version=__version__,
+        limit_s=mine.seconds,
+        window_began_at=began,
+        settings=session_settings(request),
+    )
     ending, signal = run_engine(
         request,
         place,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,10 +20,22 @@ from runner.commands.steps.known_picks import ChoiceCounts, choice_counts
 from runner.commands.steps.lost_run import refuse_lost, without_record
 from runner.commands.steps.open_for_decision import named
 from runner.commands.steps.run_activity import activity_of
+from runner.commands.steps.tuned_settings import flags_of
 from runner.domain.activity import Activity
-from runner.domain.errors import FileMissing
-from runner.domain.money import Spending
-from runner.domain.records import AttemptRecord, EventRecord, RunHeader, Standing, TakeRecord, schema_of
+from runner.domain.errors import FileMissing, UsageError
+from runner.domain.money import Spending, micros, usd
+from runner.domain.orders import Tune, order_from_json
+from runner.domain.records import (
+    AttemptRecord,
+    EventRecord,
+    OrderRecord,
+    RunHeader,
+    SessionRecord,
+    Standing,
+    TakeRecord,
+    pause_of,
+    schema_of,
+)
 from runner.domain.run_pace import Pace, pace_of
 from runner.domain.states import UNFINISHED, DeliveryState, TakeState
 from runner.output.failure_kinds import FailureKind, failure_kinds
@@ -31,6 +43,7 @@ from runner.store.lock import read_owner
 from runner.store.open_checks import beside, refuse_less_known
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
+from runner.system.canonical_json import JsonValue
 from runner.system.clock import Clock, SystemClock
 from runner.system.escapes import command_line
 
@@ -43,8 +56,10 @@ class RunStatus:
     """Where a run stands: its takes by state, rendered ones by delivery, held and flagged ones, and its money.
 
     `choices` are what people decided, None before the first decision. All of it is as of the wall time `at`. `pace` is
-    None unless a session goes on. `go_on` is the command that continues a run that is not running and not over;
-    else it is empty. `failures` are the takes that wait for a person, and `groups` are what was asked for by `by`.
+    None unless a session goes on. `go_on` is the command that continues a run that is paused, or not running and not
+    over; else it is empty. `failures` are the takes that wait for a person, and `groups` are what was asked for by
+    `by`. `settings` are those of the newest session, `orders` the latest ones to it, oldest first, and `pause` is the
+    one that keeps it from submitting now.
     """
 
     run_dir: Path
@@ -61,6 +76,17 @@ class RunStatus:
     go_on: str = ""
     failures: tuple[FailureKind, ...] = ()
     groups: tuple[Group, ...] = ()
+    settings: Mapping[str, JsonValue] = field(default_factory=dict)
+    orders: tuple[OrderRecord, ...] = ()
+    pause: OrderRecord | None = None
+
+    @property
+    def left(self) -> float | None:
+        """What is left of the limit on cost of the newest session, in US dollars; None without a limit."""
+        limit = self.settings.get("max_cost_usd")
+        if not isinstance(limit, int | float):
+            return None
+        return usd(max(0, micros(limit) - micros(self.spending.committed)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +136,9 @@ def _place(target: Path, *, simulated: bool | None) -> RunDir:
 def _status(place: RunDir, reader: Reader, *, by: str, now: float) -> RunStatus:
     from runner.output.take_groups import take_groups
 
-    header, activity = reader.header, activity_of(place, reader)
+    header, activity, session = reader.header, activity_of(place, reader), reader.newest_session()
+    orders = reader.orders(epoch=session.epoch) if session else []
+    pause = pause_of(orders) if activity.is_session else None
     counts, deliveries, troubled = reader.counts(), reader.deliveries(), reader.troubled()
     command = partial(command_about, place, header)
     is_over = not (deliveries[DeliveryState.FETCHING] or any(counts[state] for state in _GOES_ON))
@@ -125,15 +153,24 @@ def _status(place: RunDir, reader: Reader, *, by: str, now: float) -> RunStatus:
         choice_counts(place),
         at=now,
         activity=activity,
-        pace=_pace(reader, now=now) if activity.is_session else None,
-        go_on=_go_on(place, header) if activity.running is False and not is_over else "",
+        pace=_pace(reader, session, now=now) if session and activity.is_session else None,
+        go_on=(
+            command("resume")
+            if pause
+            else _go_on(place, header, orders)
+            if activity.running is False and not is_over
+            else ""
+        ),
         failures=failure_kinds(troubled, command),
         groups=tuple(take_groups(reader.outcomes(), reader.spending(), by)) if by else (),
+        settings=session.settings if session else {},
+        orders=tuple(orders[-_ORDERS_SHOWN:]),
+        pause=pause,
     )
 
 
-def _go_on(place: RunDir, header: RunHeader) -> str:
-    """Return the command that continues: that of a killed run, with all its flags, or a plain one.
+def _go_on(place: RunDir, header: RunHeader, orders: Iterable[OrderRecord]) -> str:
+    """Return the command that continues: that of a killed run, with all its flags, as it was tuned, or a plain one.
 
     Its note counts only if its words mean this manifest here: they may be of another folder, or of another command.
     """
@@ -142,17 +179,29 @@ def _go_on(place: RunDir, header: RunHeader) -> str:
         _, verb, *words = shlex.split(owner.command if owner else "")
         manifest = Path(header.manifest).resolve()
         if verb == "run" and any(Path(word).resolve() == manifest for word in words):
-            return command_line(verb, *words)
+            end = words.index("--") if "--" in words else len(words)
+            return command_line(verb, *words[:end], *_tuned_flags(orders), *words[end:])
     return command_about(place, header, "run")
+
+
+def _tuned_flags(orders: Iterable[OrderRecord]) -> list[str]:
+    """Return what the run was tuned to, as flags: of the same flag twice, a command line takes the last."""
+    tunes = []
+    for each in orders:
+        # A newer program may know more kinds of orders.
+        with suppress(UsageError):
+            if each.changed and isinstance(tune := order_from_json(dict(each.wish)), Tune):
+                tunes.append(tune)
+    return flags_of(tunes)
 
 
 _GOES_ON = UNFINISHED | {TakeState.SUBMITTING}
 
 
-def _pace(reader: Reader, *, now: float) -> Pace | None:
-    session = reader.newest_session()
-    if session is None:
-        return None
+_ORDERS_SHOWN = 5
+
+
+def _pace(reader: Reader, session: SessionRecord, *, now: float) -> Pace:
     until = (
         None
         if session.limit_s is None or session.window_began_at is None

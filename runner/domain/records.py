@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runner.domain.body_diff import Difference, differences
 from runner.domain.clip_checks import Flag, Probe
@@ -203,7 +203,8 @@ class SessionRecord:
     """One runner's session, which its `epoch` names; times are unix seconds.
 
     `limit_s` is how many seconds from `window_began_at` it might submit, None without a limit. `ending` says how it
-    ended; it is None for one that was killed, that failed, or that still runs.
+    ended; it is None for one that was killed, that failed, or that still runs. `settings` are those that hold now, or
+    held at its end, after any order; they are empty if an older program noted none.
     """
 
     epoch: int
@@ -213,6 +214,37 @@ class SessionRecord:
     window_began_at: float | None = None
     ended_at: float | None = None
     ending: str | None = None
+    settings: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRecord:
+    """An order that a session has answered; times are unix seconds.
+
+    `by` gave it at `at` to the session of `epoch`, which answered at `obeyed_at`. `wish` is the order as JSON, which a
+    newer program may have made. `changed` says whether anything was different then, and `says` are sentences.
+    """
+
+    id: str
+    epoch: int
+    at: float
+    obeyed_at: float
+    by: str
+    wish: Mapping[str, JsonValue]
+    changed: bool
+    says: tuple[str, ...]
+
+
+def pause_of(orders: Iterable[OrderRecord]) -> OrderRecord | None:
+    """Return the pause that holds after the orders of one session, which come in their order; None if none does."""
+    pause = None
+    for order in orders:
+        verb = order.wish.get("order")
+        if verb == "resume":
+            pause = None
+        elif verb == "pause" and order.changed:
+            pause = order
+    return pause
 
 
 @dataclass(frozen=True, slots=True)

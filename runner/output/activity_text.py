@@ -6,11 +6,14 @@ It knows no terminal, no clock and no state file.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 
 from runner.domain import display
 from runner.domain.activity import Activity
+from runner.domain.records import OrderRecord
 from runner.domain.run_pace import Pace
+from runner.system.canonical_json import JsonValue
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _LAST_MOMENT = 253402214400.0
@@ -30,6 +33,33 @@ def activity_line(activity: Activity, *, now: float, zone: tzinfo | None = None)
     if activity.pid is not None:
         said += f" (process {activity.pid} on {display.visible(activity.host, 40)})"
     return said if activity.last_event is None else f"{said}, last event {ago(activity.last_event, now)}"
+
+
+def pause_line(pause: OrderRecord, *, now: float, zone: tzinfo | None = None) -> str:
+    """Return since when, and by whom, a run is paused."""
+    return f"paused since {moment(pause.obeyed_at, now=now, zone=zone)} by {display.visible(pause.by, 40)}"
+
+
+def order_line(order: OrderRecord, *, now: float) -> str:
+    """Return the latest order to a session, and what became of it."""
+    verb = display.visible(str(order.wish.get("order")), 20)
+    said = "; ".join(display.visible(text, display.REASON_LIMIT) for text in order.says)
+    done = "" if order.changed else "not changed: "
+    return f"{verb} by {display.visible(order.by, 40)} {ago(order.obeyed_at, now)}: {done}{said}"
+
+
+def settings_line(settings: Mapping[str, JsonValue], *, left: float | None) -> str:
+    """Return the numbers that hold for a session, as flags, and what is `left` of its limit on cost in US dollars."""
+    parts = [f"-j {settings['jobs']}"] if "jobs" in settings else []
+    if left is not None:
+        limit = settings["max_cost_usd"]
+        assert isinstance(limit, int | float)
+        parts.append(f"--max-cost {display.money(limit)}, {display.money(left)} left")
+    for name, flag in (("rates", "--rate"), ("model_jobs", "--model-jobs")):
+        by_model = settings.get(name)
+        for model, value in by_model.items() if isinstance(by_model, dict) else ():
+            parts.append(f"{flag} {display.visible(f'{model}={value}' if model else str(value), 80)}")
+    return f"settings: {' · '.join(parts)}" if parts else ""
 
 
 def pace_line(pace: Pace, *, now: float, zone: tzinfo | None = None) -> str:

@@ -15,7 +15,8 @@ from runner.domain.display import iso_milliseconds
 from runner.domain.errors import ManifestInvalid, ShotrunnerError
 from runner.domain.labels import shot_of
 from runner.domain.money import Spending
-from runner.domain.run_events import Event, FactRecorded, Message, RunEnded, RunStarted
+from runner.domain.orders import order_as_json
+from runner.domain.run_events import Event, FactRecorded, Message, RunEnded, RunStarted, Steered
 from runner.domain.states import Fact
 from runner.output.progress_text import standing_after
 from runner.output.safe_stream import SafeStream
@@ -85,6 +86,8 @@ class JsonEvents:
             case Message():
                 at = iso_milliseconds(self._clock.wall())
                 self._write({"event": "message", "at": at, "topic": event.topic, "text": event.text})
+            case Steered():
+                self._write(_steered(event))
             case RunEnded():
                 self.end(event)
 
@@ -160,6 +163,17 @@ def _started(event: RunStarted) -> dict[str, object]:
         "counts": dict(+standings(event.counts, event.deliveries)),
         **_spent(event.spending),
         "settings": dict(event.settings),
+    }
+
+
+def _steered(event: Steered) -> dict[str, object]:
+    return {
+        "event": "run.steered",
+        "at": iso_milliseconds(event.at),
+        "order": order_as_json(event.order),
+        "by": event.by,
+        "changed": event.changed,
+        "says": list(event.says),
     }
 
 

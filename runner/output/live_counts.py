@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from runner.domain import states
 from runner.domain.display import standing
 from runner.domain.money import micros, usd
-from runner.domain.run_events import FactRecorded, RunStarted
+from runner.domain.orders import Pause, Resume
+from runner.domain.run_events import FactRecorded, RunStarted, Steered
 from runner.domain.states import CostSeen, Ended, FoundAfterAll, TakeState
 from runner.output.progress_text import standing_after
 from runner.output.status_text import standings
@@ -37,11 +38,12 @@ _ORIGINS = _origins()
 class LiveCounts:
     """Counts the takes of the whole run by standing, those of this session that have ended, and the money so far.
 
-    `ended` counts a held take as ended, since the run does no more for it.
+    `ended` counts a held take as ended, since the run does no more for it. `is_paused` is as people ordered.
     """
 
     def __init__(self, started: RunStarted) -> None:
         self.total = started.total
+        self.is_paused = False
         self.counts: Counter[str] = standings(started.counts, started.deliveries)
         self._at_start = started.done
         self._billed = micros(started.spending.billed)
@@ -84,6 +86,11 @@ class LiveCounts:
             self._ended.discard(event.take_id)
         elif after != "fetching":
             self._ended.add(event.take_id)
+
+    def steer(self, event: Steered) -> None:
+        """Take an order into account."""
+        if event.changed and isinstance(event.order, Pause | Resume):
+            self.is_paused = isinstance(event.order, Pause)
 
     def _before(self, event: FactRecorded) -> str:
         """Return where the take stood: of one that no fact of this session has moved, the first place that fits."""

@@ -13,11 +13,11 @@ from typing import Literal, Self, TextIO
 
 from runner.domain import display
 from runner.domain.errors import UsageError
-from runner.domain.run_events import Event, FactRecorded, Message, RunStarted
+from runner.domain.run_events import Event, FactRecorded, Message, RunStarted, Steered
 from runner.output.finish_estimate import FinishEstimate, finish_words
 from runner.output.live_counts import LiveCounts
 from runner.output.problem_text import broken_lines
-from runner.output.progress_text import fitted, head_line, sentence, standing_after
+from runner.output.progress_text import fitted, head_line, sentence, standing_after, steered_line
 from runner.output.safe_stream import Canvas, SafeStream
 from runner.system.clock import Clock
 from runner.system.escapes import escaped
@@ -104,6 +104,8 @@ class _Followed(Progress):
             if isinstance(event, FactRecorded):
                 self._counts.follow(event)
                 self._observe()
+            elif isinstance(event, Steered):
+                self._counts.steer(event)
             self._show(event)
 
     def on_tick(self) -> None:
@@ -126,7 +128,9 @@ class _Followed(Progress):
         self._finish.observe(self._clock.monotonic(), ended=self._counts.ended)
 
     def _finish_words(self, zone: tzinfo | None = None) -> str:
-        """Return when the session will probably be over; empty if it is too early to say."""
+        """Return when the session will probably be over; empty if it is paused, or too early to say."""
+        if self._counts.is_paused:
+            return ""
         left = self._finish.seconds_left(self._counts.total - self._counts.ended)
         return finish_words(self._clock.wall(), left, zone) if left is not None else ""
 
@@ -151,6 +155,8 @@ class PlainProgress(_Followed):
                 self._line(event.at, head_line(event))
             case Message():
                 self._line(self._clock.wall(), display.visible(event.text))
+            case Steered():
+                self._line(event.at, steered_line(event))
             case FactRecorded() if text := sentence(event.fact):
                 self._line(event.at, f"{display.with_label(event.take_id, event.label)}  {text}")
 
@@ -168,6 +174,7 @@ class PlainProgress(_Followed):
             f"{counts.done:,} done",
             display.tally(counts.counts, (*_TROUBLED, *_ACTIVE)),
             display.money(counts.billed) if counts.billed else "",
+            "paused" if counts.is_paused else "",
             f"finish {finish} UTC" if finish else "",
         )
         return f"still running: {' · '.join(filter(None, parts))}"
@@ -225,6 +232,8 @@ class BarProgress(_Followed):
                 self._above(head_line(event, width=self._outlet.width or _USUAL[0]))
             case Message():
                 self._above(display.visible(event.text))
+            case Steered():
+                self._above(steered_line(event))
             case FactRecorded() if standing_after(event.fact) in _URGENT:
                 self._above(f"{display.with_label(event.take_id, event.label)}  {sentence(event.fact)}")
 
@@ -237,12 +246,13 @@ class BarProgress(_Followed):
         """Return the bar's line as tqdm wants it: text, and a place for the bar itself."""
         counts = self._counts
         parts: Sequence[tuple[int, str]] = (
-            (9, f"{counts.ended:,}/{counts.total:,}"),
+            (10, f"{counts.ended:,}/{counts.total:,}"),
             (4, "|{bar:10}|"),
             (3, f"{counts.done:,} done"),
             (8, display.tally(counts.counts, _TROUBLED)),
             (1, display.tally(counts.counts, _ACTIVE)),
             (6, display.money(counts.billed) if counts.billed else ""),
+            (9, "paused" if counts.is_paused else ""),
             (7, self._finish_words()),
             (2, "{elapsed}"),
         )

@@ -5,7 +5,7 @@ The sentences are for the progress lines and the run's log. A kind of fact witho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from runner.domain import states
 from runner.domain.display import (
@@ -21,7 +21,8 @@ from runner.domain.display import (
     visible,
     when,
 )
-from runner.domain.run_events import RunStarted
+from runner.domain.orders import VERBS, CancelTakes, Order, Pause, Reload, Resume, Tune
+from runner.domain.run_events import RunStarted, Steered
 from runner.domain.states import (
     AnswerFact,
     DecisionFact,
@@ -76,6 +77,21 @@ def fitted(parts: Sequence[tuple[int, str]], *, width: int | None) -> str:
 def standing_after(fact: Fact) -> str | None:
     """Return the word for the state in which `fact` leaves a take, as `standing` has it; None if nothing changes."""
     return fact.outcome.value if isinstance(fact, states.Ended) else _AFTER.get(type(fact))
+
+
+_DONE: Mapping[type[Order], str] = {
+    Pause: "paused",
+    Resume: "resumed",
+    Tune: "tuned",
+    CancelTakes: "cancel asked",
+    Reload: "reloaded",
+}
+
+
+def steered_line(event: Steered) -> str:
+    """Return what a person did to the session from outside, or tried to do."""
+    done = _DONE[type(event.order)] if event.changed else f"{VERBS[type(event.order)]} changed nothing, asked"
+    return _joined(f"{done} by {_short(event.by)}", "; ".join(event.says))
 
 
 def sentence(fact: Fact) -> str:

@@ -26,6 +26,7 @@ from runner.domain.records import (
     CostsUntold,
     EventRecord,
     JobSpan,
+    OrderRecord,
     PastJob,
     RunRecord,
     SchemaRecord,
@@ -46,7 +47,16 @@ from runner.store.unrecorded import unrecorded
 from runner.store.witness import NOTHING_HEARD, Heard, Sent
 
 R = TypeVar(
-    "R", TakeRecord, Standing, TakeOutcome, AttemptRecord, EventRecord, SchemaRecord, SessionRecord, Ticket
+    "R",
+    TakeRecord,
+    Standing,
+    TakeOutcome,
+    AttemptRecord,
+    EventRecord,
+    SchemaRecord,
+    SessionRecord,
+    OrderRecord,
+    Ticket,
 )
 E = TypeVar("E", bound=StrEnum)
 DURATIONS_KEPT = 400
@@ -248,6 +258,18 @@ class Reader:
         """Return the session that began last, None before the first."""
         return next(iter(self._select(SessionRecord, "FROM sessions ORDER BY epoch DESC LIMIT 1")), None)
 
+    def orders(self, *, epoch: int) -> list[OrderRecord]:
+        """Return the orders that the session of `epoch` has answered, in that order."""
+        return self._select(OrderRecord, "FROM orders WHERE epoch = ? ORDER BY rowid", epoch)
+
+    def order(self, order_id: str) -> OrderRecord | None:
+        """Return an order that was answered, or None."""
+        return next(iter(self._select(OrderRecord, "FROM orders WHERE id = ?", order_id)), None)
+
+    def models(self) -> list[str]:
+        """Return the models of all takes, by name."""
+        return [row[0] for row in self._rows("SELECT DISTINCT model FROM takes ORDER BY model")]
+
     def last_event_at(self) -> float | None:
         """Return when the newest fact was recorded, in unix seconds; None before the first."""
         rows = self._rows("SELECT at FROM events ORDER BY seq DESC LIMIT 1")
@@ -406,12 +428,12 @@ class Reader:
     def mark(self) -> str:
         """Return a text that changes with anything that a report shows.
 
-        That is a fact, an adopted plan, the run's header, and whether a session has ended.
+        That is a fact, an order, an adopted plan, the run's header, and whether a session has ended.
         """
         newest = self._rows(
             f"SELECT ({NEWEST}), newest_manifest,"  # noqa: S608 - our own names
             " (SELECT adopted_at FROM manifests WHERE id = newest_manifest),"
-            " (SELECT count(*) FROM sessions WHERE ended_at IS NULL) FROM run"
+            " (SELECT count(*) FROM sessions WHERE ended_at IS NULL), (SELECT count(*) FROM orders) FROM run"
         )
         return "-".join(map(str, (*newest[0], zlib.crc32(repr(self.header).encode("utf-8", "replace")))))
 

@@ -17,6 +17,7 @@ from runner.domain.clip_checks import Probe, flags_from_json
 from runner.domain.records import (
     AttemptRecord,
     EventRecord,
+    OrderRecord,
     RunHeader,
     SchemaRecord,
     SessionRecord,
@@ -36,6 +37,7 @@ R = TypeVar(
     EventRecord,
     SchemaRecord,
     SessionRecord,
+    OrderRecord,
     Ticket,
     RunHeader,
 )
@@ -53,8 +55,9 @@ _DECODERS: Mapping[str, Callable[[Any], object]] = {
     "probe": Probe.from_json,
     "simulated": bool,
     "adopted": bool,
-    **dict.fromkeys(("tags", "outputs", "columns"), lambda text: tuple(json.loads(text))),
-    **dict.fromkeys(("point", "cells", "details", "evidence"), json.loads),
+    "changed": bool,
+    **dict.fromkeys(("tags", "outputs", "columns", "says"), lambda text: tuple(json.loads(text))),
+    **dict.fromkeys(("point", "cells", "details", "evidence", "settings", "wish"), json.loads),
 }
 
 _DECODED: Mapping[type, Sequence[tuple[int, Callable[[Any], object]]]] = {

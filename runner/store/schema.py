@@ -190,9 +190,24 @@ _VERSION_7 = (
     "ALTER TABLE run ADD COLUMN name_template TEXT NOT NULL DEFAULT ''",
 )
 
+# What people asked of a session from outside, and what became of it. `wish` is JSON of the order, `says` of a list of
+# sentences. `settings` is JSON of what holds for a session.
+_ORDERS = """CREATE TABLE orders (
+        id TEXT NOT NULL PRIMARY KEY,
+        epoch INTEGER NOT NULL,
+        at REAL NOT NULL,
+        obeyed_at REAL NOT NULL,
+        by TEXT NOT NULL,
+        wish TEXT NOT NULL,
+        changed INTEGER NOT NULL CHECK (changed IN (0, 1)),
+        says TEXT NOT NULL
+    ) STRICT"""
+_SETTINGS = "ALTER TABLE sessions ADD COLUMN settings TEXT NOT NULL DEFAULT '{}'"
+_VERSION_8 = (_ORDERS, _SETTINGS)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     *(_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5),
-    *(_VERSION_6, _VERSION_7),
+    *(_VERSION_6, _VERSION_7, _VERSION_8),
 )
 """Statements that lead from version n to n + 1, for n = 0, 1, …; a new file runs all of them."""
 
@@ -207,6 +222,7 @@ _BEFORE_3 = (
         NULL AS price, NULL AS schema FROM main.attempts a""",
     *(table.replace("CREATE TABLE", "CREATE TEMP TABLE") for table in _NEW_IN_3),
     *_NEW_IN_4,
+    _SETTINGS,
 )
 _BEFORE_4 = (
     "CREATE TEMP VIEW attempts AS SELECT rowid AS rowid, *, NULL AS price, NULL AS schema FROM main.attempts",
@@ -219,15 +235,18 @@ _BEFORE_6 = (
 )
 _TAKES_BEFORE_7 = f"CREATE TEMP VIEW takes AS SELECT t.rowid AS rowid, t.*, {_NEW_IN_7}"
 _RUN_BEFORE_7 = "CREATE TEMP VIEW run AS SELECT *, '' AS name_template FROM main.run"
+_NO_ORDERS = _ORDERS.replace("CREATE TABLE", "CREATE TEMP TABLE")
+_BEFORE_8 = (_NO_ORDERS, "CREATE TEMP VIEW sessions AS SELECT *, '{}' AS settings FROM main.sessions")
 
 OLDER: tuple[tuple[str, ...], ...] = (
     (),
-    (*_BEFORE_3, *_BEFORE_6),
-    (*_BEFORE_3, *_BEFORE_6),
-    (*_BEFORE_4, *_BEFORE_6, _TAKES_BEFORE_7),
-    (*_BEFORE_6, _TAKES_BEFORE_7),
-    (*_BEFORE_6, _TAKES_BEFORE_7),
-    (_RUN_BEFORE_7, _TAKES_BEFORE_7),
+    (*_BEFORE_3, *_BEFORE_6, _NO_ORDERS),
+    (*_BEFORE_3, *_BEFORE_6, _NO_ORDERS),
+    (*_BEFORE_4, *_BEFORE_6, _TAKES_BEFORE_7, *_BEFORE_8),
+    (*_BEFORE_6, _TAKES_BEFORE_7, *_BEFORE_8),
+    (*_BEFORE_6, _TAKES_BEFORE_7, *_BEFORE_8),
+    (_RUN_BEFORE_7, _TAKES_BEFORE_7, *_BEFORE_8),
+    _BEFORE_8,
 )
 """Statements by which a reader, which may change nothing, sees a file of version n like one of the newest.
 
@@ -277,9 +296,10 @@ _BODIES: Mapping[str, str] = {
     # `take_id` is not listed: a take that the manifest renamed keeps its history.
     "events_are_written_once": "BEFORE UPDATE OF seq, at, fact, details, before, after ON events "
     + _forbid("", "events are never changed"),
+    "orders_are_written_once": "BEFORE UPDATE ON orders " + _forbid("", "orders are never changed"),
     **{
         f"{table}_are_kept": f"BEFORE DELETE ON {table} " + _forbid("", f"{table} are never deleted")
-        for table in ("run", "manifests", "takes", "attempts", "events", "schemas", "sessions")
+        for table in ("run", "manifests", "takes", "attempts", "events", "schemas", "sessions", "orders")
     },
 }
 

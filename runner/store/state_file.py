@@ -17,6 +17,7 @@ from typing import Self, TypeVar
 
 from runner.domain import failpoints, states
 from runner.domain.errors import IllegalTransition
+from runner.domain.orders import GivenOrder, OrderOutcome, order_as_json
 from runner.domain.records import Completion, CostsUntold, RunHeader
 from runner.domain.shots import Plan, Ticket
 from runner.store import database
@@ -30,6 +31,7 @@ from runner.store.sync_plan import adopt, name_files
 from runner.store.unrecorded import begin, enter, leaves_jobs, refuse_left, submissions
 from runner.store.witness import AboutMoney, Sent, Witness, beside, line_of, outside
 from runner.store.writer import Work, Writer
+from runner.system.canonical_json import JsonValue
 
 T = TypeVar("T")
 
@@ -151,20 +153,57 @@ class StateFile:
         return held
 
     def begin_session(
-        self, *, at: float, version: str, limit_s: float | None = None, window_began_at: float | None = None
+        self,
+        *,
+        at: float,
+        version: str,
+        limit_s: float | None = None,
+        window_began_at: float | None = None,
+        settings: Mapping[str, JsonValue] | None = None,
     ) -> None:
         """Record that this process is about to submit, and for how long; the parameters are those of the record.
 
         Raises `DiskFailed` if the disk did not store it, and so does every method that returns when a change is
         durable: nothing was changed then.
         """
-        columns = "epoch, began_at, version, limit_s, window_began_at"
-        statement = f"INSERT INTO sessions ({columns}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608 - our own names
-        self._change(statement, self.epoch, at, version, limit_s, window_began_at)
+        columns = "epoch, began_at, version, limit_s, window_began_at, settings"
+        statement = f"INSERT INTO sessions ({columns}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own names
+        noted = json.dumps(settings or {})
+        self._change(statement, self.epoch, at, version, limit_s, window_began_at, noted)
 
     def end_session(self, *, at: float, ending: str) -> None:
         """Record how this process ended its session."""
         self._change("UPDATE sessions SET ended_at = ?, ending = ? WHERE epoch = ?", at, ending, self.epoch)
+
+    def note_order(
+        self,
+        given: GivenOrder,
+        outcome: OrderOutcome,
+        *,
+        at: float,
+        settings: Mapping[str, JsonValue] | None = None,
+    ) -> Future[None]:
+        """Record what became of an order at wall time `at`; it is durable when the future is done.
+
+        `settings` are those of the session that are different now, merged as RFC 7396 says: null takes one away.
+        """
+        cells = (
+            *(given.id, given.epoch, given.at, at, given.by, json.dumps(order_as_json(given.order))),
+            *(outcome.changed, json.dumps(outcome.says)),
+        )
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT INTO orders (id, epoch, at, obeyed_at, by, wish, changed, says)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                cells,
+            )
+            connection.execute(
+                "UPDATE sessions SET settings = json_patch(settings, ?) WHERE epoch = ?",
+                (json.dumps(settings or {}), given.epoch),
+            )
+
+        return self._writer.submit(self._mine(work))
 
     def _change(self, statement: str, *values: object) -> None:
         self._do(lambda connection: connection.execute(statement, values).rowcount)

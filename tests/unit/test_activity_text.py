@@ -8,8 +8,10 @@ from datetime import UTC
 import pytest
 
 from runner.domain.activity import Activity
+from runner.domain.records import OrderRecord
 from runner.domain.run_pace import Pace
-from runner.output.activity_text import activity_line, ago, pace_line
+from runner.output.activity_text import activity_line, ago, order_line, pace_line, pause_line, settings_line
+from runner.system.canonical_json import JsonValue
 
 NOW = 1_780_000_000.0
 """2026-05-28 20:26:40 UTC."""
@@ -49,6 +51,30 @@ def test_what_cannot_be_found_out_is_said() -> None:
 
 def test_a_host_name_cannot_steer_the_terminal() -> None:
     assert "\x1b" not in line(replace(RUNS, host="\x1b[31m"))
+
+
+PAUSE = OrderRecord(
+    "", 1, NOW - 61, NOW - 60, "ann\x1b", {"order": "pause"}, changed=True, says=("it rests",)
+)
+
+
+def test_who_paused_it_and_what_was_ordered_last() -> None:
+    assert pause_line(PAUSE, now=NOW, zone=UTC) == "paused since 20:25 by ann\\x1b"
+    assert order_line(PAUSE, now=NOW) == "pause by ann\\x1b 1 min 00 s ago: it rests"
+    again = replace(PAUSE, changed=False, says=("a", "b"))
+    assert order_line(again, now=NOW).endswith(": not changed: a; b")
+
+
+def test_what_holds_for_a_session_is_shown_as_flags() -> None:
+    settings: dict[str, JsonValue] = {"jobs": 8, "max_cost_usd": 40.0, "rates": {"": "10/min", "x/y": "2/s"}}
+    assert settings_line(settings, left=12.3) == (
+        "settings: -j 8 · --max-cost $40.00, $12.30 left · --rate 10/min · --rate x/y=2/s"
+    )
+    assert (
+        settings_line({"jobs": 4, "model_jobs": {"x/y": 1}}, left=None)
+        == "settings: -j 4 · --model-jobs x/y=1"
+    )
+    assert settings_line({}, left=None) == ""
 
 
 @pytest.mark.parametrize(

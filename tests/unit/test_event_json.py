@@ -11,8 +11,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from runner.domain.errors import ManifestInvalid, Position, Problem, UsageError
+from runner.domain.orders import Tune, order_as_json
+from runner.domain.rates import Rate
 from runner.domain.run_ending import EndingKind
-from runner.domain.run_events import Event, FactRecorded, Message, RunEnded, Topic
+from runner.domain.run_events import Event, FactRecorded, Message, RunEnded, Steered, Topic
 from runner.domain.states import Accepted, Checked, Ended, Fact, FailureClass, RefusedForNow, TakeState
 from runner.output.event_json import FACT_EVENTS, JsonEvents
 from runner.output.safe_stream import SafeStream
@@ -105,6 +107,19 @@ def test_a_session_begins_and_ends_in_the_same_words() -> None:
         str(Path.cwd() / "p"),
         None,
     )
+
+
+def test_an_order_is_one_line_with_what_was_asked_and_what_became_of_it() -> None:
+    tune = Tune(jobs=8, rates={"": Rate(10, "min"), "x/y": None})
+    (found,) = _heard(Steered(tune, "ann\x1b", 1_780_000_001.5, changed=True, says=("8 jobs",)))
+    assert found == {
+        "event": "run.steered",
+        "at": "2026-05-28T20:26:41.500Z",
+        "order": order_as_json(tune),
+        "by": "ann\x1b",
+        "changed": True,
+        "says": ["8 jobs"],
+    }
 
 
 def test_an_error_is_an_end_without_the_words_of_a_library() -> None:

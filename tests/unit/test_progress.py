@@ -18,7 +18,8 @@ import pytest
 
 from runner.domain.limits import Limits
 from runner.domain.money import Charge, Spending
-from runner.domain.run_events import Event, FactRecorded, Message, RunStarted
+from runner.domain.orders import CancelTakes, Order, Pause, Reload, Resume, Tune
+from runner.domain.run_events import Event, FactRecorded, Message, RunStarted, Steered
 from runner.domain.states import (
     TRANSITIONS,
     Accepted,
@@ -57,7 +58,7 @@ from runner.domain.states import (
     Vanished,
 )
 from runner.output.progress import BarProgress, Kind, PlainProgress, make_progress
-from runner.output.progress_text import head_line, sentence, standing_after
+from runner.output.progress_text import head_line, sentence, standing_after, steered_line
 from runner.output.safe_stream import SafeStream
 from tests.started import started
 
@@ -291,6 +292,36 @@ def test_what_needs_a_person_stays_above_the_bar() -> None:
     shown = _heard("bar", _told(Accepted("a1", "r1")), _told(LostContact("a1", "sent", "reset")))
     assert "s010  held  reset; it may have been charged\n" in shown
     assert "submitted" not in shown
+
+
+def _ordered(order: Order, *, changed: bool = True, says: tuple[str, ...] = ()) -> Steered:
+    return Steered(order, f"ann{EVIL}", 1_780_000_001.0, changed, says)
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        (Pause(), "paused by "),
+        (Resume(), "resumed by "),
+        (Tune(jobs=8), "tuned by "),
+        (CancelTakes(("a",)), "cancel asked by "),
+        (Reload("0" * 64), "reloaded by "),
+    ],
+)
+def test_an_order_is_said_with_who_gave_it(order: Order, said: str) -> None:
+    shown = steered_line(_ordered(order, says=(f"its jobs go on{EVIL}", "two")))
+    assert shown.startswith(f"{said}ann\\x1b")
+    assert "\x1b" not in shown
+    assert shown.endswith("; two")
+    assert "changed nothing, asked by ann" in steered_line(_ordered(order, changed=False))
+
+
+def test_a_pause_is_seen_until_the_resume() -> None:
+    for kind in ("bar", "plain"):
+        assert "paused by ann" in _heard(kind, _ordered(Pause()))
+    assert _bar(_ordered(Pause())).endswith("· paused · 00:00")
+    assert "paused" not in _bar(_ordered(Pause()), _ordered(Resume()))
+    assert "paused" not in _bar(_ordered(Pause(), changed=False))
 
 
 BEGINNING = RunStarted(

@@ -78,6 +78,11 @@ def test_values_are_what_the_flags_would_make_of_them(tmp_path: Path) -> None:
     assert (found.submit_window, found.progress, found.warn_cost) == (None, "plain", 12.5)
 
 
+def test_an_order_to_a_run_takes_no_number_from_a_file(tmp_path: Path) -> None:
+    found = settled("tune --max-cost 60", board(tmp_path, "  jobs: 8\n", beside="warn-cost = 2\n"))
+    assert (found.max_cost, found.jobs, found.warn_cost) == (60.0, None, None)
+
+
 def test_a_table_has_the_files_and_no_manifest_of_its_own(tmp_path: Path) -> None:
     manifest = board(tmp_path, beside="jobs = 7\n").with_name("board.csv")
     manifest.write_text("id,model,run\na,m/m,run: {jobs: 1}\n", "utf-8")

@@ -118,16 +118,19 @@ def _started(request: RunRequest, place: RunDir, *, total: int, done: int) -> Ru
             deliveries=reader.deliveries(),
             spending=reader.sums(),
             command=request.words,
-            settings=_settings(request.options),
+            settings=session_settings(request),
         )
 
 
-def _settings(options: EngineOptions) -> Mapping[str, JsonValue]:
-    """Return what a reader of the run's log may want to know about how a session was run."""
+def session_settings(request: RunRequest) -> Mapping[str, JsonValue]:
+    """Return what a reader of the record, or of the run's log, may want to know about how a session was run."""
+    options, choice = request.options, request.choice
     limits = options.limits
     until = limits.until.isoformat() if isinstance(limits.until, time) else iso(limits.until) or None
     return {
         "jobs": options.jobs,
+        "rates": {model: str(rate) for model, rate in options.rates.items()},
+        "model_jobs": dict(options.model_jobs),
         "download": options.download,
         "max_cost_usd": limits.max_cost,
         "warn_cost_usd": limits.warn_cost,
@@ -144,6 +147,11 @@ def _settings(options: EngineOptions) -> Mapping[str, JsonValue]:
         "scout": options.scout,
         "outage_limit_seconds": options.outage_limit,
         "job_limit_seconds": options.job_limit,
+        "only": list(choice.only),
+        "exclude": list(choice.exclude),
+        "tags": list(choice.tags),
+        "statuses": list(choice.statuses),
+        "limit": choice.limit,
     }
 
 

@@ -1,0 +1,13 @@
+"""`resume`: asks the session of a run that goes on to submit again."""
+
+from __future__ import annotations
+
+import argparse
+
+from runner.cli.steered import give
+from runner.domain.orders import Resume
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Give the order; return 2 if no session has answered."""
+    return give(arguments, Resume())
