@@ -38,7 +38,7 @@ from runner.engine.ports import Journal
 from runner.engine.timers import Stopwatch
 from runner.system.clock import Clock
 
-_UNSENT = frozenset({TakeState.PENDING, TakeState.SUBMITTING})
+UNSENT = frozenset({TakeState.PENDING, TakeState.SUBMITTING})
 
 
 @dataclass(slots=True, eq=False)
@@ -164,7 +164,7 @@ class RunState:
             self.held.add(ticket.take_id)
         if ticket.state is TakeState.PENDING:
             self.queue(ticket)
-        elif ticket.state in _UNSENT | ACTIVE or self.wants_fetching(ticket):
+        elif ticket.state in UNSENT | ACTIVE or self.wants_fetching(ticket):
             live = self.live[ticket.take_id] = self.active(ticket)
             if live.state in ACTIVE:
                 self.take_slot(live)
@@ -225,12 +225,23 @@ class RunState:
         if live.state is TakeState.SUCCEEDED:
             is_settled = live.delivery in {DeliveryState.DELIVERED, DeliveryState.UNDELIVERABLE}
             return not self.options.download or is_settled
-        return live.state not in _UNSENT | ACTIVE
+        return live.state not in UNSENT | ACTIVE
 
     def wants_fetching(self, take: Ticket | ActiveTake) -> bool:
         """Return whether a take's clip is wanted and missing; what an earlier run could not fetch is tried again."""
         succeeded = take.state is TakeState.SUCCEEDED
         return succeeded and self.options.download and take.delivery is not DeliveryState.DELIVERED
+
+    @property
+    def submits_no_more(self) -> bool:
+        """True once submitting has ended, since it was stopped or nothing is left to do."""
+        return self.is_stopped or self.finished.is_set()
+
+    @property
+    def unended(self) -> Iterator[Ticket]:
+        """The tickets of all takes that are pending or whose jobs have not ended."""
+        yield from self.tickets
+        yield from (live.ticket for live in self.live.values() if live.state in UNSENT | ACTIVE)
 
     @property
     def is_busy(self) -> bool:
@@ -247,7 +258,7 @@ class RunState:
         patient = self.now - self.options.refusal_limit
         return self.is_paused or any(
             live.id in self.unfinished
-            and live.state not in _UNSENT
+            and live.state not in UNSENT
             and live.denied.since is None
             and (live.unfetched.since is None or live.unfetched.since > patient)
             for live in self.live.values()
@@ -377,7 +388,7 @@ class RunState:
 
     def pause(self, *, is_on: bool) -> bool:
         """Begin no further POST until the pause is over; return whether that changes anything."""
-        is_changed = self.is_paused is not is_on and not (self.is_stopped or self.finished.is_set())
+        is_changed = self.is_paused is not is_on and not self.submits_no_more
         if is_changed:
             self.is_paused = is_on
             self.changed.set()
