@@ -222,6 +222,7 @@ def _run_session(
         place,
         state,
         todo.about,
+        first=todo.first,
         finished=todo.finished,
         deadline=mine.deadline,
         inspection=inspection,
