@@ -8,6 +8,9 @@ import re
 from collections.abc import Callable
 from datetime import datetime, time
 
+from runner.domain.errors import UsageError
+from runner.domain.orders import ALL_MODELS
+from runner.domain.rates import Rate
 from runner.domain.states import FailureClass
 
 _EVENTS = "json"
@@ -97,6 +100,38 @@ def limit(text: str) -> tuple[str, int]:
     if kind not in kinds or not (count.isascii() and count.isdigit() and int(count)):
         raise argparse.ArgumentTypeError(f"{text!r} is not KIND=N with KIND one of {', '.join(kinds)}")
     return kind, int(count)
+
+
+def model_rate(text: str) -> tuple[str, Rate]:
+    """Parse `N/UNIT`, the rate of all models together, or `MODEL=N/UNIT`."""
+    model, equals, rate = text.rpartition("=")
+    try:
+        parsed = Rate.parse(rate)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(error.message) from error
+    if equals and not model:
+        raise argparse.ArgumentTypeError(f"{text!r} names no model")
+    return model or ALL_MODELS, parsed
+
+
+def model_jobs(text: str) -> tuple[str, int]:
+    """Parse `MODEL=N`: how many jobs of a model may be active."""
+    model, _, most = text.rpartition("=")
+    if not model:
+        raise argparse.ArgumentTypeError(f"{text!r} is not MODEL=N, such as pika/pikaframes=2")
+    return model, whole(1, 1000)(most)
+
+
+def tuned_rate(text: str) -> tuple[str, Rate | None]:
+    """Parse what `model_rate` does, or `none` and `MODEL=none`, which lift a rate."""
+    model, _, rate = text.rpartition("=")
+    return (model or ALL_MODELS, None) if rate == "none" else model_rate(text)
+
+
+def tuned_model_jobs(text: str) -> tuple[str, int | None]:
+    """Parse what `model_jobs` does, or `MODEL=none`, which lifts the limit of a model."""
+    model, _, most = text.rpartition("=")
+    return (model, None) if model and most == "none" else model_jobs(text)
 
 
 def amount(text: str) -> float:

@@ -10,10 +10,9 @@ from argparse import SUPPRESS
 from dataclasses import replace
 from pathlib import Path
 
-from runner.cli.arg_types import amount, number, period, whole
+from runner.cli.arg_types import amount, number, period, tuned_model_jobs, tuned_rate, whole
 from runner.cli.argument_kinds import command, group, place, rest, several, switch, value, values
 from runner.cli.export_arguments import EXPORT
-from runner.cli.rate_types import jobs_of_model, rate_of_model
 from runner.cli.review_arguments import PICK, REJECT, REPORT, REROLL
 from runner.cli.run_arguments import PLANNING, RUNNING
 from runner.cli.shared_arguments import (
@@ -202,13 +201,13 @@ COMMANDS = (
         ),
         values(
             "--rate N/UNIT",
-            rate_of_model,
+            tuned_rate,
             "submit at most so often, such as 10/min, 2/s or 100/h; MODEL=N/UNIT limits one model; none lifts it; may "
             "be repeated",
         ),
         values(
             "--model-jobs MODEL=N",
-            jobs_of_model,
+            tuned_model_jobs,
             "jobs of one model at the same time; MODEL=none lifts it; may be repeated",
         ),
         _NO_ORDER,

@@ -14,7 +14,7 @@ from runner.cli.from_flags import from_stdin, manifest_limits
 from runner.cli.json_output import envelope, problem_as_json
 from runner.cli.problems import ADD_ALL, show_invalid, show_problems
 from runner.cli.terminal import agreed, note, show, show_json, warn
-from runner.commands.check import Checked, check_board
+from runner.commands.check import Checked, check_board, refuse_unused_models
 from runner.domain.display import PATH_LIMIT, counted, visible
 from runner.domain.errors import ManifestInvalid, UsageError
 from runner.manifest.problems import place_in
@@ -57,6 +57,7 @@ def command(arguments: argparse.Namespace) -> int:
     finally:
         if arguments.online:
             _draw("")
+    refuse_unused_models(found.plan, arguments.limited_models)
     if arguments.misfits:
         return _refuse(ManifestInvalid((*found.errors, *found.warnings)), arguments)
     return _report(found, as_json=as_json, every=arguments.all)

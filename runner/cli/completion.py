@@ -29,7 +29,7 @@ compdef _shotrunner shotrunner""",
     "fish": "complete -c shotrunner -a "
     "'(shotrunner completion words -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'",
 }
-_CHOOSING = frozenset({"--only", "--exclude"})
+_CHOOSING = frozenset({"--only", "--exclude", "--first"})
 
 
 def command(arguments: argparse.Namespace) -> int:

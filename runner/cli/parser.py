@@ -136,7 +136,8 @@ def build_parser() -> Parser:
         "-v", "--verbose", action="store_true", help="show the traceback of a bug in Shotrunner"
     )
     # Where defaults come from files, `settings` says which, and `misfits` what is wrong with them.
-    parser.set_defaults(settings=(), misfits=())
+    # `limited_models` are those that the manifest's own settings limit.
+    parser.set_defaults(settings=(), misfits=(), limited_models={})
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         add_command(commands, command).set_defaults(command=_later(command.name))

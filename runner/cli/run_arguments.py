@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.cli.arg_types import amount, limit, moment, number, or_auto, period, progress_way, stretch, whole
+from runner.cli.arg_types import (
+    amount,
+    limit,
+    model_jobs,
+    model_rate,
+    moment,
+    number,
+    or_auto,
+    period,
+    progress_way,
+    stretch,
+    whole,
+)
 from runner.cli.argument_kinds import Argument, Group, group, one_of, switch, value, values
 from runner.cli.shared_arguments import (
     API_BASE,
@@ -26,6 +38,18 @@ from runner.cli.shared_arguments import (
 
 _EXTENT = (
     value("-j, --jobs N=4", whole(1, 1000), "jobs at the API at the same time (default: 4)"),
+    values(
+        "--model-jobs MODEL=N", model_jobs, "at most N jobs of this model at the same time; may be repeated"
+    ),
+    values(
+        "--rate RATE",
+        model_rate,
+        "submit no more often than this, evenly spaced: 2/s, 10/min or 100/h for all takes together, or "
+        "MODEL=10/min for those of a model; may be repeated",
+    ),
+    values(
+        "--first WHAT", str, "submit these takes before all others; same forms as --only; may be repeated"
+    ),
     switch(
         "--stale", "also render takes again whose rows changed after they were paid for; older clips are kept"
     ),

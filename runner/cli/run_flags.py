@@ -10,6 +10,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from runner.cli.from_flags import choice_of, manifest_limits, opening_of
@@ -39,6 +40,8 @@ def request_of(arguments: Namespace, *, manifest: Path, simulate: SimulatorSetti
         options=_options(arguments),
         simulate=simulate,
         choice=choice_of(arguments),
+        first=tuple(arguments.first),
+        optional_models=_optional_models(arguments),
         schema_dirs=tuple(arguments.schema_dir),
         api_base=arguments.api_base,
         progress=progress_of("none" if arguments.quiet else arguments.progress),
@@ -54,6 +57,17 @@ def request_of(arguments: Namespace, *, manifest: Path, simulate: SimulatorSetti
         words=("shotrunner", *arguments.words),
         on_link=(lambda _done, _of: None) if arguments.quiet else _show_looks,
     )
+
+
+def _optional_models(arguments: Namespace) -> frozenset[str]:
+    """Return the models that settings for several boards limit, so that this board need not have a take of them."""
+    if not arguments.settings:
+        return frozenset()
+    from runner.cli.settings import BY_MODEL, Home
+
+    elsewhere = {each.name for each in arguments.settings if each.layer.home is not Home.MANIFEST}
+    limits = (getattr(arguments, name.replace("-", "_")) for name in elsewhere.intersection(BY_MODEL))
+    return frozenset(model for model, _ in chain.from_iterable(limits))
 
 
 def notified(request: RunRequest, arguments: Namespace) -> RunRequest:
@@ -120,6 +134,8 @@ def _options(arguments: Namespace) -> EngineOptions:
         retries=arguments.retries,
         failure_limit=FailureLimit(dict(arguments.halt)),
         scout=arguments.scout,
+        rates=dict(arguments.rate),
+        model_jobs=dict(arguments.model_jobs),
         limits=limits_of(arguments),
         pace=_pace(arguments.poll_interval),
     )

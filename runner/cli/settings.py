@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import time
 from enum import StrEnum
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, cast
 
 from runner.cli.arg_types import events_file
 from runner.cli.argument_kinds import Argument, Command, Group
@@ -32,11 +32,14 @@ from runner.system.private_files import read_given
 
 FILE = "shotrunner.toml"
 SETTABLE = (
-    "jobs", "max-cost", "warn-cost", "max-submits", "until", "for", "max-unknown", "on-unknown", "retries", "halt",
-    "scout", "outage-limit", "job-limit", "poll-interval", "submit-window", "name", "run-dir", "schema-dir",
-    "no-look", "no-inspect", "progress", "notify", "on-delivered",
+    "jobs", "model-jobs", "rate", "first", "max-cost", "warn-cost", "max-submits", "until", "for", "max-unknown",
+    "on-unknown", "retries", "halt", "scout", "outage-limit", "job-limit", "poll-interval", "submit-window", "name",
+    "run-dir", "schema-dir", "no-look", "no-inspect", "progress", "notify", "on-delivered",
 )  # fmt: skip
 """The flags that may have a default in a file. Consent, the API's address and the choice of takes never have one."""
+
+BY_MODEL = ("model-jobs", "rate")
+"""The flags that limit models."""
 
 FOR_THE_USER = frozenset({"notify", "on-delivered"})
 """What starts a program or sends to an address, so only the user's own file may set it.
@@ -44,6 +47,7 @@ FOR_THE_USER = frozenset({"notify", "on-delivered"})
 A manifest may come from another person, and so may each file beside it.
 """
 
+_OF_ONE_BOARD = {"run-dir": "the folder", "first": "a choice of takes"}
 _MOST_BYTES = 1 << 16
 
 
@@ -83,7 +87,8 @@ class Used:
 def settle(arguments: Namespace, words: Sequence[str], environ: Mapping[str, str]) -> None:
     """Put the settings that hold for a command among its `arguments`, which were parsed from `words`.
 
-    `arguments.settings` are those that no flag replaces. `check` finds what is wrong with settings in
+    `arguments.settings` are those that no flag replaces, and `arguments.limited_models` the models that the manifest's
+    own settings limit, by flag. `check` finds what is wrong with settings in
     `arguments.misfits`; for other commands that use settings it is raised.
 
     Raises:
@@ -119,6 +124,11 @@ def settle(arguments: Namespace, words: Sequence[str], environ: Mapping[str, str
     for each in used:
         setattr(arguments, _dest(flags[each.name]), _for_command(each, arguments))
     arguments.settings, arguments.misfits = tuple(used), misfits
+    arguments.limited_models = {
+        f"--{name}": [model for model, _ in cast("list[tuple[str, object]]", found[name].value)]
+        for name in BY_MODEL
+        if name in found and found[name].layer.home is Home.MANIFEST
+    }
 
 
 def settable(arguments: Iterable[Argument | Group]) -> dict[str, Argument]:
@@ -214,8 +224,8 @@ def _fault(setting: Setting, layer: Layer) -> str:
         return f"cannot be a default; give --{name} on the command line"
     if name == "progress" and layer.home is not Home.USER and any(map(events_file, setting.texts)):
         return "may name a file only in your own settings, since this file may come from another person"
-    if name == "run-dir" and layer.home is Home.USER:
-        return "is the folder of one board; set it in its manifest, or beside it"
+    if name in _OF_ONE_BOARD and layer.home is Home.USER:
+        return f"is {_OF_ONE_BOARD[name]} of one board; set it in its manifest, or beside it"
     if name == "run-dir" and layer.home is Home.MANIFEST:
         parts = PurePath(*setting.texts)
         if parts.is_absolute() or ".." in parts.parts:

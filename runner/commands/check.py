@@ -15,8 +15,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.domain.display import counted
-from runner.domain.errors import ManifestInvalid, Position, Problem, Severity
+from runner.domain.display import counted, listed, visible
+from runner.domain.errors import ManifestInvalid, Position, Problem, Severity, UsageError
+from runner.domain.orders import ALL_MODELS
 from runner.domain.records import SchemaRecord, TakeRecord, schema_of
 from runner.domain.shots import Plan
 from runner.domain.token_leaks import leaks, tokens_in
@@ -27,6 +28,7 @@ from runner.models.registry import Models, search_path
 from runner.plan.build import make_plan
 from runner.plan.columns import header_advice
 from runner.system.clock import Clock, SystemClock
+from runner.system.nearest_name import Speller
 
 if TYPE_CHECKING:
     from runner.commands.steps.request import RunRequest
@@ -126,14 +128,35 @@ def _in_order(problems: Iterable[Problem], file: str) -> tuple[Problem, ...]:
 
 
 def plan_of(request: RunRequest, *, given: bytes | None = None) -> Plan:
-    """Return the plan that a run of `request` carries out; raises as `check`."""
-    return check(
+    """Return the plan that a run of `request` carries out.
+
+    Raises:
+        FileMissing, ManifestInvalid: as for `check`.
+        UsageError: a limit is for a model that no take is of.
+    """
+    plan = check(
         request.manifest,
         schema_dirs=request.schema_dirs,
         allow_private_media=request.on_this_machine,
         limits=request.manifest_limits,
         given=given,
     )
+    limited = {"--rate": request.options.rates, "--model-jobs": request.options.model_jobs}
+    refuse_unused_models(
+        plan, {flag: models.keys() - request.optional_models for flag, models in limited.items()}
+    )
+    return plan
+
+
+def refuse_unused_models(plan: Plan, limited: Mapping[str, Iterable[str]]) -> None:
+    """Raise `UsageError` if a flag of `limited` names a model that no take is of."""
+    used = {take.model for take in plan.takes}
+    for flag, models in limited.items():
+        for model in sorted(set(models) - used - {ALL_MODELS}):
+            near = Speller().nearest(model, sorted(used))
+            advice = f"did you mean {near}?" if near else f"the models are {listed(sorted(used))}"
+            unused = f"{flag} is for the model {visible(model)!r}, and no take is of it"
+            raise UsageError(unused, advice=advice)
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,8 +115,10 @@ def preview(
     said = _ask(request, account, plan) if account else None
     plan = known_prices(request, plan, record.takes)
     plan = pricing.priced(plan, said.prices) if said else plan
-    decisions = decisions_for(place, request.choice)
-    scope = scope_of(plan, record.takes, request.choice, stale=request.stale, decisions=decisions)
+    decisions = decisions_for(place, request.meant)
+    scope = scope_of(
+        plan, record.takes, request.choice, stale=request.stale, first=request.first, decisions=decisions
+    )
     gone = missing(record.takes, place)
     decision = decide(plan, record, scope, files_missing=gone, download=request.options.download)
     doubles = () if request.simulated or allow_duplicates else decision.duplicates
@@ -151,7 +153,13 @@ def _shown(
         simulated=request.simulated,
         steps=steps,
         spending=record.spending,
-        forecast=forecast(Counter(going.values()), _durations(place), at_once=request.options.jobs),
+        forecast=forecast(
+            Counter(going.values()),
+            _durations(place),
+            at_once=request.options.jobs,
+            model_jobs=request.options.model_jobs,
+            rates=request.options.rates,
+        ),
         left_out=decision.left_out,
         warnings=(
             *plan.warnings,

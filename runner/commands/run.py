@@ -228,6 +228,7 @@ def _run_session(
         place,
         state,
         todo.about,
+        first=todo.first,
         finished=todo.finished,
         deadline=mine.deadline,
         inspection=inspection,

@@ -143,6 +143,12 @@ class Budget:
         self._out = {take_id for take_id in active if take_id in self._latest}
         self._has_warned = limits.warn_cost is None
 
+    def tune(self, limits: Limits) -> None:
+        """Count towards other limits from now on; the deadline stays, and a new `warn_cost` warns again."""
+        if limits.warn_cost != self._limits.warn_cost:
+            self._has_warned = limits.warn_cost is None
+        self._limits = limits
+
     def time_left(self) -> float | None:
         """Return the seconds until submitting stops, by the clock that says less; None without such a limit."""
         if self._deadline is None or self._ends_at is None:

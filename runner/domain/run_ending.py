@@ -32,6 +32,7 @@ class EndingKind(StrEnum):
     HALTED = "halted"
     LIMIT = "limit"
     DISK = "disk"
+    RELOAD = "reload"
 
 
 EXIT_CODES = {

@@ -6,6 +6,7 @@ from runner.domain.api_answers import ResultAnswer
 from runner.domain.job_match import unless_of_another
 from runner.engine.account_check import AccountCheck
 from runner.engine.circuit_breaker import CircuitBreaker
+from runner.engine.model_gate import ModelGate
 from runner.engine.ports import Queue
 from runner.engine.refusals import Refusals
 from runner.engine.run_state import ActiveTake, RunState
@@ -24,6 +25,7 @@ class EngineContext:
         self.account = AccountCheck(state, queue)
         self.refusals = Refusals(state, self.breaker)
         self.scouts = ScoutGate(state)
+        self.gate = ModelGate(state)
 
     async def result(self, live: ActiveTake) -> ResultAnswer:
         """Return what the API says of how a take's job ended; a record of another take's job is a failure."""

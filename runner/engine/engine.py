@@ -11,11 +11,13 @@ import uuid
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from typing import Any
 
+from runner.domain.orders import OrderOutcome, Tune
 from runner.domain.records import CostsUntold
 from runner.domain.run_ending import Ending, EndingKind, Stop
 from runner.domain.run_events import Listener
 from runner.domain.shots import Ticket
 from runner.domain.states import ACTIVE, TakeState
+from runner.engine import orders
 from runner.engine.context import EngineContext
 from runner.engine.downloader import Downloader
 from runner.engine.late_costs import GRACE, ask_costs
@@ -35,7 +37,7 @@ _GAP_THAT_COUNTS = 30.0
 
 
 class Engine:
-    """Runs tickets to their ends, once; `stop` may be called from the loop's signal handlers.
+    """Runs tickets to their ends, once; all other methods are called in its event loop while it runs.
 
     `past` is what earlier runs left, and `deadline` the wall time at which submitting stops. Before each submit `room`
     says how many bytes there are for clips; None means that it is not known. `stand_ins` are hashes of clips that any
@@ -111,6 +113,40 @@ class Engine:
         self._state.end(EndingKind.INTERRUPTED, "", how)
         if patience is not None:
             asyncio.get_running_loop().call_later(patience, self._submitter.abandoned.set)
+
+    def leave_for_reload(self) -> bool:
+        """Leave as `DETACH` does, to go on with another plan; return False if the run is ending already."""
+        is_leaving = not self._state.submits_no_more
+        if is_leaving:
+            self._state.end(EndingKind.RELOAD, "the manifest is read again", Stop.DETACH)
+        return is_leaving
+
+    @property
+    def is_paused(self) -> bool:
+        """True while a person has paused the submitting."""
+        return self._state.is_paused
+
+    def pause(self) -> bool:
+        """Begin no further POST until `resume`, and return whether that is new; jobs are watched and clips fetched."""
+        return self._state.pause(is_on=True)
+
+    def resume(self) -> bool:
+        """Submit again, and return whether that is new."""
+        return self._state.pause(is_on=False)
+
+    def tune(self, order: Tune) -> OrderOutcome:
+        """Put other numbers in force for the rest of the session: all of the order, or none of it."""
+        return orders.tune(order, state=self._state, window=self._window)
+
+    async def cancel(self, take_ids: Iterable[str], *, by: str) -> OrderOutcome:
+        """Ask the API to cancel the jobs of takes, and leave those that are not sent yet to the next run.
+
+        The record has `by` as the one who asked. A job is asked about once. There is one sentence a take.
+
+        Raises:
+            ShotrunnerError: an answer of the API could not be recorded.
+        """
+        return await orders.cancel(take_ids, by=by, state=self._state, poller=self._poller)
 
     async def run(self) -> Ending:
         """Work until every take is finished or the run is asked to stop.

@@ -62,8 +62,9 @@ class Overdue:
                     "run and use shotrunner reconcile RUN drop TAKE"
                 )
             elif state.now - state.reported_at >= EVERY:
+                what = "paused" if state.is_paused else "still at work"
                 state.say(
-                    f"still at work: {state.slots_held} at the API, {len(state.pending)} to be sent,"
+                    f"{what}: {state.slots_held} at the API, {len(state.pending)} to be sent,"
                     f" {len(state.unfinished)} unfinished"
                 )
 

@@ -334,9 +334,18 @@ class Poller:
         """Ask the API, once it is wanted, to cancel what has not started; a later look shows the outcome."""
         await self._state.wants_cancel.wait()
         for live in list(self._state.live.values()):
-            if live.state is TakeState.QUEUED and live.request_id is not None:
-                answer = await self._context.queue.cancel(live.request_id)
-                outcome = answer.outcome if isinstance(answer, CancelAnswer) else answer.reason
-                await self._state.record(live, facts.CancelRequested(self._state.cancelled_by, outcome))
+            if live.state is TakeState.QUEUED and live.cancel_asked != live.request_id:
+                await self.cancel(live, by=self._state.cancelled_by)
         self.poll_now()
         await asyncio.Event().wait()
+
+    async def cancel(self, live: ActiveTake, *, by: str) -> CancelAnswer | RequestFailure:
+        """Ask the API to cancel an active job, record its word, and return it; the word proves nothing."""
+        assert live.request_id is not None
+        request_id = live.cancel_asked = live.request_id
+        answer = await self._context.queue.cancel(request_id)
+        outcome = answer.outcome if isinstance(answer, CancelAnswer) else answer.reason
+        if isinstance(answer, RequestFailure):
+            live.cancel_asked = ""
+        await self._state.record(live, facts.CancelRequested(by, outcome))
+        return answer

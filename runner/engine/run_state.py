@@ -7,8 +7,8 @@ fact: memory can lag behind the state file but never run ahead of it. It knows n
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from runner.domain import failpoints
@@ -33,11 +33,12 @@ from runner.domain.states import (
 )
 from runner.engine.hand_over import HandOver
 from runner.engine.options import NO_PAST, EngineOptions, RunHistory
+from runner.engine.pending import Lane, PendingQueue
 from runner.engine.ports import Journal
 from runner.engine.timers import Stopwatch
 from runner.system.clock import Clock
 
-_UNSENT = frozenset({TakeState.PENDING, TakeState.SUBMITTING})
+UNSENT = frozenset({TakeState.PENDING, TakeState.SUBMITTING})
 
 
 @dataclass(slots=True, eq=False)
@@ -54,6 +55,7 @@ class ActiveTake:
     first failed to come, `unfetched` while none of its bytes do. `at_hand` is how many bytes of the clip are on disk.
     `settings` are those of its job. `worked_until` is the monotonic time at which a look last found it at work, or once
     it was found ended, the middle between that and the look that found it; None if this run did not submit it.
+    `cancel_asked` is the request id of the job that the API was asked to cancel.
     """
 
     ticket: Ticket
@@ -68,6 +70,8 @@ class ActiveTake:
     is_adopted: bool
     holds_slot: bool = False
     has_ended: bool = False
+    is_scout: bool = False
+    cancel_asked: str = ""
     failures: int = 0
     at_hand: int = 0
     settings: str = ""
@@ -92,13 +96,14 @@ class RunState:
     """Keeps the takes of one run and records what happens to them; `deadline` is when submitting stops, in wall time.
 
     `pending` are the takes to submit, in order: tickets, and takes that were put back. `live` are the others that the
-    run or the API is busy with, by id. What is over is in the journal alone. `unfinished` are the ids that the run
+    run or the API is busy with, by id. `slots_of` counts the slots that they hold by model, and `models` are those of
+    all takes. What is over is in the journal alone. `unfinished` are the ids that the run
     still has work for, `held` those of held takes, `jobs` the request ids of all takes. `whose` says which take has a
     clip, by its link and, once it is here, by its bytes. `model` is that of the first take.
 
     `changed` is set whenever another take may go. `finished` is set once nothing is left to do, and `left` once the run
-    no longer waits for that. `is_stopped` says that no further POST begins, and `giving_up` that what is pending is
-    left to the next run.
+    no longer waits for that. `is_stopped` says that no further POST begins, `is_paused` that none does for now, and
+    `giving_up` that what is pending is left to the next run.
     """
 
     def __init__(
@@ -118,7 +123,7 @@ class RunState:
         self._listener = listener
         self._durable = HandOver()
         self.ending = Ending(EndingKind.FINISHED)
-        self.is_stopped = self.giving_up = False
+        self.is_stopped = self.is_paused = self.giving_up = False
         self.changed, self.finished, self.left = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.wants_cancel = asyncio.Event()
         self.cancelled_by = ""
@@ -126,7 +131,9 @@ class RunState:
         self.left_behind = self.too_old = self.slots_held = 0
         self.reported_at = self.now
         self.model = ""
-        self.pending: deque[Ticket | ActiveTake] = deque()
+        self.pending: PendingQueue[Ticket | ActiveTake] = PendingQueue()
+        self.slots_of: Counter[str] = Counter()
+        self.models: set[str] = set()
         self.live: dict[str, ActiveTake] = {}
         self.unfinished: set[str] = set()
         self.held: set[str] = set()
@@ -148,6 +155,7 @@ class RunState:
 
     def _sort_in(self, ticket: Ticket) -> None:
         self.model = self.model or ticket.model
+        self.models.add(ticket.model)
         if ticket.request_id is not None:
             self.jobs.add(ticket.request_id)
         if self.options.download:
@@ -155,8 +163,8 @@ class RunState:
         if ticket.state is TakeState.HELD:
             self.held.add(ticket.take_id)
         if ticket.state is TakeState.PENDING:
-            self.pending.append(ticket)
-        elif ticket.state in _UNSENT | ACTIVE or self.wants_fetching(ticket):
+            self.queue(ticket)
+        elif ticket.state in UNSENT | ACTIVE or self.wants_fetching(ticket):
             live = self.live[ticket.take_id] = self.active(ticket)
             if live.state in ACTIVE:
                 self.take_slot(live)
@@ -169,9 +177,22 @@ class RunState:
         """The tickets of the pending takes, in order."""
         return (each if isinstance(each, Ticket) else each.ticket for each in self.pending)
 
-    def claim(self) -> ActiveTake:
-        """Take the next pending take out of the queue, and count it as a job."""
-        live = self.active(self.pending.popleft())
+    def next_ticket(self, lane: Lane) -> Ticket:
+        """Return the ticket of the first pending take of a lane."""
+        take = self.pending.head(lane)
+        return take if isinstance(take, Ticket) else take.ticket
+
+    def queue(self, take: Ticket | ActiveTake, *, first: bool = False) -> None:
+        """Make a take the last one to be submitted, or with `first` the next."""
+        if isinstance(take, Ticket):
+            lane = Lane(is_rest=True, model=take.model)
+        else:
+            lane = Lane(is_rest=not take.is_scout, model=take.ticket.model)
+        self.pending.add(take, lane, first=first)
+
+    def claim(self, lane: Lane) -> ActiveTake:
+        """Take the first pending take of a lane out of the queue, and count it as a job."""
+        live = self.active(self.pending.pop(lane))
         self.live[live.id] = live
         self.take_slot(live)
         return live
@@ -204,12 +225,23 @@ class RunState:
         if live.state is TakeState.SUCCEEDED:
             is_settled = live.delivery in {DeliveryState.DELIVERED, DeliveryState.UNDELIVERABLE}
             return not self.options.download or is_settled
-        return live.state not in _UNSENT | ACTIVE
+        return live.state not in UNSENT | ACTIVE
 
     def wants_fetching(self, take: Ticket | ActiveTake) -> bool:
         """Return whether a take's clip is wanted and missing; what an earlier run could not fetch is tried again."""
         succeeded = take.state is TakeState.SUCCEEDED
         return succeeded and self.options.download and take.delivery is not DeliveryState.DELIVERED
+
+    @property
+    def submits_no_more(self) -> bool:
+        """True once submitting has ended, since it was stopped or nothing is left to do."""
+        return self.is_stopped or self.finished.is_set()
+
+    @property
+    def unended(self) -> Iterator[Ticket]:
+        """The tickets of all takes that are pending or whose jobs have not ended."""
+        yield from self.tickets
+        yield from (live.ticket for live in self.live.values() if live.state in UNSENT | ACTIVE)
 
     @property
     def is_busy(self) -> bool:
@@ -218,15 +250,15 @@ class RunState:
 
     @property
     def has_other_work(self) -> bool:
-        """True while something is left to do besides submitting.
+        """True while something is left to do besides submitting, or a person has paused that.
 
         Jobs whose reads the API refuses do not count, nor do clips that have not come for long. Both are tried for as
         long as takes are pending, so each would wait for the other.
         """
         patient = self.now - self.options.refusal_limit
-        return any(
+        return self.is_paused or any(
             live.id in self.unfinished
-            and live.state not in _UNSENT
+            and live.state not in UNSENT
             and live.denied.since is None
             and (live.unfetched.since is None or live.unfetched.since > patient)
             for live in self.live.values()
@@ -237,12 +269,14 @@ class RunState:
         if not live.holds_slot:
             live.holds_slot = True
             self.slots_held += 1
+            self.slots_of[live.ticket.model] += 1
 
     def free_slot(self, live: ActiveTake) -> None:
         """Stop counting `live`; it does no harm if it held no slot."""
         if live.holds_slot:
             live.holds_slot = False
             self.slots_held -= 1
+            self.slots_of[live.ticket.model] -= 1
             self.changed.set()
 
     async def record(self, live: ActiveTake, fact: Fact, *, goes_on: bool = False) -> None:
@@ -309,9 +343,18 @@ class RunState:
         self.budget.give_back(live.id)
         self.free_slot(live)
         self.live.pop(live.id, None)
-        (self.pending.append if last else self.pending.appendleft)(live)
+        self.queue(live, first=not last)
         if self.giving_up:
             self._give_up_pending()
+
+    def withdraw(self, take_ids: Collection[str]) -> set[str]:
+        """Leave those of the takes that are pending to the next run, and return their ids."""
+        out = self.pending.take_out(lambda take: _id_of(take) in take_ids)
+        found = {_id_of(take) for take in out}
+        self.unfinished -= found
+        self._check_finished()
+        self.changed.set()
+        return found
 
     def leave(self, live: ActiveTake, reason: str, *, is_old: bool = False) -> None:
         """Leave an active take to the next run: its end is not known, and nothing is lost.
@@ -342,6 +385,21 @@ class RunState:
             flag = "--cutoff" if kind is EndingKind.LIMIT else "--on-interrupt"
             self.cancelled_by = self.cancelled_by or f"{flag} cancel-queued"
             self.wants_cancel.set()
+
+    def pause(self, *, is_on: bool) -> bool:
+        """Begin no further POST until the pause is over; return whether that changes anything."""
+        is_changed = self.is_paused is not is_on and not self.submits_no_more
+        if is_changed:
+            self.is_paused = is_on
+            self.changed.set()
+        return is_changed
+
+    def tune(self, options: EngineOptions) -> None:
+        """Go on with other options; what is reserved stays counted."""
+        self.options = options
+        self.budget.tune(options.limits)
+        self.warn_of_cost()
+        self.changed.set()
 
     def stop_submitting(self) -> None:
         """Begin no further POST; one that is being sent still gets its answer."""
@@ -379,3 +437,7 @@ class RunState:
         if not self.unfinished:
             self.finished.set()
             self.changed.set()
+
+
+def _id_of(take: Ticket | ActiveTake) -> str:
+    return take.take_id if isinstance(take, Ticket) else take.id

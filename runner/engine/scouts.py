@@ -32,27 +32,23 @@ class ScoutGate:
         self._out = {live.id: live for live in first} if rest else {}
         if self._out:
             state.pending.clear()
-            state.pending.extend([*first, *rest])
+            for live in first:
+                live.is_scout = True
+                state.queue(live)
+            for ticket in rest:
+                state.queue(ticket)
             state.say(f"{len(first)} of {len(first) + len(rest)} takes go first as scouts")
 
-    def lets_pass(self) -> bool:
-        """Return whether the next take may be submitted: a scout, which is moved forward, or any take after the scouts.
+    @property
+    def are_out(self) -> bool:
+        """True while only scouts may be submitted."""
+        return bool(self._out)
 
-        If the run is done with a scout that has not succeeded, the submitting ends, since that scout never will.
-        """
+    def halt_if_lost(self) -> None:
+        """End the submitting if the run is done with a scout that has not succeeded, since that scout never will."""
         lost = next((live for live in self._out.values() if live.id not in self._state.unfinished), None)
         if lost is not None:
             self._halt(f"the scout {lost.id} did not succeed: it is {lost.state}")
-            return False
-        pending = self._state.pending
-        # While all scouts are at the API, the queue holds none, however long it is.
-        waits = any(name not in self._state.live for name in self._out)
-        scouts = (each for each in pending if isinstance(each, ActiveTake) and each.id in self._out)
-        scout = next(scouts, None) if waits else None
-        if scout is not None and pending[0] is not scout:
-            pending.remove(scout)
-            pending.appendleft(scout)
-        return scout is not None or not self._out
 
     def settled(self, live: ActiveTake, ended: Ended) -> None:
         """Note a scout's end; one that failed stops the submitting."""

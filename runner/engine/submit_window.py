@@ -47,6 +47,11 @@ class SubmitWindow:
         self._post_seconds: float | None = None
         self._full_at = self._troubled_at = float("-inf")
 
+    def resize(self, *, most: int) -> None:
+        """Let it become as wide as `most`, and no wider."""
+        self._most = max(self._least, most)
+        self.size = min(self.size, self._most)
+
     @property
     def has_room(self) -> bool:
         """True while another POST may begin."""

@@ -14,6 +14,7 @@ from runner.domain.run_ending import EndingKind, Stop
 from runner.domain.shots import Ticket
 from runner.domain.states import Accepted, LostContact, SubmissionStarted, TakeState
 from runner.engine.context import EngineContext
+from runner.engine.pending import Lane
 from runner.engine.ports import FreeSpace
 from runner.engine.run_state import ActiveTake
 from runner.engine.submit_window import Post, SubmitWindow
@@ -26,7 +27,7 @@ _MB = 1_000_000
 
 
 class Submitter:
-    """Gives pending takes to the API, in order, as slots come free and `window` has room.
+    """Gives pending takes to the API, in order, as slots come free, `window` has room and their models may go.
 
     `settle` is awaited with every answer before its POST counts as answered. Once `abandoned` is set, the POSTs in the
     air are waited for no longer, and their takes are held, since they may have been charged.
@@ -82,36 +83,39 @@ class Submitter:
 
     @property
     def _waiting(self) -> int:
-        """How many free slots wait for the POST of a pending take."""
-        return min(len(self._state.pending), self._state.options.jobs - self._state.slots_held)
+        """How many free slots wait for the POST of a pending take; where a cap or a rate holds it back, none does."""
+        return min(self._context.gate.ready(), self._state.options.jobs - self._state.slots_held)
 
     async def _next(self) -> ActiveTake | None:
         """Return the next take with its slot taken, or None when there will be none."""
         state = self._state
         # The run must be finished first, since a take that failed may be queued again for another paid attempt.
         while not state.is_stopped and not state.finished.is_set():
-            wait = self._wait()
-            if wait == 0.0:
-                if self._is_affordable(next(state.tickets)) and self._has_room_for_its_clip():
+            turn = self._turn()
+            if isinstance(turn, Lane):
+                if self._is_affordable(state.next_ticket(turn)) and self._has_room_for_its_clip():
                     # The slot and the price are taken in one step with the check whether the take may go.
-                    live = state.claim()
+                    live = state.claim(turn)
                     state.budget.reserve(live.ticket)
+                    self._context.gate.claimed(live.ticket)
                     state.warn_of_cost()
                     return live
-                wait = None
+                turn = None
             if not state.is_stopped:
                 state.changed.clear()
-                await happens_within(state.changed, wait)
+                await happens_within(state.changed, turn)
         return None
 
-    def _wait(self) -> float | None:
-        """Return the seconds until the next take may go: 0 is now, None is when something changes."""
-        context = self._context
-        if not (self._waiting > 0 and self._window.has_room and context.breaker.lets_submit):
+    def _turn(self) -> Lane | float | None:
+        """Return whose turn it is, or the seconds until the next take may go; None is when something changes."""
+        context, state = self._context, self._state
+        has_slot = state.pending and not state.is_paused and state.slots_held < state.options.jobs
+        if not (has_slot and self._window.has_room and context.breaker.lets_submit):
             return None
         if context.account.is_doubted or (context.refusals.is_streak and self._window.in_flight):
             return None
-        return context.breaker.rest_left() if context.scouts.lets_pass() else None
+        context.scouts.halt_if_lost()
+        return context.breaker.rest_left() or context.gate.turn(scouts_only=context.scouts.are_out)
 
     def _has_room_for_its_clip(self) -> bool:
         """Return whether the clips of all active jobs and of one more will fit; if not, the submitting ends."""
@@ -147,7 +151,11 @@ class Submitter:
         attempt = self._new_attempt()
         live.attempts += 1
         failpoints.hit("submit.claimed")
-        answer = await self._answer(live, attempt)
+        try:
+            answer = await self._answer(live, attempt)
+        finally:
+            # Where no way led to the API, no POST has begun.
+            self._context.gate.begun(live.ticket)
         failpoints.hit("submit.answered")
         if live.state is TakeState.SUBMITTING or not isinstance(answer, LostContact):
             await self._settle(live, answer, post)
@@ -163,6 +171,7 @@ class Submitter:
             started = SubmissionStarted(attempt, live.ticket.fingerprint, self._epoch)
             # Shielded: code that gives up on the POST must still learn whether the intent is recorded.
             await asyncio.shield(asyncio.ensure_future(self._state.record(live, started)))
+            self._context.gate.begun(live.ticket)
             failpoints.hit("submit.begun")
 
         submit = self._context.queue.submit(live.ticket, attempt=attempt, begin=begin)

@@ -166,7 +166,8 @@ class JobScript:
     """What the scripted API does with one take.
 
     `submits` are answered first, in order (a callable gets the attempt id); then it accepts. The job is queued for
-    `queued` seconds, runs for `runs`, and its result is `ending`. `looks` are answered before the true status is.
+    `queued` seconds, runs for `runs`, and its result is `ending`. `looks` are answered before the true status is, and
+    `cancels` before it says that nothing can be cancelled; the answer `cancelled` ends the job.
     """
 
     submits: Sequence[Callable[[str], answers.SubmitAnswer]] = ()
@@ -176,6 +177,7 @@ class JobScript:
     looks: Sequence[answers.LookAnswer] = ()
     results: Sequence[answers.ResultAnswer] = ()
     lost_but_accepted: bool = False
+    cancels: Sequence[answers.CancelAnswer | answers.RequestFailure] = ()
 
 
 @dataclass(slots=True)
@@ -184,6 +186,7 @@ class _Job:
     script: JobScript
     looks: list[answers.LookAnswer]
     results: list[answers.ResultAnswer]
+    cancels: list[answers.CancelAnswer | answers.RequestFailure]
     accepted_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
     @property
@@ -248,7 +251,7 @@ class ScriptedQueue:
 
     def _add(self, request_id: str, take_id: str) -> None:
         script = self._script(take_id)
-        job = _Job(take_id, script, list(script.looks), list(script.results))
+        job = _Job(take_id, script, list(script.looks), list(script.results), list(script.cancels))
         self._jobs[request_id] = job
         self._out.append(job)
 
@@ -280,11 +283,15 @@ class ScriptedQueue:
         return job.script.ending if job.has_ended else answers.NotReady("in_progress")
 
     async def cancel(self, request_id: str) -> answers.CancelAnswer | answers.RequestFailure:
-        """Say that nothing can be cancelled."""
-        self._note("cancel", request_id)
-        if request_id in self._jobs:
-            return answers.CancelAnswer("not_cancellable")
-        return answers.RequestFailure(answers.FailureKind.MISSING, "unknown request")
+        """Answer by the script, then that nothing can be cancelled."""
+        job = await self._asked("cancel", request_id)
+        if job is None:
+            return answers.RequestFailure(answers.FailureKind.MISSING, "unknown request")
+        answer = job.cancels.pop(0) if job.cancels else answers.CancelAnswer("not_cancellable")
+        if answer == answers.CancelAnswer("cancelled"):
+            ending = facts.Ended(TakeState.CANCELLED, "{}")
+            job.script = JobScript(queued=0.0, runs=0.0, ending=ending)
+        return answer
 
     async def probe(self, model: str) -> answers.RequestFailure | None:
         """Answer with the next scripted trouble, then that all is well."""

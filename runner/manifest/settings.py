@@ -10,14 +10,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from runner.domain.errors import Position
-from runner.domain.shots import Items, Text
+from runner.domain.shots import Fields, Items, Text
 from runner.manifest.fields import Section
 from runner.manifest.problems import Findings
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting: `subject` is its name in problems. A list has any number of texts, and anything else has one."""
+    """One setting: `subject` is its name in problems. A list has any number of texts, and anything else has one.
+
+    A mapping is a list of texts such as `NAME=VALUE`.
+    """
 
     name: str
     subject: str
@@ -33,6 +36,16 @@ def settings_of(section: Section) -> tuple[Setting, ...]:
 
 def _setting(section: Section, name: str) -> Setting | None:
     at, node = section.fields.key_at(name), section.fields.items[name]
+    if isinstance(node, Fields):
+        pairs = [
+            f"{key}={item.text}"
+            for key, item in node.items.items()
+            if isinstance(item, Text) and not item.is_null
+        ]
+        if len(pairs) < len(node.items):
+            section.error(node.at, name, "must be a mapping of names to single values")
+            return None
+        return Setting(name, section.where(name), at, tuple(pairs), is_list=True)
     if not isinstance(node, Items):
         text = section.text(name)
         return None if text is None else Setting(name, section.where(name), at, (text.text,))
@@ -61,13 +74,17 @@ def _from_toml(read: dict[str, object], lines: list[str], findings: Findings) ->
     for name, value in read.items():
         keys = (line.partition("=")[0].strip(" \t[]\"'") for line in lines)
         at = findings.at(next((number for number, key in enumerate(keys, 1) if key == name), None))
-        values = value if isinstance(value, list) else [value]
+        is_list = isinstance(value, list | dict)
+        if isinstance(value, dict):
+            values = [f"{key}={each}" if isinstance(each, str | int) else each for key, each in value.items()]
+        else:
+            values = value if isinstance(value, list) else [value]
         texts = [
             each if isinstance(each, str) else json.dumps(each)
             for each in values
             if isinstance(each, str | int)
         ]
         if len(texts) == len(values):
-            yield Setting(name, name, at, tuple(texts), is_list=isinstance(value, list))
+            yield Setting(name, name, at, tuple(texts), is_list=is_list)
         else:
             findings.error(at, name, "must be one value or a list of them; put a time in quotes")

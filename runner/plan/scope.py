@@ -6,8 +6,9 @@ changes nothing and knows no disk. Both commands ask this module alone, so they 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeVar
 
 from runner.domain.records import RunRecord, Standing
@@ -20,6 +21,7 @@ from runner.plan.file_names import labels_of, take_numbers
 from runner.plan.selection import UNDECIDED, Candidate, Choice, Decisions, choose
 
 T = TypeVar("T", bound=Standing)
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Scope:
 
     Of `sends`, the stale takes in `rerendered` are sent only on explicit request, and their records make room;
     `comparison` leaves that request out. `rooms` are the new ids of paid records that make room for chosen takes.
-    Their clips are still to be downloaded.
+    Their clips are still to be downloaded. The takes of `first` are sent before all others, in that order.
     """
 
     comparison: Comparison
@@ -36,6 +38,7 @@ class Scope:
     sends: frozenset[str]
     rerendered: tuple[str, ...]
     rooms: frozenset[str] = frozenset()
+    first: tuple[str, ...] = ()
 
     def concerns(self, take_id: str, *, waits: bool, is_out: bool) -> bool:
         """Return whether a run handles a take; `waits` says that it is to be sent, `is_out` that its job is active."""
@@ -60,8 +63,9 @@ class Decision:
 
     @property
     def submits(self) -> tuple[Step, ...]:
-        """The steps that send a job."""
-        return tuple(step for step in self.steps if step.action is Action.SUBMIT)
+        """The steps that send a job, in the order in which they do."""
+        found = [step for step in self.steps if step.action is Action.SUBMIT]
+        return tuple(first_ones_first(found, self.scope.first, key=lambda step: step.take_id))
 
 
 def scope_of(
@@ -70,14 +74,16 @@ def scope_of(
     choice: Choice,
     *,
     stale: bool = False,
+    first: Sequence[str] = (),
     decisions: Decisions = UNDECIDED,
 ) -> Scope:
     """Return what a run of `plan` would find and send; with `stale`, chosen stale takes are rendered again.
 
-    A limit counts takes that were never sent first, and then stale ones. `decisions` are by the ids on record.
+    A limit counts takes that were never sent first, and then stale ones. The takes that the patterns `first` mean are
+    sent before others. `decisions` are by the ids on record.
 
     Raises:
-        UsageError: the choice matches nothing here.
+        UsageError: the choice, or a pattern of `first`, matches nothing here.
     """
     comparison = compare(plan.takes, recorded)
     views = _views(plan, {record.take_id: record for record in recorded}, comparison)
@@ -92,7 +98,9 @@ def scope_of(
     renames = compare(plan.takes, recorded, replace=again).renames if again else comparison.renames
     paid = {record.take_id for record in recorded if record.state in PAID}
     rooms = frozenset(new for old, new in renames.items() if old in paid and older_id(new) in chosen)
-    return Scope(comparison, chosen, frozenset((*waiting, *again)), tuple(again), rooms)
+    ahead = (choose(views, Choice(only=(pattern,)), decisions=decided) for pattern in first)
+    order = tuple(dict.fromkeys(chain.from_iterable(ahead)))
+    return Scope(comparison, chosen, frozenset((*waiting, *again)), tuple(again), rooms, order)
 
 
 def decide(
@@ -118,6 +126,12 @@ def decide(
         sent={renames.get(take_id, take_id) for take_id in record.sent},
     )
     return Decision(scope, comparison, chosen, len(every) - len(chosen), duplicates)
+
+
+def first_ones_first(items: Sequence[R], first: Sequence[str], *, key: Callable[[R], str]) -> Sequence[R]:
+    """Return `items` with those whose ids, by `key`, are in `first` before the others, in that order."""
+    place = {take_id: number for number, take_id in enumerate(first)}
+    return sorted(items, key=lambda item: place.get(key(item), len(place))) if place else items
 
 
 def takes_in_scope(takes: Iterable[T], found: Scope) -> list[T]:

@@ -10,13 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapreplace
+from math import ceil
+from types import MappingProxyType
 
 from runner.domain.limits import Limits
+from runner.domain.orders import ALL_MODELS
+from runner.domain.rates import Rate
 from runner.domain.records import SessionRecord
 from runner.domain.run_ending import EndingKind
 
 _CLOSING = frozenset({EndingKind.FINISHED, EndingKind.LIMIT})
 _QUICK, _SLOW = 0.25, 0.9
+_UNLIMITED: Mapping[str, int] = MappingProxyType({})
+_UNPACED: Mapping[str, Rate] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +65,35 @@ class Forecast:
 
 
 def forecast(
-    jobs: Mapping[str, int], durations: Mapping[str, Sequence[float]], *, at_once: int
+    jobs: Mapping[str, int],
+    durations: Mapping[str, Sequence[float]],
+    *,
+    at_once: int,
+    model_jobs: Mapping[str, int] = _UNLIMITED,
+    rates: Mapping[str, Rate] = _UNPACED,
 ) -> Forecast | None:
     """Return how long `jobs` (how many of each model) should take; None if nothing is known of any of them.
 
     At the low end all jobs are as quick as the quickest quarter, at the high end as slow as the slowest tenth. Each
-    free place takes the next job in turn. The recorded durations include queues at the provider.
+    free place takes the next job in turn. The recorded durations include queues at the provider. A cap or a rate of a
+    model may make it longer.
     """
     known = {model: sorted(durations[model]) for model in jobs if durations.get(model)}
     if not known:
         return None
     ends = []
     for share in (_QUICK, _SLOW):
-        places = [0.0] * at_once
+        places, bounds = [0.0] * at_once, list[float]()
         for model, ordered in known.items():
             seconds = ordered[min(len(ordered) - 1, int(share * len(ordered)))]
             for _ in range(jobs[model]):
                 heapreplace(places, places[0] + seconds)
-        ends.append(max(places))
+            places_of_it = min(at_once, model_jobs.get(model, at_once))
+            bounds.append(ceil(jobs[model] / places_of_it) * seconds)
+            bounds += [
+                (many - 1) * rates[key].spacing + seconds
+                for key, many in ((model, jobs[model]), (ALL_MODELS, sum(jobs.values())))
+                if key in rates
+            ]
+        ends.append(max(*places, *bounds))
     return Forecast(ends[0], ends[1], tuple(sorted(jobs.keys() - known.keys())))

@@ -7,13 +7,15 @@ import re
 import shlex
 import shutil
 import subprocess
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.acceptance.boards import ONE_SHOT, charges_of, report_of, takes_of, write_csv
+from tests.acceptance.boards import ONE_SHOT, charges_of, copy_examples, report_of, takes_of, write_csv
 from tests.acceptance.command import Desk
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +57,34 @@ def test_events_are_all_that_is_on_stderr_and_the_log_has_the_same(desk: Desk, b
     assert ends == [("run.started", "run.ended", 0)] * 2
     assert [line for line in logged if "take" in line] == [line for line in lines if "take" in line]
     _ask_with_jq(place / "run.log")
+
+
+def test_what_goes_first_and_how_often_is_in_the_manifest_of_an_example(desk: Desk) -> None:
+    """The model without a rate does not wait for the other one."""
+    board = copy_examples(desk.folder) / "sequence.yaml"
+    desk.run("run", board, "--simulate", "--speed", 100, "--poll-interval", 0.05, "--no-inspect", "-j", 8)
+    log = (desk.folder / "reports" / "night-walk-simulated" / "run.log").read_text("utf-8")
+    (started, *events) = _events(log)
+    assert started["settings"]["rates"] == {"pika/pikaframes": "4/s"}
+    assert started["settings"]["first"] == ["walk-04", "s030"]
+    sent = {line["take"]: line["at"] for line in events if line["event"] == "take.submitting"}
+    assert list(sent) == ["walk-04", "s010", "s030", "walk-01", "walk-02", "the-stairs"]
+    paced = [datetime.fromisoformat(at) for take, at in sent.items() if take != "s010"]
+    assert all((later - earlier).total_seconds() > 0.2 for earlier, later in pairwise(paced))
+
+
+def test_a_plan_knows_what_goes_first_and_refuses_a_limit_for_no_take(desk: Desk, board: Path) -> None:
+    planned = desk.run(
+        "plan", board, "--simulate", "--first", "t0002", "--max-submits", 1, "--output", "json"
+    )
+    assert [(each["take"], each["action"]) for each in json.loads(planned.out)["takes"]] == [
+        ("t0000", "blocked"),
+        ("t0001", "blocked"),
+        ("t0002", "submit"),
+    ]
+    refused = desk.run("run", board, "--simulate", "--rate", "pika/pikaframe=10/min", code=64)
+    assert "--rate is for the model 'pika/pikaframe', and no take is of it" in refused.err
+    assert "did you mean pika/pikaframes?" in refused.err
 
 
 def _ask_with_jq(log: Path) -> None:

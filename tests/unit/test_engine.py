@@ -123,6 +123,7 @@ def night(
     stop: tuple[float, Stop] | None = None,
     patience: float | None = None,
     at: Sequence[tuple[float, Callable[[VirtualClock], None]]] = (),
+    orders: Sequence[tuple[float, Callable[[Engine], object]]] = (),
     limit: float = 10 * 24 * 3600.0,
     through: Journal | None = None,
     heard: Recorder | None = None,
@@ -162,6 +163,8 @@ def night(
             loop.call_later(stop[0], lambda: engine.stop(stop[1], patience=patience))
         for when, happening in at:
             loop.call_later(when, happening, clock)
+        for when, order in orders:
+            loop.call_later(when, order, engine)
         async with asyncio.timeout(limit):
             return await engine.run(), clock.monotonic(), engine.costs_untold
 

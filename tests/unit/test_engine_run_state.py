@@ -23,11 +23,13 @@ from runner.domain.states import (
 )
 from runner.engine.hand_over import HandOver
 from runner.engine.options import EngineOptions
+from runner.engine.pending import Lane
 from runner.engine.run_state import RunState
 from runner.engine.testing import MemoryJournal, Recorder
-from tests.unit.test_engine import ticket
+from tests.unit.test_engine import MODEL, ticket
 from tests.virtual_time import VirtualClock, run_virtual
 
+LANE = Lane(is_rest=True, model=MODEL)
 BEGUN = SubmissionStarted("a1", "print-of-s0", 1)
 WON = Ended(TakeState.SUCCEEDED, "{}", ("https://files.example/clip.mp4",))
 ENDS: dict[str, list[Fact]] = {
@@ -47,7 +49,7 @@ def test_a_take_is_kept_until_it_is_over_and_no_longer(end: str) -> None:
             listener=Recorder(),
             options=EngineOptions(),
         )
-        live = state.claim()
+        live = state.claim(LANE)
         for fact in ENDS[end]:
             assert [*state.live] == ["s0"]
             await state.record(live, fact)
@@ -64,13 +66,13 @@ def test_a_take_that_was_put_back_is_the_same_one_when_it_goes_again() -> None:
         state = RunState(
             [ticket("s0")], VirtualClock(), journal=journal, listener=Recorder(), options=EngineOptions()
         )
-        live = state.claim()
+        live = state.claim(LANE)
         await state.record(live, BEGUN)
         await state.record(live, NotSent("a1", "no route"))
         state.put_back(live)
         assert not state.live
         assert [each.take_id for each in state.tickets] == ["s0"]
-        assert state.claim() is live
+        assert state.claim(LANE) is live
 
     run_virtual(main())
 

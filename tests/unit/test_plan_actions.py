@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from runner.domain.body_diff import ABSENT, Difference, differences
 from runner.domain.errors import Position
+from runner.domain.orders import ALL_MODELS
+from runner.domain.rates import Rate
 from runner.domain.records import TakeRecord
 from runner.domain.shots import Price, PriceUnit, Take
 from runner.domain.states import DeliveryState, FailureClass, TakeState
@@ -225,6 +228,23 @@ def test_a_forecast_fills_the_places_and_names_what_it_does_not_know() -> None:
     found = forecast({"a/b": 5, "c/d": 2}, {"a/b": [10.0] * 20}, at_once=2)
     assert found is not None
     assert (found.low, found.high, found.unknown) == (30.0, 30.0, ("c/d",))
+
+
+@pytest.mark.parametrize(
+    ("limits", "seconds"),
+    [
+        ({"model_jobs": {"a/b": 1}}, 50.0),
+        ({"rates": {"a/b": Rate(1, "min")}}, 250.0),
+        ({"rates": {ALL_MODELS: Rate(1, "min")}}, 370.0),
+        ({"model_jobs": {"a/b": 9}, "rates": {"a/b": Rate(9, "s")}}, 40.0),
+    ],
+    ids=str,
+)
+def test_a_forecast_knows_caps_and_rates(limits: dict[str, Any], seconds: float) -> None:
+    known = {"a/b": [10.0] * 20, "c/d": [10.0] * 20}
+    found = forecast({"a/b": 5, "c/d": 2}, known, at_once=2, **limits)
+    assert found is not None
+    assert (found.low, found.high) == (seconds, seconds)
 
 
 @given(st.lists(st.floats(0.1, 1e4), min_size=1), st.integers(1, 50), st.integers(1, 9))

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from runner.domain.errors import UsageError
 from runner.domain.records import TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import FailureClass, TakeState
 from runner.plan.compare import compare
-from runner.plan.scope import scope_of, takes_in_scope
+from runner.plan.scope import first_ones_first, scope_of, takes_in_scope
 from runner.plan.selection import ALL, Choice
 from tests.integration.store_samples import make_plan, make_take
 from tests.unit.output_records import pending
@@ -67,6 +68,15 @@ def test_a_limit_takes_what_was_never_sent_first_and_then_what_is_stale(
 )
 def test_the_limit_counts_what_was_chosen_alone(choice: Choice, sends: set[str]) -> None:
     assert scope_of(PLAN, RECORDED, choice, stale=True).sends == sends
+
+
+def test_what_goes_first_is_in_the_order_of_the_patterns_and_each_take_once() -> None:
+    found = scope_of(PLAN, RECORDED, Choice(exclude=("new",)), first=("failed", "*e*", "status:dropped"))
+    assert found.first == ("failed", "changed", "new", "refused", "held", "done", "gone")
+    ids = [take.id for take in PLAN.takes]
+    assert first_ones_first(ids, found.first, key=str) == [*found.first[:-1], "running", "waiting"]
+    with pytest.raises(UsageError, match="no take matches 'heldd'"):
+        scope_of(PLAN, RECORDED, ALL, first=("heldd",))
 
 
 def test_what_a_person_keeps_is_not_sent_anew() -> None:

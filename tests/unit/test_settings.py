@@ -15,11 +15,14 @@ import pytest
 from runner.cli.from_flags import is_capped
 from runner.cli.parser import build_parser
 from runner.cli.run_arguments import RUNNING
+from runner.cli.run_flags import request_of
 from runner.cli.settings import FILE, FOR_THE_USER, SETTABLE, settable, settings_lines, settle
 from runner.domain.errors import SettingsInvalid
+from runner.domain.rates import Rate
 
 ROOT = Path(__file__).parents[2]
 BOARD = "version: 1\nrun:\n{settings}shots:\n- {{id: a, model: m/m, inputs: {{}}}}\n"
+TABLE = "[rate]\n'a/a' = '10/min'\n"
 TOKEN = "Zk3aPq91xVb72Lm0"
 
 
@@ -83,6 +86,34 @@ def test_an_order_to_a_run_takes_no_number_from_a_file(tmp_path: Path) -> None:
     assert (found.max_cost, found.jobs, found.warn_cost) == (60.0, None, None)
 
 
+@pytest.mark.parametrize(
+    ("rate", "caps"),
+    [
+        ("{a/a: 10/min, b/b: 2/s}", "{a/a: 2}"),
+        ("[a/a=10/min, b/b=2/s]", "[a/a=2]"),
+        ('["a/a=10/min", "b/b=2/s"]', "a/a=2"),
+    ],
+)
+def test_limits_by_model_are_a_mapping_or_a_list(tmp_path: Path, rate: str, caps: str) -> None:
+    manifest = board(tmp_path, f"  rate: {rate}\n  model-jobs: {caps}\n  first: [s010, 'tag:hero']\n")
+    found = settled("run", manifest)
+    assert found.rate == [("a/a", Rate(10, "min")), ("b/b", Rate(2, "s"))]
+    assert (found.model_jobs, found.first) == ([("a/a", 2)], ["s010", "tag:hero"])
+    toml = f"{TABLE}[model-jobs]\n'a/a' = 2\n"
+    found = settled("run", board(tmp_path, beside=toml))
+    assert (found.rate, found.model_jobs) == ([("a/a", Rate(10, "min"))], [("a/a", 2)])
+
+
+def test_limits_of_models_in_files_for_several_boards_need_no_take_of_this_one(tmp_path: Path) -> None:
+    manifest = board(tmp_path, "  model-jobs: {mine/a: 2}\n", user=TABLE)
+    found = settled("run", manifest)
+    found.words = []
+    request = request_of(found, manifest=manifest, simulate=None)
+    assert request.options.rates.keys() == request.optional_models == {"a/a"}
+    assert request.options.model_jobs == {"mine/a": 2}
+    assert settled("check", manifest).limited_models == {"--model-jobs": ["mine/a"]}
+
+
 def test_a_table_has_the_files_and_no_manifest_of_its_own(tmp_path: Path) -> None:
     manifest = board(tmp_path, beside="jobs = 7\n").with_name("board.csv")
     manifest.write_text("id,model,run\na,m/m,run: {jobs: 1}\n", "utf-8")
@@ -112,6 +143,9 @@ def test_no_files_and_no_home_change_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
+        ("rate: 10", "run, rate: expected a rate such as 10/min, 2/s or 100/h, not '10'"),
+        ("model-jobs: 2", "run, model-jobs: '2' is not MODEL=N, such as pika/pikaframes=2"),
+        ("jobs: {m/m: 2}", "run, jobs: must be one value, not a list"),
         ("job: 8", "run, job: unknown setting 'job'; did you mean jobs?"),
         ("max_cost: 8", "run, max_cost: unknown setting 'max_cost'; did you mean max-cost?"),
         ("jobs: many", "run, jobs: 'many' is not a whole number from 1 to 1000"),
@@ -199,8 +233,9 @@ def test_a_simulated_run_has_its_own_folder_beside_the_one_that_is_set(tmp_path:
 
 
 def test_your_own_file_sets_no_folder_for_all_boards(tmp_path: Path) -> None:
-    (said,) = refusals(board(tmp_path, user='run-dir = "out"\n'))
-    assert said.endswith("run-dir: is the folder of one board; set it in its manifest, or beside it")
+    said = refusals(board(tmp_path, user='run-dir = "out"\nfirst = "s010"\n'))
+    assert said[0].endswith("run-dir: is the folder of one board; set it in its manifest, or beside it")
+    assert said[1].endswith("first: is a choice of takes of one board; set it in its manifest, or beside it")
 
 
 def test_a_folder_that_is_gone_is_restored_where_it_was(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from runner.cli.rate_types import jobs_of_model, rate_of_model
+from runner.cli.arg_types import tuned_model_jobs, tuned_rate
 from runner.commands.steps.tuned_settings import changes, flags_of, tuned
 from runner.domain.orders import Tune
 from runner.domain.rates import Rate
@@ -48,19 +48,19 @@ def test_the_flags_ask_for_what_the_orders_led_to() -> None:
 
 
 def test_a_flag_about_one_model_holds_the_model_and_the_number() -> None:
-    assert rate_of_model("10/min") == ("", Rate(10, "min"))
-    assert rate_of_model("a/b=2/s") == ("a/b", Rate(2, "s"))
-    assert (rate_of_model("none"), rate_of_model("a/b=none")) == (("", None), ("a/b", None))
-    assert (jobs_of_model("a/b=4"), jobs_of_model("a/b=none")) == (("a/b", 4), ("a/b", None))
+    assert tuned_rate("10/min") == ("", Rate(10, "min"))
+    assert tuned_rate("a/b=2/s") == ("a/b", Rate(2, "s"))
+    assert (tuned_rate("none"), tuned_rate("a/b=none")) == (("", None), ("a/b", None))
+    assert (tuned_model_jobs("a/b=4"), tuned_model_jobs("a/b=none")) == (("a/b", 4), ("a/b", None))
 
 
 @pytest.mark.parametrize("text", ["", "10", "=2/s", "a/b=", "0/s", "1/day", "a/b=2/s=3"])
 def test_another_text_is_no_rate(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError):
-        rate_of_model(text)
+        tuned_rate(text)
 
 
 @pytest.mark.parametrize("text", ["", "4", "=4", "a/b=", "a/b=0", "a/b=x"])
 def test_another_text_is_no_number_of_jobs_of_a_model(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError):
-        jobs_of_model(text)
+        tuned_model_jobs(text)

@@ -36,7 +36,7 @@ class Prepared:
 
     `agreed` says that the person agreed, or that nothing is sent. `about` are the takes that the run handles, each with
     its submissions so far, and `finished` counts those that need nothing. `sessions` are the earlier ones. `completion`
-    is what the run is made from.
+    is what the run is made from. The takes of `first` are submitted before all others, in that order.
     """
 
     agreed: bool
@@ -45,6 +45,7 @@ class Prepared:
     sessions: Sequence[SessionRecord]
     said: tuple[str, ...]
     completion: Completion
+    first: Sequence[str] = ()
 
     @property
     def is_engaged(self) -> bool:
@@ -82,6 +83,7 @@ def prepare(
         record.sessions,
         (*tried, *names.remarks, *synced, *price_changes(plan, quoted), *estimate.remarks, *remarks),
         completion_of(request, plan),
+        decision.scope.first,
     )
 
 
@@ -105,8 +107,10 @@ def _decided(
 ) -> tuple[Plan, Plan, Decision]:
     """Return the plan with the prices on record, the plan with those of today, and what to do by it."""
     plan = prices.known_prices(request, plan, record.takes)
-    decisions = decisions_for(place, request.choice)
-    scope = scope_of(plan, record.takes, request.choice, stale=request.stale, decisions=decisions)
+    decisions = decisions_for(place, request.meant)
+    scope = scope_of(
+        plan, record.takes, request.choice, stale=request.stale, first=request.first, decisions=decisions
+    )
     quoted = prices.current_prices(request, plan, scope.sends)
     gone = missing(record.takes, place)
     decision = decide(quoted, record, scope, files_missing=gone, download=request.options.download)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -51,10 +51,11 @@ class RunRequest:
     `run_dir` is None for the directory that the manifest's name leads to; `environ` holds the token, the API's address
     and the user's folders. With `look`, a paid run looks at the media links of what it sends, and `on_link` gets how
     many of them are done. With `inspect`, each delivered clip is looked into. Files are named by `name_template`, or by
-    that of the run if it is None. `listeners` follow each session from its beginning to its end, beside `progress`.
-    `interrupts` stop it from another thread.
-    `notify` are the channels that get notices. `on_delivered` are the words of a command that is started once for each
-    clip; without words none is. `words` are those of the command line, without secrets, for the run's log.
+    that of the run if it is None. The takes that the patterns of `first` mean are submitted first, in that order.
+    `optional_models` may have limits in `options` without any take here. `listeners` follow each session from its
+    beginning to its end, beside `progress`. `interrupts` stop it from another thread. `notify` are the
+    channels that get notices. `on_delivered` are the words of a command that is started once for each clip; without
+    words none is. `words` are those of the command line, without secrets, for the run's log.
     """
 
     manifest: Path
@@ -70,6 +71,8 @@ class RunRequest:
     inspect: bool = field(default=True, kw_only=True)
     on_link: Callable[[int, int], None] = field(default=lambda _done, _all: None, kw_only=True)
     name_template: str | None = field(default=None, kw_only=True)
+    first: tuple[str, ...] = field(default=(), kw_only=True)
+    optional_models: frozenset[str] = field(default=frozenset(), kw_only=True)
     listeners: tuple[Listener, ...] = field(default=(), kw_only=True)
     interrupts: Interrupts = field(default_factory=Interrupts, kw_only=True)
     notify: tuple[Channel, ...] = field(default=(), kw_only=True)
@@ -87,6 +90,11 @@ class RunRequest:
     def simulated(self) -> bool:
         """True if the run has a simulator of its own, so that nothing is paid."""
         return self.simulate is not None
+
+    @property
+    def meant(self) -> Choice:
+        """The choice with all patterns that mean takes, to know what must be read for them."""
+        return replace(self.choice, only=(*self.choice.only, *self.first))
 
     def home(self, name: str) -> Path:
         """Return the run directory of the board called `name`; it may not be there yet."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, suppress
 from datetime import time
 from itertools import chain
@@ -31,6 +31,7 @@ from runner.domain.states import CostSeen, PayAgain
 from runner.engine.late_costs import GRACE, ask_costs, asks_since
 from runner.engine.options import EngineOptions, RunHistory
 from runner.engine.ports import Queue
+from runner.plan.scope import first_ones_first
 from runner.simulator.clip_cache import fallback_hashes
 from runner.store.identity import number_of
 from runner.store.reader import Reader, open_reader
@@ -47,6 +48,7 @@ def run_engine(
     state: StateFile,
     about: Collection[str],
     *,
+    first: Sequence[str] = (),
     finished: int = 0,
     deadline: float | None = None,
     inspection: ClipInspection | None = None,
@@ -54,9 +56,9 @@ def run_engine(
 ) -> tuple[Ending, int | None]:
     """Let the engine do what is left for the takes `about`, of which `finished` ones need nothing.
 
-    It submits until the wall time `deadline`, and asks for no token when nothing is left. Costs that came late are
-    asked for on the way. Clips that `inspection` has not looked into by then are waited for, within bounds, and so are
-    the commands that `hooks` runs.
+    It submits until the wall time `deadline`, those of `first` before all others, in that order. It asks for no token
+    when nothing is left. Costs that came late are asked for on the way. Clips that `inspection` has not looked into by
+    then are waited for, within bounds, and so are the commands that `hooks` runs.
     """
     if finished == len(about):
         _ask_costs(request, place, state)
@@ -78,7 +80,7 @@ def run_engine(
             hooks.begin(_voice(listener))
         for note in (*state.notes, *account.notes):
             listener.on_event(Message(note))
-        engaged = _engage(request, place, state, about, account, listener, deadline)
+        engaged = _engage(request, place, state, about, account, listener, deadline, first)
         try:
             ending, signal = run_alone(engaged, interrupts=request.interrupts)
             _finish(inspection, hooks, listener, signal=signal)
@@ -129,8 +131,9 @@ def session_settings(request: RunRequest) -> Mapping[str, JsonValue]:
     until = limits.until.isoformat() if isinstance(limits.until, time) else iso(limits.until) or None
     return {
         "jobs": options.jobs,
-        "rates": {model: str(rate) for model, rate in options.rates.items()},
         "model_jobs": dict(options.model_jobs),
+        "rates": {model: str(rate) for model, rate in options.rates.items()},
+        "first": list(request.first),
         "download": options.download,
         "max_cost_usd": limits.max_cost,
         "warn_cost_usd": limits.warn_cost,
@@ -219,6 +222,7 @@ async def _engage(
     account: Account,
     listener: Listener,
     deadline: float | None,
+    first: Sequence[str],
 ) -> tuple[Ending, int | None]:
     """Put real adapters round the engine and run it."""
     from runner.api.client import RunComfyQueue
@@ -238,7 +242,11 @@ async def _engage(
         delivery = ClipDelivery(pool, FetchOptions(run_dir=place.path, allow_loopback=local, home=home))
         reader = opened.enter_context(open_reader(place.state_file, checked=True))
         engine = Engine(
-            (ticket for ticket in state.tickets() if ticket.take_id in about),
+            first_ones_first(
+                [ticket for ticket in state.tickets() if ticket.take_id in about],
+                first,
+                key=lambda ticket: ticket.take_id,
+            ),
             queue=queue,
             journal=state,
             delivery=delivery,

@@ -1,0 +1,160 @@
+"""What a person asks of a run that goes on: other numbers, and jobs to cancel.
+
+In: values of `domain.orders`, or ids. Out: what is different now, in sentences. It does not know how an order comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from runner.domain.api_answers import CancelAnswer, RequestFailure
+from runner.domain.display import counted, visible
+from runner.domain.money import dollars, micros
+from runner.domain.orders import ALL_MODELS, OrderOutcome, Tune
+from runner.domain.states import ACTIVE
+from runner.engine.options import EngineOptions
+from runner.engine.poller import Poller
+from runner.engine.run_state import UNSENT, RunState
+from runner.engine.submit_window import SubmitWindow
+from runner.system.nearest_name import Speller
+
+T = TypeVar("T")
+
+
+def tune(order: Tune, *, state: RunState, window: SubmitWindow) -> OrderOutcome:
+    """Put the numbers of an order in force at once: all of them, or none where one would end the run by surprise."""
+    refusals = tuple(_refusals(order, state))
+    if refusals:
+        return OrderOutcome(changed=False, says=refusals)
+    before, after = state.options, _tuned(state.options, order)
+    says = tuple(_changes(before, order))
+    if after == before:
+        return OrderOutcome(changed=False, says=says)
+    window.resize(most=after.widest_window)
+    state.tune(after)
+    hurdle = state.budget.limit_hit(following) if (following := next(state.tickets, None)) else None
+    if hurdle is not None and not hurdle.may_ease:
+        says = (*says, f"the run submits nothing more: {hurdle.reason}")
+    return OrderOutcome(changed=True, says=says)
+
+
+def _refusals(order: Tune, state: RunState) -> Iterator[str]:
+    """Yield why the order cannot be followed."""
+    if state.submits_no_more:
+        yield f"this run submits nothing more: {state.ending.reason or 'it is ending'}"
+        return
+    speller = Speller()
+    for model in sorted({*order.rates, *order.model_jobs} - state.models):
+        if model == ALL_MODELS and model not in order.model_jobs:
+            continue
+        near = speller.nearest(model, sorted(state.models))
+        meant = f"; did you mean {near}?" if near else ""
+        yield f"no take of this run is of the model {visible(model)!r}{meant}"
+    if order.max_cost is not None and not state.options.limits.needs_prices:
+        limits = replace(state.options.limits, max_cost=order.max_cost)
+        unpriced = sum(1 for ticket in state.unended if ticket.estimate is None)
+        if limits.needs_prices and unpriced:
+            yield (
+                f"--max-cost needs a price, which {counted(unpriced, 'take')} of this run lack; stop it, and start it "
+                "again with --allow-unpriced"
+            )
+
+
+def _tuned(options: EngineOptions, order: Tune) -> EngineOptions:
+    limits = replace(
+        options.limits,
+        max_cost=_or_old(order.max_cost, options.limits.max_cost),
+        warn_cost=_or_old(order.warn_cost, options.limits.warn_cost),
+        max_submits=_or_old(order.max_submits, options.limits.max_submits),
+    )
+    return replace(
+        options,
+        jobs=_or_old(order.jobs, options.jobs),
+        limits=limits,
+        rates=_merged(options.rates, order.rates),
+        model_jobs=_merged(options.model_jobs, order.model_jobs),
+    )
+
+
+def _or_old(new: T | None, old: T) -> T:
+    return old if new is None else new
+
+
+def _merged(old: Mapping[str, T], new: Mapping[str, T | None]) -> Mapping[str, T]:
+    return {model: value for model, value in {**old, **new}.items() if value is not None}
+
+
+def _changes(before: EngineOptions, order: Tune) -> Iterator[str]:
+    """Yield a sentence for each number of the order: the old one and the new one."""
+    limits = before.limits
+    yield from _change("--jobs", before.jobs, order.jobs)
+    yield from _change("--max-cost", limits.max_cost, order.max_cost, text=_usd)
+    yield from _change("--warn-cost", limits.warn_cost, order.warn_cost, text=_usd)
+    yield from _change("--max-submits", limits.max_submits, order.max_submits)
+    for model, rate in order.rates.items():
+        yield _sentence(f"--rate {visible(model)}".rstrip(), before.rates.get(model), rate)
+    for model, most in order.model_jobs.items():
+        yield _sentence(f"--model-jobs {visible(model)}", before.model_jobs.get(model), most)
+
+
+def _change(flag: str, old: T | None, new: T | None, *, text: Callable[[T], str] = str) -> Iterable[str]:
+    """Return a sentence if the order has a new value; without one the old value stays."""
+    if new is None:
+        return ()
+    return (_sentence(flag, old, new, text=text),)
+
+
+def _sentence(flag: str, old: T | None, new: T | None, *, text: Callable[[T], str] = str) -> str:
+    before, after = ("none" if value is None else text(value) for value in (old, new))
+    return f"{flag} is {after} already" if old == new else f"{flag} {before} → {after}"
+
+
+def _usd(amount: float) -> str:
+    return dollars(micros(amount))
+
+
+async def cancel(take_ids: Iterable[str], *, by: str, state: RunState, poller: Poller) -> OrderOutcome:
+    """Ask the API to cancel the jobs of the takes, and leave those that are not sent yet to the next run.
+
+    Raises:
+        ShotrunnerError: an answer of the API could not be recorded.
+    """
+    wanted = dict.fromkeys(take_ids)
+    waiting = state.withdraw(wanted)
+    says, is_asked = [], False
+    for take_id in wanted:
+        live = state.live.get(take_id)
+        if take_id in waiting:
+            says.append(f"{take_id}: not sent; the next run would send it")
+        elif live is None or live.state not in ACTIVE:
+            says.append(f"{take_id}: {_nothing_to_cancel(take_id, state)}")
+        elif live.cancel_asked == live.request_id:
+            says.append(f"{take_id}: the API was asked already; a look shows what became of it")
+        else:
+            is_asked = True
+            says.append(f"{take_id}: {_word(await poller.cancel(live, by=by))}")
+    if is_asked:
+        poller.poll_now()
+    return OrderOutcome(bool(waiting) or is_asked, tuple(says))
+
+
+def _nothing_to_cancel(take_id: str, state: RunState) -> str:
+    live = state.live.get(take_id)
+    if live is not None and live.state in UNSENT:
+        return "it is being sent now; ask again once it has its answer"
+    if take_id in state.held:
+        return "held: its request id is not known, so it cannot be cancelled; see shotrunner reconcile"
+    return "it has ended already" if live is None else f"it has ended already: {live.state}"
+
+
+def _word(answer: CancelAnswer | RequestFailure) -> str:
+    """Return in words what the API says of a cancel, which proves nothing."""
+    if isinstance(answer, RequestFailure):
+        return f"the API did not take it: {visible(answer.reason)}"
+    if answer.outcome == "cancelled":
+        return "cancelled, says the API; a look confirms it"
+    if answer.outcome == "not_cancellable":
+        return "it runs already: it goes on and is billed"
+    return f"the API says “{visible(answer.outcome, 80)}”; it may go on"
