@@ -214,6 +214,19 @@ COMMANDS = (
         OUTPUT,
     ),
     command(
+        "reload",
+        "let a run that goes on take up what has changed in its manifest. "
+        "It shows the new takes and asks before they are paid for. The settings in a `run:` block stay as they were.",
+        *TARGET_OF_TWO,
+        _NO_ORDER,
+        switch("-y, --yes", "do not ask"),
+        switch("--allow-duplicates", "also pay for takes that send the same request as another take"),
+        MORE_SCHEMAS,
+        MANIFEST_SIZE,
+        *consent(),
+        OUTPUT,
+    ),
+    command(
         "show",
         "show everything about one take",
         *TARGET_OF_TWO,

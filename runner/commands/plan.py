@@ -53,6 +53,7 @@ class PlanPreview:
     `spending` is all that the run directory ever may have paid. `left_out` counts takes that were not chosen;
     `forecast` is None where no such job has ended yet. `prices` are by model, for the takes that would be submitted.
     `labels` are the short names of all takes by their ids, and `stems` the names of the files of those on the board.
+    `duplicates` would pay again for a request that another take sends, and no one has agreed to that.
     """
 
     name: str
@@ -68,6 +69,8 @@ class PlanPreview:
     live: LiveCatalogue | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     stems: Mapping[str, str] = field(default_factory=dict)
+    manifest_sha256: str = ""
+    duplicates: tuple[str, ...] = ()
 
     @property
     def counts(self) -> Mapping[Action, int]:
@@ -125,7 +128,8 @@ def preview(
     names = names_of_files(plan, record, decision.comparison, template=request.name_template)
     names.refuse()
     shown = _shown(request, plan, place, record, decision, names)
-    return replace(shown, warnings=(*shown.warnings, *_twice(plan, doubles)), live=said)
+    warnings = (*shown.warnings, *_twice(plan, doubles))
+    return replace(shown, warnings=warnings, live=said, duplicates=tuple(doubles))
 
 
 def _shown(
@@ -171,6 +175,7 @@ def _shown(
         prices=pricing.rates(plan, going),
         labels=labels_of(take_numbers(plan.takes, record.takes, decision.comparison)),
         stems=names.stems,
+        manifest_sha256=plan.manifest.sha256,
     )
 
 

@@ -18,10 +18,12 @@ from runner.commands.check import plan_of
 from runner.commands.steps import open_run
 from runner.commands.steps.clip_hooks import ClipHooks, hooking
 from runner.commands.steps.complete_run import complete_run
+from runner.commands.steps.controls import Controls
 from runner.commands.steps.inspect_clips import ClipInspection, inspecting
 from runner.commands.steps.known_jobs import heard_now
 from runner.commands.steps.notices import notifying
 from runner.commands.steps.open_run import OpenOptions
+from runner.commands.steps.plan_again import plan_again
 from runner.commands.steps.prepare import Prepared, prepare
 from runner.commands.steps.python_progress import Follow, Follower, usual_progress
 from runner.commands.steps.request import Progress, RunRequest, Warn, no_progress, no_warnings
@@ -181,9 +183,9 @@ def _run(request: RunRequest) -> RunSummary:
         del plan
         watched = request if todo.agreed else replace(request, inspect=False, on_delivered=())
         with inspecting(watched, place, state) as inspection, hooking(watched, place) as hooks:
-            ending, signal = (
-                _run_session(request, place, state, todo, inspection, hooks) if todo.agreed else _DECLINED
-            )
+            ending, signal = _DECLINED
+            if todo.agreed:
+                ending, signal, todo = _run_session(request, place, state, todo, inspection, hooks)
         state.note_heard(heard_now(place, request.environ))
         # A run that is noted as complete is not gone through again, so nothing may be left of the looks.
         is_complete = inspection is None or inspection.is_complete
@@ -210,8 +212,8 @@ def _run_session(
     todo: Prepared,
     inspection: ClipInspection | None,
     hooks: ClipHooks | None,
-) -> tuple[Ending, int | None]:
-    """Run the engine in the time that the run is given, with the session on record."""
+) -> tuple[Ending, int | None, Prepared]:
+    """Run the engine in the time that the run is given, with the session on record; return what it did in the end."""
     limits, clock = request.options.limits, request.clock
     now = clock.wall()
     mine = window(limits, todo.sessions, now=now)
@@ -223,19 +225,25 @@ def _run_session(
         window_began_at=began,
         settings=session_settings(request),
     )
-    ending, signal = run_engine(
-        request,
-        place,
-        state,
-        todo.about,
-        first=todo.first,
-        finished=todo.finished,
-        deadline=mine.deadline,
-        inspection=inspection,
-        hooks=hooks,
-    )
+    controls = Controls(request.options)
+    while True:
+        ending, signal = run_engine(
+            request,
+            place,
+            state,
+            todo.about,
+            first=todo.first,
+            controls=controls,
+            finished=todo.finished,
+            deadline=mine.deadline,
+            inspection=inspection,
+            hooks=hooks,
+        )
+        if ending.kind is not EndingKind.RELOAD:
+            break
+        todo = plan_again(request, place, state, todo, controls=controls)
     state.end_session(at=clock.wall(), ending=ending.kind)
-    return ending, signal
+    return ending, signal, todo
 
 
 _DECLINED = Ending(EndingKind.DECLINED, "not agreed to, so nothing was submitted"), None

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.commands.steps.find_run import command_about, find_run
+from runner.commands.steps.find_run import command_about, find_run, manifest_of
 from runner.commands.steps.known_jobs import known_outside
 from runner.commands.steps.known_picks import ChoiceCounts, choice_counts
 from runner.commands.steps.lost_run import refuse_lost, without_record
@@ -177,7 +177,7 @@ def _go_on(place: RunDir, header: RunHeader, orders: Iterable[OrderRecord]) -> s
     owner = read_owner(place.path)
     with suppress(ValueError, OSError):
         _, verb, *words = shlex.split(owner.command if owner else "")
-        manifest = Path(header.manifest).resolve()
+        manifest = manifest_of(place, header)
         if verb == "run" and any(Path(word).resolve() == manifest for word in words):
             end = words.index("--") if "--" in words else len(words)
             return command_line(verb, *words[:end], *_tuned_flags(orders), *words[end:])

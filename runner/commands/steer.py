@@ -15,7 +15,7 @@ from runner.commands.steps.find_run import command_about, find_run
 from runner.commands.steps.run_activity import activity_of
 from runner.commands.steps.tuned_settings import changes
 from runner.domain.errors import UsageError
-from runner.domain.orders import ALL_MODELS, GivenOrder, Order, Pause, Resume, Tune
+from runner.domain.orders import ALL_MODELS, GivenOrder, Order, Pause, Reload, Resume, Tune
 from runner.domain.records import pause_of
 from runner.store.order_box import OrderBox
 from runner.store.reader import Reader, open_reader
@@ -26,8 +26,11 @@ from runner.system.nearest_name import Speller
 PATIENCE_S = 10.0
 LOOK_S = 0.1
 _LATER_S = 1.0
-_AT_WORK_S = 60.0
-"""Seconds that an order which was taken is waited for beyond `PATIENCE_S`; a cancellation asks the API."""
+_AT_WORK_S = 120.0
+"""Seconds that an order which was taken is waited for beyond `PATIENCE_S`.
+
+A cancellation asks the API, and a reload waits for downloads.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,8 @@ def _would(order: Order, reader: Reader) -> tuple[str, ...]:
             return ("it would submit again" if pause else "it is not paused",)
         case Tune():
             return changes(session.settings, order) or ("nothing would change",)
+        case Reload():
+            return ("it would plan again from the manifest",)
     return ()
 
 

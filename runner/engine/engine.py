@@ -122,6 +122,11 @@ class Engine:
         return is_leaving
 
     @property
+    def options(self) -> EngineOptions:
+        """The numbers that hold now."""
+        return self._state.options
+
+    @property
     def is_paused(self) -> bool:
         """True while a person has paused the submitting."""
         return self._state.is_paused

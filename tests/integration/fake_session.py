@@ -60,9 +60,10 @@ class FakeEngine:
         self.asked.append((tuple(take_ids), by))
         return OrderOutcome(changed=True, says=("asked the API",))
 
-    def reload(self, reload: Reload) -> OrderOutcome:
+    def reload(self, given: GivenOrder) -> OrderOutcome | None:
         """Note the hash."""
-        self.asked.append(reload.manifest_sha256)
+        assert isinstance(given.order, Reload)
+        self.asked.append(given.order.manifest_sha256)
         return OrderOutcome(changed=True, says=())
 
 

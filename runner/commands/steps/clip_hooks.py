@@ -56,11 +56,18 @@ class ClipHooks:
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._say: Callable[[str], None] = lambda _: None
+        self._has_begun = False
         self._pool = DaemonExecutor(AT_ONCE, name="hook")
 
     def begin(self, say: Callable[[str], None]) -> None:
-        """Run the hook for clips that an earlier session left; `say` shows messages, in the thread of the caller."""
+        """Run the hook for clips that an earlier session left; `say` shows messages, in the thread of the caller.
+
+        After a reload it only gets another `say`.
+        """
         self._say = say
+        if self._has_begun:
+            return
+        self._has_begun = True
         with open_reader(self._place.state_file, checked=True) as reader:
             left = reader.delivered_since(self._record.since)
         for take_id, request_id, sha256 in left:

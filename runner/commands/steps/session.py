@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, suppress
+from dataclasses import replace
 from datetime import time
 from itertools import chain
 from threading import current_thread, main_thread
@@ -17,10 +18,12 @@ from threading import current_thread, main_thread
 from runner.api.account import Account
 from runner.commands.steps.api_session import account_of, run_alone, with_api
 from runner.commands.steps.clip_hooks import ClipHooks
+from runner.commands.steps.controls import Controls, SteeredEngine
 from runner.commands.steps.inspect_clips import CUT_SHORT_S, ClipInspection
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.run_log import run_log
 from runner.commands.steps.signals import SignalHandler, handle_signals
+from runner.commands.steps.steering import Steering
 from runner.domain.display import iso
 from runner.domain.errors import AccountRefused
 from runner.domain.records import CostsUntold
@@ -41,6 +44,9 @@ from runner.system.canonical_json import JsonValue
 from runner.system.clock import Clock
 from runner.system.daemon_executor import DaemonExecutor
 
+_DOWNLOADS_S = 30.0
+"""Seconds for which a reload waits for downloads."""
+
 
 def run_engine(
     request: RunRequest,
@@ -49,6 +55,7 @@ def run_engine(
     about: Collection[str],
     *,
     first: Sequence[str] = (),
+    controls: Controls | None = None,
     finished: int = 0,
     deadline: float | None = None,
     inspection: ClipInspection | None = None,
@@ -58,8 +65,11 @@ def run_engine(
 
     It submits until the wall time `deadline`, those of `first` before all others, in that order. It asks for no token
     when nothing is left. Costs that came late are asked for on the way. Clips that `inspection` has not looked into by
-    then are waited for, within bounds, and so are the commands that `hooks` runs.
+    then are waited for, within bounds, and so are the commands that `hooks` runs. With `controls` people steer it from
+    outside, and what they have changed so far holds.
     """
+    if controls is not None:
+        request = replace(request, options=controls.options)
     if finished == len(about):
         _ask_costs(request, place, state)
         with ExitStack() as stack:
@@ -76,14 +86,17 @@ def run_engine(
         watching = tuple(each for each in (inspection, hooks) if each is not None)
         listener = Listeners((shown, log, *watching, *request.listeners), on_failure=_say_of(shown))
         listener.on_event(started)
+        if controls is not None and controls.answered is not None:
+            listener.on_event(controls.answered)
         if hooks is not None:
             hooks.begin(_voice(listener))
         for note in (*state.notes, *account.notes):
             listener.on_event(Message(note))
-        engaged = _engage(request, place, state, about, account, listener, deadline, first)
+        engaged = _engage(request, place, state, about, account, listener, deadline, first, controls)
         try:
             ending, signal = run_alone(engaged, interrupts=request.interrupts)
-            _finish(inspection, hooks, listener, signal=signal)
+            if ending.kind is not EndingKind.RELOAD:
+                _finish(inspection, hooks, listener, signal=signal)
         except Exception as error:
             log.end_by(error)
             raise
@@ -223,6 +236,7 @@ async def _engage(
     listener: Listener,
     deadline: float | None,
     first: Sequence[str],
+    controls: Controls | None,
 ) -> tuple[Ending, int | None]:
     """Put real adapters round the engine and run it."""
     from runner.api.client import RunComfyQueue
@@ -243,7 +257,12 @@ async def _engage(
         reader = opened.enter_context(open_reader(place.state_file, checked=True))
         engine = Engine(
             first_ones_first(
-                [ticket for ticket in state.tickets() if ticket.take_id in about],
+                [
+                    ticket
+                    for ticket in state.tickets()
+                    if ticket.take_id in about
+                    and (controls is None or controls.wants(ticket.take_id, ticket.state))
+                ],
                 first,
                 key=lambda ticket: ticket.take_id,
             ),
@@ -267,7 +286,16 @@ async def _engage(
             insist=os._exit if current_thread() is main_thread() else lambda _code: None,
         )
         with handle_signals(interruption, request.interrupts):
-            ending = await engine.run()
+            if controls is None:
+                ending = await engine.run()
+            else:
+                obeying = SteeredEngine(engine, controls)
+                async with Steering(place.path, obeying, state, listener, request.clock).beside():
+                    ending = await engine.run()
+        if ending.kind is EndingKind.RELOAD:
+            # A clip that is still downloaded then is locked for the engine that follows, which tries it again.
+            pool.shutdown(wait=False)
+            await asyncio.to_thread(pool.wait_for_end, _DOWNLOADS_S)
         if engine.costs_untold is not None:
             state.note_costs_untold(engine.costs_untold)
     return ending, interruption.signal

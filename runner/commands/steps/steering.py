@@ -46,8 +46,8 @@ class Steerable(Protocol):
         """Ask the API to cancel jobs, and do not send those takes that wait."""
         ...
 
-    def reload(self, reload: Reload) -> OrderOutcome:
-        """Go on with the manifest as it is now."""
+    def reload(self, given: GivenOrder) -> OrderOutcome | None:
+        """End, to go on with the manifest as it is now; None if the answer comes with the new plan."""
         ...
 
 
@@ -110,9 +110,11 @@ class Steering:
                 await watching
 
     async def _answer(self, given: GivenOrder) -> bool:
-        """Obey and record one order; return False if it could not be recorded."""
+        """Obey and record one order; return False if it is not on record yet."""
         try:
             outcome = await self._obeyed(given)
+            if outcome is None:
+                return False
         except ShotrunnerError as error:
             outcome = OrderOutcome(changed=False, says=tuple(filter(None, (error.message, error.advice))))
         except Exception as error:  # noqa: BLE001 - no order may end a run that has paid for jobs, not even by a bug
@@ -128,7 +130,7 @@ class Steering:
         self.listener.on_event(Steered(given.order, given.by, at, outcome.changed, outcome.says))
         return True
 
-    async def _obeyed(self, given: GivenOrder) -> OrderOutcome:
+    async def _obeyed(self, given: GivenOrder) -> OrderOutcome | None:
         match given.order:
             case Pause():
                 done = self.engine.pause()
@@ -142,4 +144,4 @@ class Steering:
             case CancelTakes(take_ids):
                 return await self.engine.cancel(take_ids, by=given.by)
             case Reload():
-                return self.engine.reload(given.order)
+                return self.engine.reload(given)

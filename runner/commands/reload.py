@@ -1,0 +1,55 @@
+"""What a running session would do by the manifest as it is now, for the person who wants it to plan again.
+
+In: a run that goes on. Out: a preview, and then the order. It writes nothing but the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from runner.commands.plan import PlanPreview, preview
+from runner.commands.steps.api_session import recorded_request
+from runner.commands.steps.find_run import RecordedRun
+from runner.commands.steps.open_run import OpenOptions
+from runner.domain.orders import Reload
+from runner.manifest.size_limits import Limits
+from runner.store.reader import open_reader
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadPreview:
+    """What the session would do: the plan of the whole board, the ids that are `added`, and the order for it."""
+
+    plan: PlanPreview
+    added: tuple[str, ...]
+    order: Reload
+
+
+def preview_reload(
+    run: RecordedRun,
+    *,
+    schema_dirs: Sequence[Path],
+    manifest_limits: Limits,
+    allow_duplicates: bool,
+    opening: OpenOptions,
+) -> ReloadPreview:
+    """Return what planning again would lead to, by what the manifest says at this moment.
+
+    Raises:
+        ManifestInvalid, FileMissing: the manifest has problems, or is gone; all of them are in the exception.
+    """
+    request = recorded_request(run.place, run.header, opening=opening)
+    request = replace(
+        request,
+        run_dir=run.place.path,
+        schema_dirs=tuple(schema_dirs),
+        manifest_limits=manifest_limits,
+    )
+    plan = preview(request, allow_duplicates=allow_duplicates)
+    with open_reader(run.place.state_file) as reader:
+        known = {take.take_id for take in reader.standings()}
+    added = tuple(step.take_id for step in plan.submits if step.take_id not in known and step.was is None)
+    most = None if plan.unpriced else plan.estimate
+    return ReloadPreview(plan, added, Reload(plan.manifest_sha256, most))

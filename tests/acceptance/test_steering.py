@@ -1,0 +1,82 @@
+"""A run is steered from a second terminal: an order holds at once, is on record, and pays for nothing twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.boards import write_csv
+from tests.acceptance.command import Desk, Process
+from tests.acceptance.service import pointed_at
+from tests.outside.jobs import Settings
+from tests.outside.server import OutsideServer
+
+JOBS = 2
+RUN = ("run", "board.csv", "-y", "-j", JOBS, "--poll-interval", 0.2)
+
+
+def answered(here: Desk, *words: object, code: int = 0) -> dict[str, Any]:
+    """Give an order, and return its answer as programs get it."""
+    found: dict[str, Any] = json.loads(here.run(*words, "--output", "json", code=code).out)
+    return found
+
+
+def going(here: Desk) -> Process:
+    """Start a run and return it once it has submitted what it may."""
+    life = here.start(*RUN)
+    life.wait_until(lambda life: life.err.count(" submitted ") == JOBS)
+    return life
+
+
+def test_a_paused_run_sends_nothing_and_a_killed_one_goes_on_where_it_was(desk: Desk) -> None:
+    """Pause, twice; a kill in the pause; the command that status names; no job doubled."""
+    write_csv(desk.folder / "board.csv", 6)
+    with OutsideServer(Settings(service=0.4)) as server:
+        here = pointed_at(server, desk)
+        life = going(here)
+        assert answered(here, "pause", "board.csv")["changed"] is True
+        sent = server.stats()["submits"]
+        assert answered(here, "pause", "board.csv")["changed"] is False
+        life.wait_until(lambda life: life.err.count(" delivered ") == sent)
+        assert server.stats()["submits"] == sent
+        status = answered(here, "status", "board.csv")
+        assert status["running"] is True
+        assert answered(here, "tune", "board.csv", "-j", 3, "--max-cost", 50)["changed"] is True
+        life.kill()
+        said = answered(here, "resume", "board.csv", code=2)
+        assert said["answered"] is False
+        rest = here.run(*answered(here, "status", "board.csv")["next"][0][1:])
+        assert "6 takes: 6 delivered" in rest.out
+        assert "3 jobs" in rest.err, "the killed run's tuned number was forgotten"
+        assert (server.stats()["submits"], server.stats()["doubled"]) == (6, 0)
+
+
+def test_shots_that_are_added_are_taken_up_by_a_run_that_goes_on(desk: Desk) -> None:
+    """The new ones are paid for once they are agreed to, those at the API not again, a broken one not at all."""
+    board = write_csv(desk.folder / "board.csv", 4)
+    with OutsideServer(Settings(service=0.6)) as server:
+        here = pointed_at(server, desk)
+        life = going(here)
+        answered(here, "pause", "board.csv")
+        refused = here.run("reload", "board.csv", code=64)
+        assert "no one is there to answer" in refused.err
+        write_csv(board, 6)
+        assert "2 new takes" in here.run("reload", "board.csv", "-n").err
+        left_out = answered(here, "cancel", "board.csv", "t0003")
+        assert left_out["takes"][0]["stopped"] is True
+        found = answered(here, "reload", "board.csv", "-y")
+        assert found["changed"] is True, found
+        assert found["says"] == ["planned again: 2 takes added, 0 left out"]
+        board.write_text(board.read_text() + "t0009,no/such-model,,,,,\n")
+        here.run("reload", "board.csv", "-y", code=65)
+        assert answered(here, "resume", "board.csv")["changed"] is True, "a reload ended the pause"
+        outcome = life.end()
+        stats = server.stats()
+    assert outcome.code == 3, outcome
+    assert (stats["submits"], stats["doubled"]) == (5, 0), (
+        "all but the one that was cancelled before it was sent"
+    )
+    said = [json.loads(line) for line in Path(desk.folder, "reports/board/run.log").read_text().splitlines()]
+    orders = [event["order"]["order"] for event in said if event["event"] == "run.steered"]
+    assert orders == ["pause", "cancel", "reload", "resume"]
