@@ -38,7 +38,7 @@ from runner.system.clock import Clock, SystemClock
 
 MOST_FACTS = 1000
 """Facts in one look, so that no change becomes too large; the next look goes on with the rest."""
-_RESTS = 20
+_RESTS = 10
 """The head of a large run is made from all its takes, and then rests for so many times what that took."""
 _FRESH_S = 1.0
 """A file may change twice within one tick of its clock, so a look trusts the time of no younger one."""
@@ -186,7 +186,7 @@ class RecordedPage:
         if self._head and (not self._is_head_old or began < self._head_due):
             return False
         summary = Summary()
-        for take in filter(is_listed, reader.each_take()):
+        for take in filter(is_listed, reader.each_figures()):
             summary.note(take)
         head = summary.head(reader.header, reader.sums(), made=self._clock.wall(), goes_on=self._goes_on)
         ended = self._clock.monotonic()

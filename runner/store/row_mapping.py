@@ -21,6 +21,7 @@ from runner.domain.records import (
     SchemaRecord,
     SessionRecord,
     Standing,
+    TakeFigures,
     TakeOutcome,
     TakeRecord,
 )
@@ -31,6 +32,7 @@ R = TypeVar(
     "R",
     TakeRecord,
     Standing,
+    TakeFigures,
     TakeOutcome,
     AttemptRecord,
     EventRecord,
@@ -51,8 +53,7 @@ _DECODERS: Mapping[str, Callable[[Any], object]] = {
     "model": sys.intern,
     "flags": flags_from_json,
     "probe": Probe.from_json,
-    "simulated": bool,
-    "adopted": bool,
+    **dict.fromkeys(("simulated", "adopted", "is_stale"), bool),
     **dict.fromkeys(("tags", "outputs", "columns"), lambda text: tuple(json.loads(text))),
     **dict.fromkeys(("point", "cells", "details", "evidence"), json.loads),
 }
@@ -88,6 +89,7 @@ _NOW = {"price_now": "price", "flags": _OF_THIS_CLIP.format("flags", "'[]'")}
 # A sent take keeps its price and schema of that time; only a take that is still to be sent has today's.
 _EXPRESSIONS: Mapping[type, Mapping[str, str]] = {
     Standing: _NOW,
+    TakeFigures: {"flags": _NOW["flags"], "is_stale": "wanted IS NOT NULL AND wanted IS NOT kept_for"},
     TakeRecord: {
         **{
             name: f"CASE state WHEN 'pending' THEN {NEXT_TERMS[name]} ELSE {kept} END"
