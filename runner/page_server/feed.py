@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 MOST_KEPT = 256
@@ -79,7 +79,7 @@ class Feed:
                 return self._kept[place]
             return Message(self.newest, "reload", "{}")
 
-    async def stream(self, after: int) -> AsyncIterator[bytes]:
+    async def stream(self, after: int) -> AsyncGenerator[bytes, None]:
         """Yield what a page is sent that has seen everything up to the message `after`, until the feed is closed."""
         news, loop = asyncio.Event(), asyncio.get_running_loop()
 
