@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import threading
 import webbrowser
 from pathlib import Path
@@ -20,6 +21,7 @@ def command(arguments: argparse.Namespace) -> int:
     def announce(run_dir: Path, address: str) -> None:
         value = {"url": address, "run_dir": str(run_dir), "pid": os.getpid()}
         show_result(arguments, envelope("watch", value), [address])
+        sys.stdout.flush()
         if arguments.open:
             # A browser in the terminal keeps its caller waiting.
             threading.Thread(target=_open, args=(address,), daemon=True).start()
