@@ -39,7 +39,7 @@ from runner.system.clock import Clock, SystemClock
 MOST_FACTS = 1000
 """Facts in one look, so that no change becomes too large; the next look goes on with the rest."""
 _RESTS = 10
-"""The head of a large run is made from all its takes, and then rests for so many times what that took."""
+"""The head of a large run is made from all its takes, and then rests this many times as long as that took."""
 _FRESH_S = 1.0
 """A file may change twice within one tick of its clock, so a look trusts the time of no younger one."""
 
