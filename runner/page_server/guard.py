@@ -51,6 +51,9 @@ class Guard:
 
     def _is_ours(self, method: str, headers: Headers) -> bool:
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+        # A page that sends no referrer may send its own requests without an origin.
+        if origin == "null" and site == "same-origin":
+            origin = None
         if headers.get("host") not in self._hosts or (origin is not None and origin not in self._origins):
             return False
         # A browser says with each POST where it comes from, and only a page of ours may send one.
