@@ -13,10 +13,14 @@ from runner.cli.from_flags import user_name
 from runner.cli.json_output import envelope
 from runner.cli.terminal import show_result, warn
 from runner.commands.watch import watch
+from runner.notify.program import environment
 
 
 def command(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C; with --open the browser is started when the page can be loaded."""
+    # Neither this process nor the browser needs a token.
+    for name in os.environ.keys() - environment(os.environ).keys():
+        del os.environ[name]
 
     def announce(run_dir: Path, address: str) -> None:
         value = {"url": address, "run_dir": str(run_dir), "pid": os.getpid()}

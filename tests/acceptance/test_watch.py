@@ -165,6 +165,7 @@ def test_run_open_starts_a_page_without_the_token_that_outlives_the_run(desk: De
             life.signal(signal.SIGTERM)
             assert f"the page is at {address}" in life.end().err
             assert httpx.get(address).status_code == 200
+            assert "not running" in desk.run("status", board).out
             assert OUTSIDE_TOKEN not in noted.read_text()
             assert address not in (desk.folder / "reports" / "board" / "run.log").read_text()
         finally:
