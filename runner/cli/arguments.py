@@ -227,6 +227,20 @@ COMMANDS = (
         OUTPUT,
     ),
     command(
+        "watch",
+        "serve the page of a run on this machine, where it changes as the run goes on. "
+        "What you decide there is saved at once. It prints the address, which only you should know, and ends at"
+        " Ctrl-C. The run does not notice it.",
+        *TARGET_OF_TWO,
+        switch("--open", "open the address in your browser"),
+        value("--port N=0", whole(0, 65535), "port on 127.0.0.1 (default: any free one)"),
+        switch(
+            "--until-closed",
+            "end by itself once the run does not go on and no page was open for 30 seconds",
+        ),
+        OUTPUT,
+    ),
+    command(
         "show",
         "show everything about one take",
         *TARGET_OF_TWO,

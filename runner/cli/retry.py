@@ -14,6 +14,7 @@ from runner.cli.next_command import onward_words
 from runner.cli.problems import Warnings
 from runner.cli.run import asker, extra_words, show_end
 from runner.cli.run_flags import notified, request_of, simulator_of
+from runner.cli.run_page import with_page
 from runner.cli.terminal import note, show_json, warn
 from runner.commands.retry import Proposal, propose, retry
 from runner.commands.steps.find_run import run_words
@@ -53,9 +54,10 @@ def _retry(arguments: argparse.Namespace, events: EventStream) -> int:
     # A person who was asked has agreed to the duplicates. Without a person, only the flag leads here.
     twice = arguments.allow_duplicates or bool(proposal.duplicates)
     confirm = asker(arguments, assume_yes=assume_yes, twice=twice)
+    request = replace(request, simulate=simulate, confirm=confirm, warn=warnings)
     summary = retry(
         proposal,
-        request=events.follow(replace(request, simulate=simulate, confirm=confirm, warn=warnings)),
+        request=with_page(events.follow(request), arguments),
         by=user_name(),
         reason=arguments.reason,
         say=lambda remark: say([remark]),

@@ -14,6 +14,7 @@ from runner.cli.money_text import agreed_to_pay, cost_lines, duplicate_words, pr
 from runner.cli.next_command import raised
 from runner.cli.problems import Warnings
 from runner.cli.run_flags import limits_of, notified, request_of, simulator_of
+from runner.cli.run_page import with_page
 from runner.cli.summary_json import summary_as_json
 from runner.cli.terminal import show, show_json, warn
 from runner.commands.run import run
@@ -41,7 +42,8 @@ def _run(arguments: argparse.Namespace, events: EventStream) -> int:
     confirm = asker(arguments, assume_yes=arguments.yes, twice=arguments.allow_duplicates)
     warnings = no_warnings if arguments.quiet else Warnings(arguments.manifest)
     request = replace(notified(request, arguments), confirm=confirm, warn=warnings)
-    return show_end(run(events.follow(request)), arguments, arguments.words, events)
+    summary = run(with_page(events.follow(request), arguments))
+    return show_end(summary, arguments, arguments.words, events)
 
 
 def show_end(

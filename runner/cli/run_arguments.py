@@ -183,6 +183,7 @@ RUNNING: tuple[Argument | Group, ...] = (
         "how to show progress: auto, bar, plain, none, or json for programs: all that is printed on standard error "
         "is then an event; json:FILE adds the events to FILE (default: auto)",
     ),
+    switch("--open", "open the page in your browser when the run begins; it changes as the run goes on"),
     QUIET,
     VERBOSE,
     API_BASE,

@@ -17,8 +17,8 @@ from runner.cli.record_json import (
     states_as_json,
     time_as_json,
 )
+from runner.cli.status_watch import Frame, watch
 from runner.cli.terminal import lines_for, show, show_json, width_of
-from runner.cli.watch import Frame, watch
 from runner.commands.status import RunStatus, status
 from runner.domain.display import visible
 from runner.domain.errors import UsageError

@@ -16,9 +16,10 @@ from runner.domain.errors import UsageError
 from runner.domain.picks import Decision, Pick, Picks, newest, settled
 from runner.domain.take_names import NamedTake, TakeNames
 from runner.store.picks_file import OpenPicks, open_picks, picks_lock, read_others, take_names, write_picks
-from runner.store.picks_table import PicksTable, moment
+from runner.store.picks_table import PicksTable, Record, moment, read_table
 from runner.store.run_dir import RunDir
 from runner.system.clock import Clock, SystemClock
+from runner.system.csv_cells import guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +188,30 @@ def import_picks(
         rows = _new_rows(table, found.table, names)
         done = _merged(place, names, found, rows, dry_run=dry_run)
     return replace(done, rows=len(table.rows), read_as=table.read_as)
+
+
+def take_over(
+    place: RunDir, rows: Iterable[Sequence[str]], *, who: str, clock: Clock | None = None
+) -> Decided:
+    """Merge decisions that an open page sent, each as the cells of a `picks.csv`, as an import of that file would.
+
+    Raises:
+        UsageError: a take is not on record.
+        PicksInvalid, StateFileUnusable: a cell cannot be read, or as for `choices_of`.
+    """
+    when = iso((clock or SystemClock()).wall())
+    table = read_table(
+        PicksTable(records=tuple(Record(tuple(map(guard, row))) for row in rows)).to_bytes(),
+        file="the page",
+        who=who,
+        when=when,
+    )
+    with picks_lock(place.path):
+        names, found = _opened(place)
+        new = _new_rows(table, found.table, names)
+        if strangers := sorted({row.take for row in new if row.take not in names.by_id}):
+            raise UsageError(f"not on record: {listed(strangers)}; nothing was kept")
+        return _merged(place, names, found, new, dry_run=False)
 
 
 def _new_rows(table: PicksTable, present: PicksTable, names: TakeNames) -> tuple[Pick, ...]:

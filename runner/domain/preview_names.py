@@ -9,6 +9,7 @@ previews/in-1a2b….jpg      a small copy of an input picture, named by the hash
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 PREVIEWS = "previews"
@@ -18,6 +19,9 @@ SMALL_WIDTH, LARGE_WIDTH = 320, 960
 """Widths of the two posters in pixels; a smaller clip's own width if that is less."""
 
 _LETTERS = 32
+_NAME = re.compile(
+    rf"{PREVIEWS}/(?:in-)?[0-9a-f]{{{_LETTERS}}}(?:\.small|\.large|\.first|\.last)?\.(?:jpg|mp4)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +51,8 @@ def input_name(link: str) -> str:
     """Return where the small copy of the input picture with this link is, or will be."""
     digest = hashlib.sha256(link.encode("utf-8", "backslashreplace")).hexdigest()
     return f"{PREVIEWS}/in-{digest[:_LETTERS]}.jpg"
+
+
+def is_preview(name: str) -> bool:
+    """Return whether a path relative to the run directory is the name of a preview."""
+    return _NAME.fullmatch(name) is not None

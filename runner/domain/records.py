@@ -122,6 +122,26 @@ class TakeOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeFigures:
+    """What the figures of a whole run are made from, of one take; the fields mean what those of `TakeRecord` do."""
+
+    take_id: str
+    model: str
+    state: TakeState
+    delivery: DeliveryState
+    failure: FailureClass | None
+    reason: str
+    position: int | None
+    attempts: int
+    submitted_at: float | None
+    finished_at: float | None
+    seconds: float | None
+    cost: float | None
+    flags: tuple[Flag, ...]
+    is_stale: bool
+
+
+@dataclass(frozen=True, slots=True)
 class JobSpan:
     """When a job of `model` was submitted and ended, in unix seconds; `ended_at` is None while it is at the API."""
 

@@ -17,7 +17,7 @@ from runner.domain import display
 from runner.domain.clip_checks import Probe, probe_words
 from runner.domain.money import estimate
 from runner.domain.picks import NO_PICKS, Decision, Picks
-from runner.domain.records import RunHeader, TakeRecord
+from runner.domain.records import RunHeader, TakeFigures, TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import TakeState
 from runner.system import csv_cells
@@ -47,7 +47,7 @@ _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _OWN = frozenset({*YAML_COLUMNS, *RESULT_COLUMNS, SEEDS, SWEEP, "price", "takes"}) - {"seed"}
 
 
-def is_listed(take: TakeRecord) -> bool:
+def is_listed(take: TakeRecord | TakeFigures) -> bool:
     """Return whether the reports list a take: one that left the manifest only if it was sent, as it may have cost."""
     return take.position is not None or take.attempts > 0 or take.state is not TakeState.PENDING
 

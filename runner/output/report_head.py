@@ -16,7 +16,7 @@ from typing import TypedDict
 
 from runner.domain import display
 from runner.domain.money import Spending, micros, usd
-from runner.domain.records import RunHeader, TakeRecord
+from runner.domain.records import RunHeader, TakeFigures, TakeRecord
 from runner.domain.states import IN_DOUBT, DeliveryState, TakeState
 from runner.output.status_text import Causes
 from runner.output.take_advice import run_command
@@ -61,7 +61,7 @@ class _Jobs:
     micros: int = 0
     priced: int = 0
 
-    def note(self, take: TakeRecord) -> None:
+    def note(self, take: TakeRecord | TakeFigures) -> None:
         self.count += 1
         if take.seconds is not None and math.isfinite(take.seconds):
             self.seconds.append(take.seconds)
@@ -89,7 +89,7 @@ class Summary:
     began: float = math.inf
     ended: float = -math.inf
 
-    def note(self, take: TakeRecord) -> None:
+    def note(self, take: TakeRecord | TakeFigures) -> None:
         """Count one take."""
         self.takes += 1
         self.standings[display.standing(take.state, take.delivery)] += 1
@@ -163,7 +163,7 @@ _NEEDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def _need(take: TakeRecord) -> str:
+def _need(take: TakeRecord | TakeFigures) -> str:
     """Return what a take waits for; empty if it waits for no person."""
     if take.state in IN_DOUBT:
         return "held"

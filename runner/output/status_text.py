@@ -15,7 +15,7 @@ from runner.domain.api_answers import folded
 from runner.domain.clip_checks import Probe
 from runner.domain.money import NOTHING_SPENT, Spending
 from runner.domain.output_links import OutputLinks
-from runner.domain.records import AttemptRecord, EventRecord, RunHeader, Standing, TakeRecord
+from runner.domain.records import AttemptRecord, EventRecord, RunHeader, Standing, TakeFigures, TakeRecord
 from runner.domain.states import DeliveryState, TakeState
 from runner.output.failure_kinds import FailureKind, failure_lines
 from runner.system.canonical_json import JsonValue
@@ -83,7 +83,7 @@ class Causes:
 
     _found: dict[tuple[str, str, str], tuple[str, list[str]]] = field(default_factory=dict)
 
-    def note(self, take: TakeRecord) -> None:
+    def note(self, take: TakeRecord | TakeFigures) -> None:
         """Add one take, if it failed or its clip could not be downloaded."""
         if take.state is TakeState.FAILED or take.delivery is DeliveryState.UNDELIVERABLE:
             word = display.standing(take.state, take.delivery)

@@ -81,7 +81,7 @@ def write_report(
                 made=now,
                 goes_on=goes_on,
                 mark=_mark(run_dir, record, picks, at),
-                beside=Beside.of(_previews(run_dir), picks),
+                beside=Beside.of(previews_in(run_dir), picks),
             )
     except MemoryError as error:
         raise DiskFailed(
@@ -117,7 +117,7 @@ def _mark(run_dir: Path, record: Record, picks: Picks, at: int) -> str:
     return f"{__version__} {record.mark()} {at} {previews} {said}"
 
 
-def _previews(run_dir: Path) -> frozenset[str]:
+def previews_in(run_dir: Path) -> frozenset[str]:
     """Return the previews in a run directory, relative to it; a folder that cannot be read holds none."""
     try:
         return frozenset(f"{PREVIEWS}/{path.name}" for path in (run_dir / PREVIEWS).iterdir())

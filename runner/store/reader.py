@@ -32,6 +32,7 @@ from runner.domain.records import (
     SchemaRecord,
     SessionRecord,
     Standing,
+    TakeFigures,
     TakeOutcome,
     TakeRecord,
 )
@@ -177,6 +178,12 @@ class Reader:
         with open_checks.readable(self.path):
             for row in self._connection.execute(f"SELECT {columns_of(TakeRecord)} {rest}"):
                 yield decode(TakeRecord, row)
+
+    def each_figures(self) -> Iterator[TakeFigures]:
+        """Yield the figures of every take, in the order of `takes`, in a quarter of the time of `each_take`."""
+        with open_checks.readable(self.path):
+            for row in self._connection.execute(f"SELECT {columns_of(TakeFigures)} FROM takes {BY_PLACE}"):  # noqa: S608 - our own names
+                yield decode(TakeFigures, row)
 
     def take(self, take_id: str) -> TakeRecord | None:
         """Return one take, or None if there is no such take."""
@@ -425,15 +432,26 @@ class Reader:
         odd = "WHERE delivery = 'delivered' AND checked = sha256 AND flags <> '[]'"
         return self._select(Standing, f"FROM takes {odd} {BY_PLACE}")
 
+    def changed_since(self, event: int, *, most: int) -> tuple[int, list[str]]:
+        """Return the takes of the first `most` facts after fact number `event`, and the number of the last of these."""
+        rows = self._rows("SELECT seq, take_id FROM events WHERE seq > ? ORDER BY seq LIMIT ?", event, most)
+        return (rows[-1][0] if rows else event), list(dict.fromkeys(take_id for _, take_id in rows))
+
     def mark(self) -> str:
         """Return a text that changes with anything that a report shows.
 
         That is a fact, an order, an adopted plan, the run's header, and whether a session has ended.
         """
         newest = self._rows(
-            f"SELECT ({NEWEST}), newest_manifest,"  # noqa: S608 - our own names
-            " (SELECT adopted_at FROM manifests WHERE id = newest_manifest),"
-            " (SELECT count(*) FROM sessions WHERE ended_at IS NULL), (SELECT count(*) FROM orders) FROM run"
+            f"SELECT ({NEWEST}), (SELECT count(*) FROM sessions WHERE ended_at IS NULL),"  # noqa: S608 - our own names
+            " (SELECT count(*) FROM orders)"
+        )
+        return "-".join(map(str, (*newest[0], self.plan_mark())))
+
+    def plan_mark(self) -> str:
+        """Return a text that changes with an adopted plan and with the run's header."""
+        newest = self._rows(
+            "SELECT newest_manifest, (SELECT adopted_at FROM manifests WHERE id = newest_manifest) FROM run"
         )
         return "-".join(map(str, (*newest[0], zlib.crc32(repr(self.header).encode("utf-8", "replace")))))
 

@@ -22,6 +22,7 @@ from runner.domain.records import (
     SchemaRecord,
     SessionRecord,
     Standing,
+    TakeFigures,
     TakeOutcome,
     TakeRecord,
 )
@@ -32,6 +33,7 @@ R = TypeVar(
     "R",
     TakeRecord,
     Standing,
+    TakeFigures,
     TakeOutcome,
     AttemptRecord,
     EventRecord,
@@ -53,9 +55,7 @@ _DECODERS: Mapping[str, Callable[[Any], object]] = {
     "model": sys.intern,
     "flags": flags_from_json,
     "probe": Probe.from_json,
-    "simulated": bool,
-    "adopted": bool,
-    "changed": bool,
+    **dict.fromkeys(("simulated", "adopted", "is_stale", "changed"), bool),
     **dict.fromkeys(("tags", "outputs", "columns", "says"), lambda text: tuple(json.loads(text))),
     **dict.fromkeys(("point", "cells", "details", "evidence", "settings", "wish"), json.loads),
 }
@@ -91,6 +91,7 @@ _NOW = {"price_now": "price", "flags": _OF_THIS_CLIP.format("flags", "'[]'")}
 # A sent take keeps its price and schema of that time; only a take that is still to be sent has today's.
 _EXPRESSIONS: Mapping[type, Mapping[str, str]] = {
     Standing: _NOW,
+    TakeFigures: {"flags": _NOW["flags"], "is_stale": "wanted IS NOT NULL AND wanted IS NOT kept_for"},
     TakeRecord: {
         **{
             name: f"CASE state WHEN 'pending' THEN {NEXT_TERMS[name]} ELSE {kept} END"

@@ -51,8 +51,8 @@ CALLS = {
     "lock": ("export", "lock", BOARD, "-o", "MODE.lock.yaml"),
     "retry": ("retry", RUN, "s020"),
 }
-ELSEWHERE = {"decision", "error", "models-diff", "models-import"}
-"""Formats of other tests, of commands that need a service or change the run."""
+ELSEWHERE = {"decision", "error", "models-diff", "models-import", "watch"}
+"""Formats of other tests, of commands that need a service, change the run, or do not end."""
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,13 @@ def test_every_format_and_every_command_with_the_flag_is_tried() -> None:
     formats = {path.name.removesuffix(".schema.json") for path in SCHEMAS.glob("*.schema.json")}
     assert formats - {"manifest", "notice", "delivered", "events"} <= CALLS.keys() | ELSEWHERE
     tried = {words[0] for words in CALLS.values()}
-    assert {command.name for command in COMMANDS} - tried == {"accept", "simulate", "schema", "completion"}
+    assert {command.name for command in COMMANDS} - tried == {
+        "accept",
+        "simulate",
+        "schema",
+        "completion",
+        "watch",
+    }
 
 
 def test_an_export_that_is_printed_refuses_json(night: Desk) -> None:

@@ -7,15 +7,15 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from runner.domain.errors import StateFileUnusable
 from runner.domain.job_settings import settings_of
-from runner.domain.records import JobSpan, PastJob
-from runner.domain.states import CostSeen, DeliveryState, Ended, RetryRequested, TakeState
+from runner.domain.records import JobSpan, PastJob, TakeFigures
+from runner.domain.states import Checked, CostSeen, DeliveryState, Ended, RetryRequested, TakeState
 from runner.store.reader import DURATIONS_KEPT, open_reader
 from runner.store.state_file import StateFile
 from tests.integration.store_samples import HEADER, delivery_road, make_plan, make_take, new_state_file, road
@@ -87,6 +87,18 @@ def test_takes_can_be_read_one_by_one_in_the_same_order(tmp_path: Path) -> None:
         with open_reader(state_file.path) as reader:
             assert list(reader.each_take()) == reader.takes()
             assert [take.take_id for take in reader.each_take()] == ["c", "a", "b", "gone", "left"]
+
+
+def test_figures_are_those_of_the_takes(live: StateFile) -> None:
+    """Also of one with flags, whose row has changed since, and of those that left the manifest."""
+    live.record("home", Checked("ab" * 32, "{}", (("black", "all black"),)), at=1011.0).result(timeout=20)
+    plan = make_plan([make_take("home", prompt="another hand"), make_take("failed")], text="version: 1 #\n")
+    live.adopt_plan(plan, renew=(), at=1012.0)
+    names = [field.name for field in fields(TakeFigures)]
+    with open_reader(live.path) as reader:
+        found = [[getattr(each, name) for name in names] for each in reader.each_figures()]
+        assert found == [[getattr(take, name) for name in names] for take in reader.takes()]
+        assert [each.take_id for each in reader.each_figures() if each.is_stale and each.flags] == ["home"]
 
 
 def test_all_calls_of_one_moment_see_the_same(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from runner.cli.watch import Frame, watch
+from runner.cli.status_watch import Frame, watch
 
 
 @dataclass

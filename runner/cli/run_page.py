@@ -1,0 +1,90 @@
+"""`--open`: starts `watch` beside a run when its session begins, and reports the address.
+
+The page is served by a process of its own, which outlives the run. Nothing that goes wrong with it concerns the run.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import IO
+
+from runner.commands.steps.request import Progress, RunRequest
+from runner.domain.run_events import Event, Listener, Message, RunStarted
+
+
+def with_page(request: RunRequest, arguments: Namespace) -> RunRequest:
+    """Return the request of a run that opens its page, if the flag asks for that."""
+    return replace(request, progress=_opening(request.progress)) if arguments.open else request
+
+
+def _opening(progress: Progress) -> Progress:
+    @contextmanager
+    def shown(started: RunStarted) -> Iterator[Listener]:
+        with progress(started) as listener:
+            announcing = _Announcing(listener)
+            _start(started.run_dir, announcing.say)
+            try:
+                yield announcing
+            finally:
+                announcing.end()
+
+    return shown
+
+
+class _Announcing:
+    """Passes events on, and reports the address between two of them, from the thread that waits for it."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener: Listener | None = listener
+        self._lock = threading.Lock()
+
+    def on_event(self, event: Event) -> None:
+        """Pass an event on."""
+        with self._lock:
+            if self._listener is not None:
+                self._listener.on_event(event)
+
+    def say(self, text: str) -> None:
+        """Show a message."""
+        self.on_event(Message(text))
+
+    def end(self) -> None:
+        """Pass nothing more on."""
+        with self._lock:
+            self._listener = None
+
+
+def _start(run_dir: Path, say: Callable[[str], None]) -> None:
+    """Start the page's process, and `say` what it prints: its address, or nothing if it cannot serve."""
+    from runner.notify.program import environment
+
+    # -P: a folder called `runner` in the user's own folder is not this program.
+    program = (sys.executable, "-P", "-m", "runner")
+    try:
+        process = subprocess.Popen(  # noqa: S603 - our own program, by our own interpreter
+            (*program, "watch", str(run_dir.absolute()), "--open", "--until-closed"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment(os.environ),
+            start_new_session=True,
+        )
+    except OSError as error:
+        say(f"the page cannot be opened: {error.strerror}")
+        return
+    assert process.stdout is not None
+    threading.Thread(target=_report, args=(process.stdout, say), daemon=True).start()
+
+
+def _report(output: IO[bytes], say: Callable[[str], None]) -> None:
+    with output:
+        address = output.readline().decode("utf-8", "replace").strip()
+    say(f"the page is at {address}" if address else "the page cannot be opened; see shotrunner watch")

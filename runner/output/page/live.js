@@ -1,0 +1,1 @@
+// --- A page that is served while the run goes on ---
