@@ -1,4 +1,4 @@
-"""The HTML page: one self-contained file with a run's takes as data, to be opened from the disk.
+"""The HTML page: one self-contained file with a run's takes as data, to be opened from the disk or served.
 
 The page loads nothing but the clips beside it: style and script are inline and allowed by their hash alone. The data is
 JSON, deflated so that a hundred thousand takes stay a small file, and in base64, in which no markup can be written.
@@ -47,9 +47,15 @@ SCRIPTS = (
 SHARED_STYLES = (*STYLES, "comments.css")
 SHARED_SCRIPTS = (*SCRIPTS[:-1], "comments.js", SCRIPTS[-1])
 """The files of a page for others."""
+LIVE_SCRIPTS = (*SCRIPTS[:-1], "live.js", SCRIPTS[-1])
+"""The files of a page that is served while the run goes on."""
 _IN_TABLE = "The same takes are in report.csv, beside this page."
 _IN_FOLDER = "The clips are in the folder clips, beside this page."
 _FASTEST = 1
+_LIVE = """\
+<meta name="shotrunner-live" content="events?after={after}">
+<meta name="shotrunner-save" content="picks">
+"""
 
 
 def write_page(
@@ -62,10 +68,12 @@ def write_page(
     goes_on: bool | None = None,
     mark: str = "",
     beside: Beside = NOTHING_BESIDE,
+    after: int | None = None,
 ) -> None:
     """Write the page; `made` in unix seconds is shown as the time it was made, `mark` is kept near its beginning.
 
-    `goes_on` says whether the run went on then, None where that is not known.
+    `goes_on` says whether the run went on then, None where that is not known. With `after` the page is served: it asks
+    its server for all changes after the one with this number, and hands decisions to it.
 
     The page shows the same words and sums of money as `status`: every submission counts, not only each take's latest.
     """
@@ -78,7 +86,8 @@ def write_page(
         lambda: summary.head(header, spending, made=made, goes_on=goes_on),
         sealed,
         style=_joined(STYLES),
-        script=_joined(SCRIPTS),
+        script=_joined(SCRIPTS if after is None else LIVE_SCRIPTS),
+        live="" if after is None else _LIVE.format(after=after),
     )
 
 
@@ -103,11 +112,13 @@ def _write(
     *,
     style: str,
     script: str,
+    live: str = "",
 ) -> None:
     """Write a page take by take; its head is asked for when every take was seen."""
     before, _, after = _part("page.html").partition("<!-- data -->\n")
-    sealed = {**words, "policy": policy(style=style, script=script), "style": style, "script": script}
-    file.write(Template(before).substitute(sealed).encode())
+    policies = policy(style=style, script=script, is_live=bool(live))
+    sealed = {**words, "policy": policies, "style": style, "script": script}
+    file.write(Template(before.replace("<title>", f"{live}<title>")).substitute(sealed).encode())
     while block := list(islice(cards, BLOCK)):
         file.write(_data("takes", block))
     head = head_of_all()
@@ -137,12 +148,16 @@ def _plain(head: Head) -> str:
     return "".join(f"<p>{escape(each)}</p>" for each in said if each)
 
 
-def policy(*, style: str, script: str) -> str:
-    """Return the page's Content-Security-Policy: nothing but the clips beside it, and code known by its hash."""
+def policy(*, style: str, script: str, is_live: bool = False) -> str:
+    """Return the page's Content-Security-Policy: nothing but the clips beside it, and code known by its hash.
+
+    A live page may also ask its own server.
+    """
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
     return (
         "default-src 'none'; media-src 'self'; img-src 'self' data:; "
         f"style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; base-uri 'none'; form-action 'none'"
+        + ("; connect-src 'self'" if is_live else "")
     )
 
 

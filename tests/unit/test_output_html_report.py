@@ -24,7 +24,7 @@ from runner.domain.picks import Decision, Pick, Picks
 from runner.domain.preview_names import preview_names
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import DeliveryState, FailureClass, TakeState
-from runner.output.html_report import BLOCK, SHARED_SCRIPTS, write_page
+from runner.output.html_report import BLOCK, LIVE_SCRIPTS, SHARED_SCRIPTS, write_page
 from runner.output.report_head import Summary
 from runner.output.report_view import Beside, card, file_link, sidecar, web_link
 from runner.output.status_text import status_lines
@@ -332,16 +332,30 @@ def test_no_two_scripts_of_a_page_declare_the_same_name() -> None:
     declared = re.compile(
         r"^(?:async )?(?:function|class|const|let|var) +(\w+|[\[{][^\]}]*[\]}])", re.MULTILINE
     )
+    scripts = dict.fromkeys((*SHARED_SCRIPTS, *LIVE_SCRIPTS))
     names = Counter(
         name
-        for script in SHARED_SCRIPTS
+        for script in scripts
         for pattern in declared.findall(folder.joinpath(script).read_text("utf-8"))
         for name in re.findall(r"\w+", pattern)
     )
     assert len(names) > 100
     assert [name for name, count in names.items() if count > 1] == []
     every = {each.name for each in folder.iterdir() if each.name.endswith(".js")}
-    assert every == set(SHARED_SCRIPTS)
+    assert every == scripts.keys()
+
+
+def test_a_served_page_may_ask_its_own_server_and_a_page_on_the_disk_asks_none() -> None:
+    served, disk = BytesIO(), BytesIO()
+    for file, after in ((served, 7), (disk, None)):
+        write_page(file, header(), [delivered(pending())], NOTHING_SPENT, made=NOW, after=after)
+    tags = _Page(served.getvalue().decode()).tags
+    named = {attrs["name"]: attrs["content"] for tag, attrs in tags if tag == "meta" and "name" in attrs}
+    assert (named["shotrunner-live"], named["shotrunner-save"]) == ("events?after=7", "picks")
+    assert b"; connect-src 'self'" in served.getvalue()
+    assert not any(
+        word in disk.getvalue() for word in (b"connect-src", b"shotrunner-live", b"shotrunner-save")
+    )
 
 
 def test_a_take_out_of_the_manifest_is_marked() -> None:
