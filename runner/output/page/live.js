@@ -18,6 +18,8 @@ class News {
     this.rowOf = new Map(board.rows.map((row) => [row.shot, row]));
     /** The takes that were heard of since the last frame, by their ids. */
     this.takes = /** @type {Map<string, Take>} */ (new Map());
+    /** Those that the whole board does not follow yet. */
+    this.changed = /** @type {Set<Take>} */ (new Set());
     this.head = board.run;
     this.last = "";
     this.frame = 0;
@@ -71,8 +73,10 @@ class News {
     const changed = /** @type {Set<Take>} */ (new Set());
     for (const [id, news] of this.takes) {
       const take = picks.takes.get(id);
-      if (take) changed.add(Object.assign(take, news));
+      if (!take) continue;
       texts.delete(take);
+      changed.add(Object.assign(take, news));
+      this.changed.add(take);
     }
     this.takes.clear();
     reread();
@@ -82,26 +86,49 @@ class News {
       showChanges(shown.get(row.place) ?? row, changed);
     }
     document.dispatchEvent(new CustomEvent("changed", { detail: changed }));
+    this.settleSoon();
+  }
+
+  settleSoon() {
     this.timer ||= setTimeout(() => this.settle(), this.pause);
   }
 
   /** Let all follow that depends on every take: the head, counts, filters, and which rows are shown. */
-  settle() {
+  async settle() {
+    let spent = 0;
+    for (const step of [this.showRun, this.showRows, this.showWords]) {
+      const began = performance.now();
+      step.call(this);
+      spent += performance.now() - began;
+      // What a person does in between comes first.
+      await new Promise((resolve) => { setTimeout(resolve); });
+    }
+    this.pause = spent / MOST_OF_TIME;
+    this.timer = 0;
+    if (this.changed.size) this.settleSoon();
+  }
+
+  showRun() {
     const { board } = this;
-    const began = performance.now();
     const changed = () => board.change();
     Object.assign(board.run, this.head);
     board.headings.needs.needs = this.head.needs;
     head(board.run);
     overview(board.run, board.all);
     showTotals(board.run.totals, changed);
-    findFilters(board.all);
+    findFilters([...this.changed]);
     showFilters(changed);
-    board.follow();
+    this.changed.clear();
+  }
+
+  showRows() {
+    this.board.follow();
+  }
+
+  showWords() {
+    // A screen reader would read each change out.
     at(".decided").ariaLive = "off";
-    showDecisions(board);
-    this.pause = (performance.now() - began) / MOST_OF_TIME;
-    this.timer = 0;
+    showDecisions(this.board);
   }
 
   /** Load the page again as soon as a person has nothing in hand that would be lost. */
@@ -186,7 +213,7 @@ function goLive(/** @type {Board} */ board) {
   });
   // What a person has left may follow now.
   document.addEventListener("focusout", () => {
-    if (board.isOwed) news.timer ||= setTimeout(() => news.settle(), news.pause);
+    if (board.isOwed) news.settleSoon();
   });
   window.addEventListener("beforeunload", (event) => {
     if (!news.isOld && unsavedTakes().length) event.preventDefault();
