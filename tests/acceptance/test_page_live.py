@@ -155,6 +155,35 @@ def test_states_counts_and_pictures_follow_without_a_reload(page: Tab, run: Run)
     assert page.complaints() == []
 
 
+def test_a_change_touches_its_own_card_alone(tab: Tab, run: Run) -> None:
+    """Also on a long board, and even if it is far from the screen."""
+    takes = [queued(_take(shot, seed)) for shot in range(200) for seed in SEEDS]
+    long = Run(run.server, takes)
+    page = _open(tab, long)
+    page.js(
+        "var touched = new Set(); new MutationObserver((all) => { for (const { target } of all)"
+        " touched.add(target.closest('.take')?.querySelector('h4').textContent.slice(0, 8) ?? target.className) })"
+        ".observe(document.querySelector('.list'), { childList: true, subtree: true })"
+    )
+    long.show(replace(takes[4], attempts=2, cost=0.7), replace(takes[-1], cost=0.7))
+    page.until("document.body.innerText.includes('$0.70')")
+    assert page.js("[...touched]") == ["s001 t02"]
+
+
+def test_a_list_may_become_empty_and_full_again(tab: Tab, run: Run) -> None:
+    page = _open(tab, run, "#state=failed")
+    empty = "document.querySelector('.empty').checkVisibility()"
+    assert page.js(empty) is True
+    for _ in range(2):
+        run.show(*(_failed(run[f"s00{shot}@seed=12"]) for shot in (3, 2)))
+        page.until("document.querySelectorAll('.take').length === 2")
+        assert _labels(page) == ["s002 t02", "s003 t02"]
+        assert page.js(empty) is False
+        run.show(*(queued(run[f"s00{shot}@seed=12"]) for shot in (3, 2)))
+        page.until(empty)
+        assert page.js("document.querySelectorAll('.list *').length") == 0
+
+
 def test_a_note_is_written_on_while_its_take_changes(page: Tab, run: Run) -> None:
     page.press("j", "e")
     page.page.keyboard.type("too d")

@@ -9,7 +9,7 @@ function head(/** @type {Head} */ run) {
   renew(at(".meta"), spans(run.facts));
   renew(at(".causes"), run.causes.map((cause) => make("li", {}, cause)));
   at(".causes").hidden = !run.causes.length;
-  if (run.mode === "run") at("footer").textContent = `Made by shotrunner ${run.version} from the run's state file. The clips play from the folder beside this page; links to the service expire.`;
+  if (run.mode === "run") at("footer").textContent = `Made by shotrunner ${run.version} from the run's state file. The clips play from the run's folder; links to the service expire.`;
 }
 
 /** Show times and money in tables, and the run over time. */

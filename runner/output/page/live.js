@@ -28,7 +28,7 @@ class News {
     this.isOld = false;
     this.state = make("output", {}, "connecting");
     this.heard = make("span");
-    this.away = make("p", { className: "away", hidden: true }, "Not connected to the run; trying again.");
+    this.away = make("p", { className: "away", hidden: true }, "Not connected; trying again. This page is live while shotrunner watch goes on.");
     at(".made").after(make("p", { className: "live" }, this.state, this.heard));
     at(".bar").append(this.away);
   }
@@ -174,6 +174,7 @@ async function sent(/** @type {Take[]} */ takes) {
   const words = takes.map((take) => /** @type {[string, string]} */ ([take.id, wordOf(saidOf(take))]));
   // Until the answer nobody knows what is saved, so that taking a word back must be sent as well.
   for (const [id] of words) picks.written.set(id, "");
+  keep();
   const body = JSON.stringify({ rows: picksRows(takes) });
   const request = { method: "POST", headers: { "Content-Type": "application/json" }, body, signal: AbortSignal.timeout(SEND_WITHIN_MS) };
   const answer = await fetch(addressIn("shotrunner-save"), request).catch(() => { throw new Error("the page's server does not answer"); });
@@ -201,6 +202,7 @@ function goLive(/** @type {Board} */ board) {
   let isAsked = false;
   picks.save = sendOrFile;
   at(".bar .save").hidden = true;
+  at(".unkept").textContent = "This browser keeps nothing for this page: do not close it before all is saved.";
   at("dialog.help p").textContent = "What you decide is saved at once.";
   at("dialog.name label").firstChild.textContent = "Your name, for your decisions ";
   at("dialog.name button").textContent = "Save";

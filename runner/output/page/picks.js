@@ -59,6 +59,8 @@ function remark(/** @type {Take} */ take, /** @type {string} */ note) {
 function say(/** @type {Take} */ take, /** @type {Said} */ said) {
   // The same page may be open twice, and neither may forget what is decided on the other.
   reread();
+  // What was written of an earlier word is nothing to go by once the run's file has another.
+  if (!picks.said.has(take.id)) picks.written.delete(take.id);
   picks.said.set(take.id, { ...said, who: picks.who, when: `${new Date().toISOString().slice(0, 19)}Z` });
   keep();
   document.dispatchEvent(new CustomEvent("decided", { detail: take }));

@@ -163,6 +163,7 @@ function deciding(/** @type {Take} */ take) {
   const note = make("input", { className: "remark", type: "text", placeholder: "Note", tabIndex: -1, autocomplete: "off" });
   note.setAttribute("aria-label", `note on ${take.label}`);
   note.addEventListener("change", () => remark(take, note.value.trim()));
+  note.addEventListener("blur", () => showDecision(take));
   const group = make("div", { className: "deciding", role: "group" }, ...buttons, note);
   group.setAttribute("aria-label", `decision about ${take.label}`);
   return group;
