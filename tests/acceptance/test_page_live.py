@@ -29,6 +29,7 @@ pytestmark = pytest.mark.browser
 
 SEEDS = (11, 12, 13)
 FIRST_CLIP = "clips/s001@seed=11.mp4"
+SAVED = "!picks.isSending && unsavedTakes().length === 0"
 BLACK = Flag(FlagKind.BLACK, "black to the end")
 
 
@@ -199,7 +200,7 @@ def test_a_note_is_written_on_while_its_take_changes(page: Tab, run: Run) -> Non
     assert page.js("document.activeElement === field && field.value") == "too dark"
     assert page.js(f"{_card('s001_t02')}.querySelector('details').innerText.includes('req-new')") is True
     page.press("Escape")
-    page.until("document.querySelectorAll('.unsaved').length === 0")
+    page.until(SAVED)
     assert [row[1:5] for row in run.server.rows] == [["s001@seed=11", "", "too dark", "Ana"]]
 
 
@@ -303,7 +304,7 @@ def test_what_could_not_be_saved_is_said_kept_and_sent_with_the_next_decision(pa
     assert page.js("document.querySelector('.mark:not(:empty)').textContent") == "picked · not saved yet"
     assert page.js("document.querySelector('.decided').value").endswith("1 not saved")
     page.press("l", "x")
-    page.until("document.querySelectorAll('.unsaved').length === 0")
+    page.until(SAVED)
     assert sorted(row[1:4] for row in run.server.rows) == [
         ["s001@seed=11", "pick", ""],
         ["s001@seed=12", "reject", ""],
@@ -333,7 +334,7 @@ def test_a_decision_while_the_server_is_away_is_sent_when_it_is_back(page: Tab, 
         page.page.click(".bar .save")
     assert b"s001@seed=11,pick" in Path(download.value.path()).read_bytes()
     run.server.start()
-    page.until("document.querySelectorAll('.unsaved').length === 0")
+    page.until(SAVED)
     assert [row[1:3] for row in run.server.rows] == [["s001@seed=11", "pick"]]
 
 
@@ -342,20 +343,18 @@ def test_the_name_is_asked_for_once(tab: Tab, run: Run) -> None:
     page.press("j", "p")
     page.page.fill("dialog.name input", "Ana")
     page.press("Enter")
-    page.until(
-        "document.querySelector('.decided').value.endsWith('saved') && !document.querySelector('.unsaved')"
-    )
+    page.until(SAVED)
     page.press("l", "x")
-    page.until("document.querySelectorAll('.rejected').length === 1 && !document.querySelector('.unsaved')")
+    page.until(f"document.querySelectorAll('.rejected').length === 1 && {SAVED}")
     assert [row[4] for row in run.server.rows] == ["Ana", "Ana"]
 
 
 def test_without_a_name_decisions_are_saved_as_well(tab: Tab, run: Run) -> None:
     page = _open(tab, run, who="")
     page.press("j", "p", "Escape")
-    page.until("!document.querySelector('.unsaved')")
+    page.until(SAVED)
     page.press("u")
-    page.until("document.querySelectorAll('.picked').length === 0 && !document.querySelector('.unsaved')")
+    page.until(f"document.querySelectorAll('.picked').length === 0 && {SAVED}")
     assert [row[2:5] for row in run.server.rows] == [["pick", "", ""], ["", "", ""]]
 
 
@@ -363,7 +362,7 @@ def test_two_pages_see_what_the_other_decides(page: Tab, run: Run, browser: Brow
     with new_tab(browser, tmp_path) as other:
         _open(other, run, who="Ben")
         page.press("j", "p")
-        page.until("document.querySelector('.decided').value.endsWith('saved')")
+        page.until(SAVED)
         run.pick(run.server.rows[-1])
         other.until("document.querySelectorAll('.picked').length === 1")
         assert other.js("document.querySelector('.mark:not(:empty)').textContent") == "picked"

@@ -6,7 +6,7 @@ const SEND_WITHIN_MS = 10000;
 const MOST_SENT = 200;
 // What looks at the whole board may take this share of the time at most.
 const MOST_OF_TIME = 0.1;
-const WRITES_IN = "textarea, select, input:not([type=range])";
+const WRITES_IN = "textarea, input:not([type=range])";
 
 const addressIn = (/** @type {string} */ name) => new URL(at(`meta[name="${name}"]`).content, document.baseURI);
 
@@ -45,14 +45,16 @@ class News {
     });
     source.addEventListener("change", (event) => this.hear(event));
     source.addEventListener("reload", () => {
+      if (!this.isOld) this.reload();
       this.isOld = true;
-      this.reload();
     });
   }
 
   /** Show whether the page hears of its run. */
   tell(/** @type {boolean} */ isThere) {
-    this.state.value = isThere ? "live" : "not connected; trying again";
+    const said = isThere ? "live" : "not connected; trying again";
+    // The same words again would be read out again.
+    if (this.state.value !== said) this.state.value = said;
     this.state.parentElement.classList.toggle("lost", !isThere);
     this.away.hidden = isThere;
     if (isThere) sendWords();
@@ -96,15 +98,18 @@ class News {
   /** Let all follow that depends on every take: the head, counts, filters, and which rows are shown. */
   async settle() {
     let spent = 0;
-    for (const step of [this.showRun, this.showRows, this.showWords]) {
-      const began = performance.now();
-      step.call(this);
-      spent += performance.now() - began;
-      // What a person does in between comes first.
-      await new Promise((resolve) => { setTimeout(resolve); });
+    try {
+      for (const step of [this.showRun, this.showRows, this.showWords]) {
+        const began = performance.now();
+        step.call(this);
+        spent += performance.now() - began;
+        // What a person does in between comes first.
+        await new Promise((resolve) => { setTimeout(resolve); });
+      }
+    } finally {
+      this.pause = spent / MOST_OF_TIME;
+      this.timer = 0;
     }
-    this.pause = spent / MOST_OF_TIME;
-    this.timer = 0;
     if (this.changed.size) this.settleSoon();
   }
 
@@ -155,8 +160,9 @@ async function sendWords() {
     for (let takes = unsavedTakes(); takes.length; takes = unsavedTakes().filter((take) => !refused.has(take))) {
       // One that is refused must not hold up the others.
       const some = takes.slice(0, problem ? 1 : MOST_SENT);
-      problem = await sent(some) || problem;
-      if (problem && some.length === 1) refused.add(some[0]);
+      const refusal = await sent(some);
+      if (refusal && some.length === 1) refused.add(some[0]);
+      problem = refusal || problem;
     }
     if (!refused.size) problem = "";
   } catch (error) {
@@ -180,7 +186,7 @@ async function sent(/** @type {Take[]} */ takes) {
   const answer = await fetch(addressIn("shotrunner-save"), request).catch(() => { throw new Error("the page's server does not answer"); });
   if (answer.ok) {
     picks.isSent = true;
-    for (const [id, word] of words) picks.written.set(id, word);
+    written(words);
     return "";
   }
   const { error = `the page's server answered HTTP ${answer.status}` } = await answer.json().catch(() => ({}));
