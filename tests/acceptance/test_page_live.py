@@ -135,7 +135,7 @@ def test_states_counts_and_pictures_follow_without_a_reload(page: Tab, run: Run)
         is True
     )
     assert page.js(f"{_card('s002_t01')}.querySelectorAll('.decide').length") == 3
-    assert page.js(f"{_card('s002_t01')}.querySelector('.still').firstElementChild.localName") == "video"
+    page.until(f"{_card('s002_t01')}.querySelector('.still').firstElementChild.readyState >= 2")
     assert page.js("[...document.querySelectorAll('.part li')].map((each) => each.className)") == [
         "failed",
         "flagged",

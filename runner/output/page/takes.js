@@ -74,6 +74,7 @@ function stillOf(/** @type {Take} */ take) {
   return image;
 }
 
+const SEEN_WITHIN_MS = 1000;
 /** The pictures that replace others once they can be seen, by their boxes. */
 const awaited = /** @type {WeakMap<Element, Element>} */ (new WeakMap());
 
@@ -86,6 +87,8 @@ async function showStill(/** @type {Element} */ still, /** @type {Take} */ take)
     fresh.loading = "eager";
     await fresh.decode().catch(() => {});
     fresh.loading = "lazy";
+  } else if (fresh.localName === "video") {
+    await within(SEEN_WITHIN_MS, happened(fresh, () => fresh.readyState >= 2 || fresh.error !== null));
   }
   if (awaited.get(still) !== fresh) return;
   if (still.firstElementChild.localName === "video") release(still.firstElementChild);
