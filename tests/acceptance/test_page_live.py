@@ -230,8 +230,8 @@ def test_the_lightbox_shows_what_has_changed_and_keeps_its_player(page: Tab, run
     page.until("document.querySelector('.lightbox video')?.readyState >= 2")
     page.js("var video = document.querySelector('.stage video')")
     run.show(replace(run["s001@seed=11"], flags=(BLACK,)))
-    run.pick(["s001", "s001@seed=12", "reject", "", "Ben", "2999-01-01T00:00:00Z"])
     page.until("document.querySelector('.known .flag')?.textContent === 'black to the end'")
+    run.pick(["s001", "s001@seed=12", "reject", "", "Ben", "2999-01-01T00:00:00Z"])
     page.until("document.querySelectorAll('.thumb')[1].dataset.decision === 'reject'")
     assert page.js("video === document.querySelector('.stage video') && video.src !== ''") is True
     page.press("p")

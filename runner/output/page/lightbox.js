@@ -121,6 +121,7 @@ class Lightbox {
       if (!old.isEqualNode(still)) old.replaceWith(still);
     });
     if (this.seen.some((index) => changed.has(this.takes[index]))) this.describe();
+    else this.judge();
     // Without the focus the keys would be dead.
     if (!this.dialog.contains(document.activeElement) && this.dialog.matches(":modal")) this.transport.toggle.focus();
   }

@@ -117,10 +117,10 @@ class Board {
     writeChoice();
   }
 
-  /** Go to a take of a row, and build it if it is not on the page yet. */
+  /** Go to a take of a row, and build it if it is not built yet. A row that left the page is gone to no more. */
   goTo(/** @type {Row | undefined} */ row, /** @type {number} */ place) {
     const take = row?.takes[place];
-    if (!take) return true;
+    if (!take || !this.part.includes(row)) return true;
     this.list.reveal(row);
     showTakes(row, place + 1);
     const card = built.get(take);
@@ -160,7 +160,8 @@ class Board {
   // --- Acting on the take of the keys ---
 
   decideHere(/** @type {string} */ decision) {
-    if (!this.take?.clip) return false;
+    // Nobody decides about a take that has left the page.
+    if (!this.take?.clip || !this.part.includes(this.row) || !this.row.takes.includes(this.take)) return false;
     decide(this.take, decision);
     return true;
   }
