@@ -371,6 +371,14 @@ def test_rows_are_sorted(tab: Tab, tmp_path: Path, sort: str, first: str) -> Non
     assert _labels(tab)[0] == first
 
 
+def test_keys_do_nothing_to_a_take_that_is_filtered_out(board: Tab) -> None:
+    board.press("j", "l")
+    board.page.fill("input[type=search]", "s004")
+    board.press("Escape", "2", "p")
+    assert board.js("picks.said.size") == 0
+    assert board.complaints() == []
+
+
 def test_after_a_click_the_space_bar_plays(tab: Tab, tmp_path: Path) -> None:
     """It does not take back a decision, and it plays the row in which the hand was last."""
     for take in (takes := _board()[:3] + _board()[6:9]):

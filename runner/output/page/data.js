@@ -72,10 +72,11 @@
  * @property {string} importCommand
  */
 
-/** What a page for others adds: to the whole page before it is shown, and to each card. */
+/** What a page for others and a live page add: before the page is shown, to each card, and to the board once it is shown. */
 const additions = {
   page: /** @type {((run: Head, takes: Take[]) => void)[]} */ ([]),
   card: /** @type {((take: Take) => Node)[]} */ ([]),
+  board: /** @type {((board: Board) => void)[]} */ ([]),
 };
 
 const at = (/** @type {string} */ selector) => document.querySelector(selector);
@@ -163,6 +164,24 @@ function button(/** @type {string} */ text, /** @type {string} */ className, lab
   const made = make("button", { type: "button", className, tabIndex: isStop ? 0 : -1 }, text);
   if (label) made.setAttribute("aria-label", label);
   return made;
+}
+
+/** Make `fresh` the children of an element, up to `end`. Equal ones stay, and so does what is selected in them. */
+function renew(/** @type {Element} */ element, /** @type {Element[]} */ fresh, end = /** @type {Element | null} */ (null)) {
+  let old = element.firstElementChild;
+  for (const child of fresh) {
+    if (old === end) element.insertBefore(child, end);
+    else {
+      const next = old.nextElementSibling;
+      if (!old.isEqualNode(child)) old.replaceWith(child);
+      old = next;
+    }
+  }
+  while (old !== end) {
+    const next = old.nextElementSibling;
+    old.remove();
+    old = next;
+  }
 }
 
 /** Remove all that is in an element. A player that is only removed may go on loading its clip. */

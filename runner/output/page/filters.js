@@ -32,7 +32,7 @@ function needOf(/** @type {Take} */ take) {
   return take.flags.length && !saidOf(take).decision ? "flagged" : "";
 }
 
-/** Find the values by which the takes can be filtered: those of which there is more than one. */
+/** Find the values by which the takes can be filtered: those of which there is more than one. None is forgotten later. */
 function findFilters(/** @type {Take[]} */ takes) {
   const offers = {
     model: ["Model", (/** @type {Take} */ take) => [take.model]],
@@ -46,7 +46,7 @@ function findFilters(/** @type {Take[]} */ takes) {
     offers[`axis.${axis}`] = [axis, (take) => take.point.filter((value) => value.startsWith(prefix)).map((value) => value.slice(prefix.length))];
   }
   for (const [name, [label, of]] of Object.entries(offers)) {
-    const values = [...new Set(takes.flatMap(of))].sort((one, other) => one.localeCompare(other, "en", { numeric: true }));
+    const values = [...new Set([...filters.get(name)?.values ?? [], ...takes.flatMap(of)])].sort((one, other) => one.localeCompare(other, "en", { numeric: true }));
     const isChoice = values.length > 1 || (["flag", "failure"].includes(name) && values.length > 0);
     if (isChoice && values.length <= MOST_CHOICES) filters.set(name, { label, of, values });
   }
@@ -140,26 +140,8 @@ function readChoice() {
 
 /** Make the controls, which call `changed` after each change of the choice. */
 function makeFilters(/** @type {Head} */ run, /** @type {() => void} */ changed) {
-  for (const [word, count] of run.totals) {
-    const chip = button("", `chip ${word}`, "", true);
-    chip.append(make("b", {}, count.toLocaleString("en")), ` ${word}`);
-    chip.dataset.state = word;
-    chip.addEventListener("click", () => {
-      if (!choice.states.delete(word)) choice.states.add(word);
-      changed();
-    });
-    at(".chips").append(make("li", {}, chip));
-  }
-  for (const [name, { label, values }] of filters) {
-    const select = selection(label, [["", "all"], ...values.map((value) => [value, value])]);
-    select.dataset.filter = name;
-    select.addEventListener("change", () => {
-      if (select.value) choice.only.set(name, select.value);
-      else choice.only.delete(name);
-      changed();
-    });
-    at(".filters").append(make("label", { className: "choice" }, make("span", {}, label), select));
-  }
+  showTotals(run.totals, changed);
+  showFilters(changed);
   const sort = selection("Sort", Object.entries(SORTS));
   sort.className = "sort";
   sort.addEventListener("change", () => {
@@ -179,6 +161,57 @@ function makeFilters(/** @type {Head} */ run, /** @type {() => void} */ changed)
   });
 }
 
+/** Show how many takes have each state. A chip that is there keeps its place, and one that is chosen stays at nothing. */
+function showTotals(/** @type {Head["totals"]} */ totals, /** @type {() => void} */ changed) {
+  let before = /** @type {Element | null} */ (null);
+  for (const [word] of totals) {
+    const chip = at(`.chip[data-state="${word}"]`) ?? chipOf(word, changed);
+    if (!chip.parentElement) at(".chips").insertBefore(make("li", {}, chip), before ? before.nextSibling : at(".chips").firstChild);
+    before = chip.parentElement;
+  }
+  const counts = new Map(totals);
+  for (const chip of document.querySelectorAll(".chip")) {
+    const count = counts.get(chip.dataset.state) ?? 0;
+    chip.firstChild.textContent = count.toLocaleString("en");
+    chip.parentElement.hidden = !count && !choice.states.has(chip.dataset.state);
+  }
+}
+
+function chipOf(/** @type {string} */ word, /** @type {() => void} */ changed) {
+  const chip = button("", `chip ${word}`, "", true);
+  chip.append(make("b"), ` ${word}`);
+  chip.dataset.state = word;
+  chip.ariaPressed = String(choice.states.has(word));
+  chip.addEventListener("click", () => {
+    if (!choice.states.delete(word)) choice.states.add(word);
+    changed();
+  });
+  return chip;
+}
+
+/** Show the filters by value, each with all its values. */
+function showFilters(/** @type {() => void} */ changed) {
+  const there = new Map([...document.querySelectorAll("select[data-filter]")].map((select) => [select.dataset.filter, select]));
+  for (const [name, { label, values }] of filters) {
+    const select = there.get(name) ?? filterOf(name, label, changed);
+    if (select.options.length > values.length) continue;
+    select.replaceChildren(...optionsOf([["", "all"], ...values.map((value) => [value, value])]));
+    select.value = choice.only.get(name) ?? "";
+  }
+}
+
+function filterOf(/** @type {string} */ name, /** @type {string} */ label, /** @type {() => void} */ changed) {
+  const select = selection(label, []);
+  select.dataset.filter = name;
+  select.addEventListener("change", () => {
+    if (select.value) choice.only.set(name, select.value);
+    else choice.only.delete(name);
+    changed();
+  });
+  at(".filters").insertBefore(make("label", { className: "choice" }, make("span", {}, label), select), at(".sort")?.parentElement ?? null);
+  return select;
+}
+
 function forgetChoice() {
   choice.states.clear();
   choice.only.clear();
@@ -186,10 +219,12 @@ function forgetChoice() {
 }
 
 function selection(/** @type {string} */ label, /** @type {[string, string][]} */ options) {
-  const select = make("select", {}, ...options.map(([value, text]) => make("option", { value }, text)));
+  const select = make("select", {}, ...optionsOf(options));
   select.setAttribute("aria-label", label);
   return select;
 }
+
+const optionsOf = (/** @type {[string, string][]} */ options) => options.map(([value, text]) => make("option", { value }, text));
 
 /** Show the choice in the controls. */
 function showChoice() {

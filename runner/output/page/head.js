@@ -1,24 +1,23 @@
 // --- The head: the whole run at a glance ---
 
-/** Write the head, as far as it is about the whole run. */
+/** Write the head, or write it again, as far as it is about the whole run. */
 function head(/** @type {Head} */ run) {
   document.title = `${run.name} · contact sheet`;
   at(".banner").hidden = !run.simulated;
-  at("h1").append(run.name);
-  at(".made").append(run.made);
-  at(".meta").append(...spans(run.facts));
-  at(".causes").append(...run.causes.map((cause) => make("li", {}, cause)));
+  at("h1").textContent = run.name;
+  at(".made").textContent = run.made;
+  renew(at(".meta"), spans(run.facts));
+  renew(at(".causes"), run.causes.map((cause) => make("li", {}, cause)));
   at(".causes").hidden = !run.causes.length;
-  if (run.mode === "run") at("footer").append(`Made by shotrunner ${run.version} from the run's state file. The clips play from the folder beside this page; links to the service expire.`);
+  if (run.mode === "run") at("footer").textContent = `Made by shotrunner ${run.version} from the run's state file. The clips play from the run's folder; links to the service expire.`;
 }
 
 /** Show times and money in tables, and the run over time. */
 function overview(/** @type {Head} */ run, /** @type {Take[]} */ takes) {
   const figures = at(".figures");
-  for (const table of [run.models, run.classes]) if (table.length) figures.append(tableOf(table));
+  renew(figures, [run.models, run.classes].filter((table) => table.length).map(tableOf));
   at(".night").hidden = !drawNight(at(".night"), takes);
   at(".overview").hidden = !figures.childElementCount && at(".night").hidden;
-  at(".overview").open = matchMedia("(min-width: 60rem)").matches;
 }
 
 /** Return a table of which the first row holds the heads, and the first cell of each other row its name. */
@@ -42,6 +41,7 @@ function drawNight(/** @type {HTMLElement} */ figure, /** @type {Take[]} */ take
   if (!(to > from)) return false;
   const { going, good, bad } = binsOf(sent, from, to);
   const drawing = figure.querySelector("svg");
+  drawing.replaceChildren();
   const shape = (/** @type {string} */ tag, /** @type {string} */ name, /** @type {Record<string, number | string>} */ attributes) => {
     const element = document.createElementNS(drawing.namespaceURI, tag);
     for (const [key, value] of Object.entries({ class: name, ...attributes })) element.setAttribute(key, String(value));
@@ -60,8 +60,8 @@ function drawNight(/** @type {HTMLElement} */ figure, /** @type {Take[]} */ take
   const ended = good.reduce((sum, count) => sum + count, 0);
   const failed = bad.reduce((sum, count) => sum + count, 0);
   drawing.setAttribute("aria-label", `From ${clock(from)} to ${clock(to)}: ${ended} rendered, ${failed} failed, at most ${mostGoing} at once.`);
-  figure.querySelector(".hours").append(...spans([0, 0.25, 0.5, 0.75, 1].map((share) => clock(from + share * (to - from)))));
-  figure.querySelector(".most").append(`at most ${mostGoing} at once`);
+  renew(figure.querySelector(".hours"), spans([0, 0.25, 0.5, 0.75, 1].map((share) => clock(from + share * (to - from)))));
+  figure.querySelector(".most").textContent = `at most ${mostGoing} at once`;
   return true;
 }
 

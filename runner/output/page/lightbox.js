@@ -31,7 +31,10 @@ class Lightbox {
     this.isMuted = true;
     this.clips = /** @type {InStep | null} */ (null);
     this.players = /** @type {Map<string, HTMLVideoElement>} */ (new Map());
+    this.left = new AbortController();
     this.build();
+    document.addEventListener("changed", ({ detail }) => this.follow(detail), { signal: this.left.signal });
+    document.addEventListener("decided", () => this.judge(), { signal: this.left.signal });
     document.body.append(this.dialog);
     this.dialog.showModal();
     this.transport.toggle.focus();
@@ -76,13 +79,8 @@ class Lightbox {
 
   /** Return a button with which a take is chosen: the first one alone, beside another one the second. */
   thumb(/** @type {Take} */ take, /** @type {number} */ index) {
-    const still = stillOf(take);
-    // The button has the name; a picture in it that had one of its own would be read out twice.
-    still.removeAttribute("tabindex");
-    still.ariaHidden = "true";
-    still.alt = "";
     const name = make("span", { className: "thumb-name" }, this.nameOf(take));
-    const made = make("button", { type: "button", className: "thumb" }, still, name, make("span", { className: "mark" }));
+    const made = make("button", { type: "button", className: "thumb" }, mutedStill(take), name, make("span", { className: "mark" }));
     made.addEventListener("click", (event) => this.choose(index, this.mode === "one" && !event.shiftKey ? 0 : 1));
     return made;
   }
@@ -111,9 +109,21 @@ class Lightbox {
   }
 
   decide(/** @type {string} */ decision) {
-    const take = this.takes[this.chosen[0]];
-    decide(take, decision);
-    this.describe();
+    decide(this.takes[this.chosen[0]], decision);
+  }
+
+  /** Show what is known by now of takes that have changed. What plays goes on. */
+  follow(/** @type {Set<Take>} */ changed) {
+    this.takes.forEach((take, index) => {
+      if (!changed.has(take)) return;
+      const [old] = this.thumbs.children[index].children;
+      const still = mutedStill(take);
+      if (!old.isEqualNode(still)) old.replaceWith(still);
+    });
+    if (this.seen.some((index) => changed.has(this.takes[index]))) this.describe();
+    else this.judge();
+    // Without the focus the keys would be dead.
+    if (!this.dialog.contains(document.activeElement) && this.dialog.matches(":modal")) this.transport.toggle.focus();
   }
 
   mute(/** @type {boolean} */ isMuted) {
@@ -197,14 +207,19 @@ class Lightbox {
     this.title.textContent = `${takes[0].shot} · ${takes.map((take) => this.nameOf(take)).join(" and ")}`;
     this.modes.forEach((each, number) => { each.ariaPressed = String(MODES[number][0] === this.mode); });
     this.amplify.hidden = this.mode !== "difference";
-    this.verdicts.forEach((each, number) => { each.ariaPressed = String(VERDICTS[number][0] === saidOf(takes[0]).decision); });
     [...this.thumbs.children].forEach((thumb, index) => {
       thumb.ariaPressed = String(this.seen.includes(index));
       thumb.lastElementChild.textContent = this.seen.map((seen, side) => (seen === index ? "AB"[side] : "")).join("");
-      thumb.dataset.decision = saidOf(this.takes[index]).decision;
     });
+    this.judge();
     this.facts.replaceChildren(...takes.map((take) => this.known(take)));
     this.tell();
+  }
+
+  /** Show what is decided about the takes. */
+  judge() {
+    this.verdicts.forEach((each, number) => { each.ariaPressed = String(VERDICTS[number][0] === saidOf(this.takes[this.chosen[0]]).decision); });
+    [...this.thumbs.children].forEach((thumb, index) => { thumb.dataset.decision = saidOf(this.takes[index]).decision; });
   }
 
   /** Return what is known of a take, and what a page for others adds to it. */
@@ -263,17 +278,26 @@ class Lightbox {
 
   /** Return what a take is called beside the others: its number, and the values in which they differ. */
   nameOf(/** @type {Take} */ take) {
-    const short = take.label.startsWith(`${take.shot}_`) ? take.label.slice(take.shot.length + 1) : take.label;
     const differs = (/** @type {string} */ value) => !this.takes.every((other) => valuesOf(other).includes(value));
-    return [short, ...valuesOf(take).filter(differs)].join(" ");
+    return [shortOf(take), ...valuesOf(take).filter(differs)].join(" ");
   }
 
   leave() {
+    this.left.abort();
     this.clips.release();
     for (const player of this.players.values()) dropPlayer(player);
     clear(this.dialog);
     this.dialog.remove();
   }
+}
+
+/** Return the picture of a take for a button, which has the name: read out twice it would be a nuisance. */
+function mutedStill(/** @type {Take} */ take) {
+  const still = stillOf(take);
+  still.removeAttribute("tabindex");
+  still.ariaHidden = "true";
+  still.alt = "";
+  return still;
 }
 
 /** Return the size, the length and the rate of a loaded clip in words. */

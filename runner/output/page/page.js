@@ -16,6 +16,9 @@ class Board {
     this.start = 0;
     this.row = /** @type {Row | undefined} */ (undefined);
     this.take = /** @type {Take | undefined} */ (undefined);
+    /** True while a row in hand shows what does not fit any more. */
+    this.isOwed = false;
+    this.headings = { needs: { title: "Needs you", needs: run.needs }, board: { title: "The board", needs: [] } };
     this.list = new LongList(at(".list"), (item) => (item.title ? headingOf(item) : rowElement(item)), leaveRow);
   }
 
@@ -25,14 +28,44 @@ class Board {
   change() {
     writeChoice();
     showChoice();
+    at(".shown").ariaLive = "polite";
     this.shown = chosenRows(this.rows);
-    const count = this.shown.reduce((sum, row) => sum + row.takes.length, 0);
-    at(".shown").value = isFiltered() ? `${count.toLocaleString("en")} of ${this.all.length.toLocaleString("en")}` : "";
-    at(".empty").textContent = this.all.length ? "No take fits." : "No takes yet.";
     this.show(0);
   }
 
   show(/** @type {number} */ start) {
+    this.cut(start);
+    this.list.show(this.withHeadings());
+  }
+
+  /** Show what the choice says of takes that have changed since; all that stays is left alone. */
+  follow() {
+    // A screen reader would read each change out.
+    at(".shown").ariaLive = "off";
+    this.isOwed = false;
+    const before = new Map(this.part.map((row) => [row.place, row]));
+    this.shown = chosenRows(this.rows).map((row) => this.same(before.get(row.place), row));
+    this.cut(this.start < this.shown.length ? this.start : 0);
+    if (this.list.renew(this.withHeadings())) this.isOwed = true;
+    this.part = this.list.items.filter((item) => item.takes);
+    const heading = this.list.elementOf(this.headings.needs);
+    if (heading) renew(heading, [...headingOf(this.headings.needs).children]);
+  }
+
+  /** Return the row that is on the page already, with the takes that fit now; a row in hand keeps all that it has. */
+  same(/** @type {Row | undefined} */ old, /** @type {Row} */ row) {
+    if (!old || old === row) return row;
+    const kept = new Set(isInHand(mounted.get(old)?.element ?? null) ? [...old.takes, ...row.takes] : row.takes);
+    if (kept.size > row.takes.length) this.isOwed = true;
+    const takes = row.every.filter((take) => kept.has(take));
+    if (takes.length === old.takes.length && takes.every((take, index) => take === old.takes[index])) return old;
+    old.takes = takes;
+    showOthers(old);
+    return old;
+  }
+
+  /** Take a part of what is shown for the page, from the `start`-th row on. */
+  cut(/** @type {number} */ start) {
     this.start = start;
     this.part = [];
     let takes = 0;
@@ -40,7 +73,9 @@ class Board {
       this.part.push(this.shown[place]);
       takes += this.shown[place].takes.length;
     }
-    this.list.show(this.withHeadings());
+    const count = this.shown.reduce((sum, row) => sum + row.takes.length, 0);
+    at(".shown").value = isFiltered() ? `${count.toLocaleString("en")} of ${this.all.length.toLocaleString("en")}` : "";
+    at(".empty").textContent = this.all.length ? "No take fits." : "No takes yet.";
     const end = start + this.part.length;
     at(".empty").hidden = this.part.length > 0;
     at(".parts").hidden = this.part.length === this.shown.length;
@@ -55,8 +90,8 @@ class Board {
     const isWaiting = (/** @type {Row} */ row) => choice.sort === "needs" && row.takes.some(needOf);
     const waiting = this.part.filter(isWaiting);
     const others = this.part.filter((row) => !isWaiting(row));
-    const part = (/** @type {string} */ title, /** @type {Row[]} */ rows, needs = []) => (rows.length ? [{ title, needs }, ...rows] : []);
-    return [...part("Needs you", waiting, this.run.needs), ...part("The board", others)];
+    const part = (/** @type {{ title: string }} */ heading, /** @type {Row[]} */ rows) => (rows.length ? [heading, ...rows] : []);
+    return [...part(this.headings.needs, waiting), ...part(this.headings.board, others)];
   }
 
   turn(/** @type {number} */ step) {
@@ -82,10 +117,10 @@ class Board {
     writeChoice();
   }
 
-  /** Go to a take of a row, and build it if it is not on the page yet. */
+  /** Go to a take of a row, and build it if it is not built yet. A row that left the page is gone to no more. */
   goTo(/** @type {Row | undefined} */ row, /** @type {number} */ place) {
     const take = row?.takes[place];
-    if (!take) return true;
+    if (!take || !this.part.includes(row)) return true;
     this.list.reveal(row);
     showTakes(row, place + 1);
     const card = built.get(take);
@@ -125,7 +160,8 @@ class Board {
   // --- Acting on the take of the keys ---
 
   decideHere(/** @type {string} */ decision) {
-    if (!this.take?.clip) return false;
+    // Nobody decides about a take that has left the page.
+    if (!this.take?.clip || !this.part.includes(this.row) || !this.row.takes.includes(this.take)) return false;
     decide(this.take, decision);
     return true;
   }
@@ -174,31 +210,31 @@ class Board {
   }
 }
 
-/** Show in the bar what is decided in all, and whether it is in a file. */
+/** Show in the bar what is decided in all, and whether it is saved. */
 function showDecisions(/** @type {Board} */ board) {
   const { words, unsaved } = decisionWords(board.rows);
-  at(".decided").value = unsaved ? `${words} · ${unsaved} not saved` : words;
+  const missing = unsaved && !picks.isSending ? `${unsaved} not saved` : "";
+  at(".decided").value = [words, missing || (picks.isSent && !unsaved ? "saved" : "")].filter(Boolean).join(" · ");
   at(".decisions").classList.toggle("waiting", unsaved > 0);
   at(".unkept").hidden = picks.isKept;
 }
 
+/** Ask for the person's name if it is not known, and then act. */
+function withName(/** @type {() => void} */ act) {
+  if (picks.who) return act();
+  at("dialog.name form").onsubmit = () => {
+    picks.who = at("dialog.name input").value.trim();
+    act();
+  };
+  at("dialog.name").showModal();
+}
+
 /** Let decisions be seen and saved. */
 function withDecisions(/** @type {Board} */ board) {
-  at(".save").addEventListener("click", () => {
-    if (picks.who) return save();
-    at("dialog.name").showModal();
-  });
-  at("dialog.name form").addEventListener("submit", () => {
-    picks.who = at("dialog.name input").value.trim();
-    save();
-  });
-  function save() {
-    savePicks(board.all);
-    at(".said").value = `picks.csv is in your downloads. Take it over with: ${board.run.importCommand}`;
-  }
+  at(".save").addEventListener("click", () => picks.save(board));
   document.addEventListener("decided", ({ detail }) => {
     for (const take of detail ? [detail] : built.keys()) showDecision(take);
-    if (board.take) built.get(board.take)?.classList.add("current");
+    at(".decided").ariaLive = "polite";
     showDecisions(board);
   });
   window.addEventListener("beforeunload", (event) => {
@@ -208,11 +244,22 @@ function withDecisions(/** @type {Board} */ board) {
   showDecisions(board);
 }
 
+/** Save all decisions as a file, as a page from the disk does. */
+function saveFile(/** @type {Board} */ board) {
+  withName(() => {
+    savePicks(board.all);
+    at(".said").value = inDownloads(board.run);
+  });
+}
+
+const inDownloads = (/** @type {Head} */ run) => `picks.csv is in your downloads. Take it over with: ${run.importCommand}`;
+
 async function main() {
   const run = await taken(at("script.run"));
   head(run);
   const all = await takesOf();
   overview(run, all);
+  at(".overview").open = matchMedia("(min-width: 60rem)").matches;
   for (const add of additions.page) add(run, all);
   recall(run.key, all);
   findFilters(all);
@@ -223,6 +270,7 @@ async function main() {
   at(".tools").hidden = false;
   const sought = choice.take;
   board.change();
+  for (const add of additions.board) add(board);
   withDecisions(board);
   listen(board);
   printable(board.list);

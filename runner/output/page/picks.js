@@ -24,6 +24,11 @@ const picks = {
   takes: /** @type {Map<string, Take>} */ (new Map()),
   /** What was written into a file, by the take's id. */
   written: /** @type {Map<string, string>} */ (new Map()),
+  /** What the button does: it makes a file, or on a live page sends again what was not saved. */
+  save: saveFile,
+  /** True while a live page sends what is not saved yet, as is `isSent` once its server has saved something. */
+  isSending: false,
+  isSent: false,
 };
 
 const wordOf = (/** @type {Said} */ said) => `${said.decision}\n${said.note}`;
@@ -54,6 +59,8 @@ function remark(/** @type {Take} */ take, /** @type {string} */ note) {
 function say(/** @type {Take} */ take, /** @type {Said} */ said) {
   // The same page may be open twice, and neither may forget what is decided on the other.
   reread();
+  // What was written of an earlier word is nothing to go by once the run's file has another.
+  if (!picks.said.has(take.id)) picks.written.delete(take.id);
   picks.said.set(take.id, { ...said, who: picks.who, when: `${new Date().toISOString().slice(0, 19)}Z` });
   keep();
   document.dispatchEvent(new CustomEvent("decided", { detail: take }));
@@ -78,7 +85,19 @@ function isSaid(/** @type {any} */ value) {
 
 /** Read what the browser keeps. A file that says the same, or something newer, replaces it. */
 function reread() {
-  if (!picks.isKept) return;
+  if (picks.isKept) readStore();
+  for (const [id, said] of picks.said) {
+    const take = picks.takes.get(id);
+    if (!take) continue;
+    const isOlder = take.when > said.when || (take.when === said.when && isSaved(take));
+    // What was taken back after it had been written must be written once more.
+    if (!isOlder && !(wordOf(said) === wordInFile(take) && isSaved(take))) continue;
+    picks.said.delete(id);
+    picks.written.delete(id);
+  }
+}
+
+function readStore() {
   try {
     picks.who = localStorage.getItem(WHO) ?? "";
     const { said = {}, written = {} } = JSON.parse(localStorage.getItem(picks.key) ?? "{}");
@@ -86,14 +105,6 @@ function reread() {
     picks.written = new Map(Object.entries(written));
   } catch {
     picks.isKept = false;
-  }
-  for (const [id, said] of picks.said) {
-    const take = picks.takes.get(id);
-    if (!take) continue;
-    const isOlder = take.when > said.when;
-    if (isOlder) picks.written.delete(id);
-    // What was taken back after it had been written must be written once more.
-    if (isOlder || (wordOf(said) === wordInFile(take) && isSaved(take))) picks.said.delete(id);
   }
 }
 
@@ -126,7 +137,12 @@ function saved(/** @type {string[][]} */ rows, name = "picks.csv", columns = COL
 /** Write the decisions into a file, and remember that they are in one. */
 function savePicks(/** @type {Take[]} */ takes) {
   saved(picksRows(takes));
-  for (const take of takes) if (picks.said.has(take.id)) picks.written.set(take.id, wordOf(saidOf(take)));
+  written(takes.filter((take) => picks.said.has(take.id)).map((take) => [take.id, wordOf(saidOf(take))]));
+}
+
+/** Remember that these words are saved, each by its take's id. */
+function written(/** @type {[string, string][]} */ words) {
+  for (const [id, word] of words) picks.written.set(id, word);
   keep();
   document.dispatchEvent(new CustomEvent("decided", { detail: null }));
 }

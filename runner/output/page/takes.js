@@ -8,26 +8,51 @@ const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 /** The elements of the takes that are built now. */
 const built = /** @type {Map<Take, HTMLElement>} */ (new Map());
 
+/** What a hand is in, or may be: it outlives what is said of the take. */
+const IN_HAND = ":scope > :is(.deciding, .commenting, details)";
+
 /** Return the card of a take. */
 function takeCard(/** @type {Row} */ row, /** @type {Take} */ take) {
   const article = make("article", { className: "take", tabIndex: 0 });
-  article.dataset.state = statesOf(take).join(" ");
   article.dataset.order = String(take.order);
-  const short = take.label.startsWith(`${take.shot}_`) ? take.label.slice(take.shot.length + 1) : take.label;
-  const title = make("h4", { id: `t${take.order}` }, make("span", { className: "hidden" }, `${take.shot} `), short);
-  for (const axis of differing(row, take)) title.append(" ", make("span", { className: "axis" }, axis));
-  article.setAttribute("aria-labelledby", title.id);
-  article.append(film(take, short), make("div", { className: "body" }, title, factLine(take), ...remarks(row, take), deciding(take), ...additions.card.map((add) => add(take)), details(take)));
+  article.setAttribute("aria-labelledby", `t${take.order}`);
+  article.append(film(take), make("div", { className: "body" }, deciding(take), ...additions.card.map((add) => add(take)), details(take)));
   built.set(take, article);
-  showDecision(take);
+  showTake(row, take);
   return article;
 }
 
-function film(/** @type {Take} */ take, /** @type {string} */ short) {
+/** Show on its card what a take is now. A note that is being written, a player and open details stay. */
+function showTake(/** @type {Row} */ row, /** @type {Take} */ take) {
+  const card = built.get(take);
+  const hadFocus = card.contains(document.activeElement);
+  card.dataset.state = statesOf(take).join(" ");
+  showStill(card.querySelector(".still"), take);
+  const body = card.lastElementChild;
+  const inHand = body.querySelector(IN_HAND);
+  renew(body, [titleOf(row, take), factLine(take), ...remarks(row, take)], inHand);
+  if (take.clip && picks.isOpen && !body.querySelector(".deciding")) body.insertBefore(deciding(take), inHand);
+  const folded = body.querySelector("details[open]");
+  if (folded) fillDetails(folded, take);
+  showDecision(take);
+  // What had it may be gone.
+  if (hadFocus && !card.contains(document.activeElement)) card.focus({ preventScroll: true });
+}
+
+/** Return the name of a take within its shot. */
+const shortOf = (/** @type {Take} */ take) => (take.label.startsWith(`${take.shot}_`) ? take.label.slice(take.shot.length + 1) : take.label);
+
+function titleOf(/** @type {Row} */ row, /** @type {Take} */ take) {
+  const title = make("h4", { id: `t${take.order}` }, make("span", { className: "hidden" }, `${take.shot} `), shortOf(take));
+  for (const axis of differing(row, take)) title.append(" ", make("span", { className: "axis" }, axis));
+  return title;
+}
+
+function film(/** @type {Take} */ take) {
   const mark = make("span", { className: "mark" });
-  const edge = make("div", { className: "edge" }, make("span", { className: "short" }, short), mark, make("span", { className: "gate" }, take.model));
+  const edge = make("div", { className: "edge" }, make("span", { className: "short" }, shortOf(take)), mark, make("span", { className: "gate" }, take.model));
   const still = make("div", { className: "still" }, stillOf(take));
-  if (isPlayable(take) && !isSound(take) && hovers && !isCalm) {
+  if (hovers && !isCalm) {
     still.addEventListener("pointerenter", () => showMotion(still, take));
     still.addEventListener("pointerleave", () => hideMotion(still));
   }
@@ -49,8 +74,30 @@ function stillOf(/** @type {Take} */ take) {
   return image;
 }
 
+const SEEN_WITHIN_MS = 1000;
+/** The pictures that replace others once they can be seen, by their boxes. */
+const awaited = /** @type {WeakMap<Element, Element>} */ (new WeakMap());
+
+/** Show the picture of a take in its box. Until a new one can be seen, the one before stays. */
+async function showStill(/** @type {Element} */ still, /** @type {Take} */ take) {
+  const fresh = stillOf(take);
+  if (still.firstElementChild.isEqualNode(fresh)) return;
+  awaited.set(still, fresh);
+  if (fresh.localName === "img") {
+    fresh.loading = "eager";
+    await fresh.decode().catch(() => {});
+    fresh.loading = "lazy";
+  } else if (fresh.localName === "video") {
+    await within(SEEN_WITHIN_MS, happened(fresh, () => fresh.readyState >= 2 || fresh.error !== null));
+  }
+  if (awaited.get(still) !== fresh) return;
+  if (still.firstElementChild.localName === "video") release(still.firstElementChild);
+  still.firstElementChild.replaceWith(fresh);
+}
+
 /** Play a take over its poster while it is pointed at; a row that plays in step is left alone. */
 function showMotion(/** @type {HTMLElement} */ still, /** @type {Take} */ take) {
+  if (!isPlayable(take) || isSound(take)) return;
   if (still.querySelector(".motion") || still.closest(".playing")) return;
   const video = make("video", { className: "motion", muted: true, loop: true, playsInline: true, src: take.poster?.motion ?? take.clip });
   video.setAttribute("aria-hidden", "true");
@@ -119,6 +166,7 @@ function deciding(/** @type {Take} */ take) {
   const note = make("input", { className: "remark", type: "text", placeholder: "Note", tabIndex: -1, autocomplete: "off" });
   note.setAttribute("aria-label", `note on ${take.label}`);
   note.addEventListener("change", () => remark(take, note.value.trim()));
+  note.addEventListener("blur", () => showDecision(take));
   const group = make("div", { className: "deciding", role: "group" }, ...buttons, note);
   group.setAttribute("aria-label", `decision about ${take.label}`);
   return group;
@@ -129,23 +177,26 @@ function showDecision(/** @type {Take} */ take) {
   const card = built.get(take);
   if (!card) return;
   const { decision, note } = saidOf(take);
-  card.className = ["take", take.standing, take.flags.length ? "odd" : "", DECIDED[decision] ?? "", isSaved(take) ? "" : "unsaved"].filter(Boolean).join(" ");
-  card.querySelector(".mark").textContent = DECIDED[decision] ? `${DECIDED[decision]}${isSaved(take) ? "" : " · not saved yet"}` : "";
+  const isSafe = isSaved(take) || picks.isSending;
+  card.className = ["take", take.standing, take.flags.length ? "odd" : "", DECIDED[decision] ?? "", isSafe ? "" : "unsaved", card.matches(".current") ? "current" : ""].filter(Boolean).join(" ");
+  card.querySelector(".mark").textContent = DECIDED[decision] ? `${DECIDED[decision]}${isSafe ? "" : " · not saved yet"}` : "";
   for (const [word] of DECISIONS) card.querySelector(`.decide.${word}`)?.setAttribute("aria-pressed", String(word === decision));
   const field = card.querySelector(".remark");
   if (field && field !== document.activeElement) field.value = note;
 }
 
-/** Return the part of a card that is folded in, and filled when it is first opened. */
+/** Return the part of a card that is folded in, and filled when it is opened. */
 function details(/** @type {Take} */ take) {
   if (!take.details.length) return "";
   const folded = make("details", {}, make("summary", { tabIndex: -1 }, "Details"));
-  folded.addEventListener("toggle", () => {
-    if (folded.childElementCount > 1) return;
-    const outputs = take.outputs.map(([url, isLink]) => ["output", isLink ? anchor(url, url) : url]);
-    const inputs = take.inputs.map(([name, text, isLink]) => [name, isLink ? anchor(text, text) : text]);
-    const files = take.clip ? [["files", anchor("clip", take.clip), " · ", anchor("data", take.sidecar)]] : [];
-    folded.append(list([["take", take.id], ["model", take.model], ...files, ...take.details, ...outputs]), make("h5", {}, "Inputs as sent"), list(inputs));
-  });
+  folded.addEventListener("toggle", () => fillDetails(folded, take));
   return folded;
+}
+
+function fillDetails(/** @type {Element} */ folded, /** @type {Take} */ take) {
+  const outputs = take.outputs.map(([url, isLink]) => ["output", isLink ? anchor(url, url) : url]);
+  const inputs = take.inputs.map(([name, text, isLink]) => [name, isLink ? anchor(text, text) : text]);
+  const files = take.clip ? [["files", anchor("clip", take.clip), " · ", anchor("data", take.sidecar)]] : [];
+  const lists = [list([["take", take.id], ["model", take.model], ...files, ...take.details, ...outputs]), make("h5", {}, "Inputs as sent"), list(inputs)];
+  renew(folded, [folded.firstElementChild, ...lists]);
 }
