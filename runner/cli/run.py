@@ -116,7 +116,8 @@ def asker(arguments: argparse.Namespace, *, assume_yes: bool, twice: bool) -> Ca
     def agree(estimate: RunEstimate) -> bool:
         if estimate.simulated:
             return True
-        jobs, again = counted(estimate.submits, "paid job"), duplicate_words(estimate.duplicates)
+        kind = "simulated job" if estimate.says_simulated else "paid job"
+        jobs, again = counted(estimate.submits, kind), duplicate_words(estimate.duplicates)
         more = f"{again}{extra_words(arguments)}: {price_words(estimate)}"
         return agreed_to_pay(
             # These words differ from the progress lines, so that a script that counts those counts right.

@@ -42,13 +42,15 @@ if TYPE_CHECKING:
 class RunStatus:
     """Where a run stands: its takes by state, rendered ones by delivery, held and flagged ones, and its money.
 
-    `choices` are what people decided, None before the first decision. All of it is as of the wall time `at`. `pace` is
-    None unless a session goes on. `go_on` is the command that continues a run that is not running and not over;
-    else it is empty. `failures` are the takes that wait for a person, and `groups` are what was asked for by `by`.
+    With `simulated` nothing was paid. `choices` are what people decided, None before the first decision. All of it is
+    as of the wall time `at`. `pace` is None unless a session goes on. `go_on` is the command that continues a run that
+    is not running and not over; else it is empty. `failures` are the takes that wait for a person, and `groups` are
+    what was asked for by `by`.
     """
 
     run_dir: Path
     header: RunHeader
+    simulated: bool
     counts: Mapping[TakeState, int]
     deliveries: Mapping[DeliveryState, int]
     held: tuple[TakeRecord, ...]
@@ -117,6 +119,7 @@ def _status(place: RunDir, reader: Reader, *, by: str, now: float) -> RunStatus:
     return RunStatus(
         place.path,
         header,
+        reader.nothing_paid,
         counts,
         deliveries,
         tuple(take for take in troubled if take.state is TakeState.HELD),

@@ -219,7 +219,8 @@ class SessionRecord:
 class RunRecord:
     """What a run's record says when a command begins: takes, money, sessions, and the ids of all takes ever sent.
 
-    `name_template` is what the names of files are made from, empty if they are the takes' ids.
+    `name_template` is what the names of files are made from, empty if they are the takes' ids. With `nothing_paid` all
+    of its jobs went to a simulator.
     """
 
     takes: Sequence[Standing] = ()
@@ -227,6 +228,7 @@ class RunRecord:
     sessions: Sequence[SessionRecord] = ()
     sent: frozenset[str] = frozenset()
     name_template: str = ""
+    nothing_paid: bool = False
 
 
 @dataclass(frozen=True, slots=True)

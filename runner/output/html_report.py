@@ -58,6 +58,7 @@ def write_page(
     takes: Iterable[TakeRecord],
     spending: Spending,
     *,
+    simulated: bool,
     made: float,
     goes_on: bool | None = None,
     mark: str = "",
@@ -65,7 +66,7 @@ def write_page(
 ) -> None:
     """Write the page; `made` in unix seconds is shown as the time it was made, `mark` is kept near its beginning.
 
-    `goes_on` says whether the run went on then, None where that is not known.
+    With `simulated` nothing was paid. `goes_on` says whether the run went on then, None where that is not known.
 
     The page shows the same words and sums of money as `status`: every submission counts, not only each take's latest.
     """
@@ -75,7 +76,7 @@ def write_page(
     _write(
         file,
         cards,
-        lambda: summary.head(header, spending, made=made, goes_on=goes_on),
+        lambda: summary.head(header, spending, simulated=simulated, made=made, goes_on=goes_on),
         sealed,
         style=_joined(STYLES),
         script=_joined(SCRIPTS),

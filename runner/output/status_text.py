@@ -33,6 +33,7 @@ def status_lines(
     counts: Mapping[TakeState, int],
     deliveries: Mapping[DeliveryState, int],
     *,
+    simulated: bool,
     held: Sequence[TakeRecord],
     spending: Spending = NOTHING_SPENT,
     flagged: Sequence[Standing] = (),
@@ -42,19 +43,20 @@ def status_lines(
 ) -> list[str]:
     """Return where the run stands: name, who runs it, takes and money, what waits for a person, and flagged takes.
 
-    `counts` covers all takes, `deliveries` the succeeded ones. `held` are the takes that wait for a person, and
-    `spending` is what was or may have been paid. `flagged` have something odd about their clips. `failures` say what
-    helps. `activity` are safe lines about who runs it, and `remarks` others about the whole run.
+    `counts` covers all takes, `deliveries` the succeeded ones. With `simulated` nothing was paid. `held` are the takes
+    that wait for a person, and `spending` is what was or may have been paid. `flagged` have something odd about their
+    clips. `failures` say what helps. `activity` are safe lines about who runs it, and `remarks` others about the whole
+    run.
     """
     name, total = display.visible(header.name), sum(counts.values())
     lines = [
-        f"{name} (simulated, nothing is paid)" if header.simulated else name,
+        f"{name} (simulated, nothing is paid)" if simulated else name,
         *activity,
         f"{display.counted(total, 'take')}: {display.tally(standings(counts, deliveries))}"
         if total
         else "no takes yet",
     ]
-    if spent := display.spent_words(spending, simulated=header.simulated):
+    if spent := display.spent_words(spending, simulated=simulated):
         lines.append(spent)
     if spending.reserved:
         lines.append(f"reserved {display.money(spending.reserved)} for those jobs")

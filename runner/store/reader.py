@@ -40,6 +40,7 @@ from runner.domain.take_names import FormerName, NamedTake
 from runner.store import database, open_checks
 from runner.store.append_event import read_epoch
 from runner.store.location import Origin
+from runner.store.marker import is_noted_simulated
 from runner.store.row_mapping import BY_PLACE, columns_of, decode, read_header
 from runner.store.schema import MIGRATIONS, NEWEST, OLDER
 from runner.store.unrecorded import unrecorded
@@ -111,6 +112,11 @@ class Reader:
         self.path = path
         self.header = read_header(connection)
         self._connection = connection
+
+    @property
+    def nothing_paid(self) -> bool:
+        """True for a run with a simulator of its own, or with an API that says that it is one: for display alone."""
+        return self.header.simulated or is_noted_simulated(self.path, self.header.run_id)
 
     @property
     def epoch(self) -> int:
@@ -284,7 +290,12 @@ class Reader:
     def record(self) -> RunRecord:
         """Return the parts of the record that a command needs before it begins."""
         return RunRecord(
-            self.standings(), self.spending(), self.sessions(), self.sent(), self.name_template()
+            self.standings(),
+            self.spending(),
+            self.sessions(),
+            self.sent(),
+            self.name_template(),
+            self.nothing_paid,
         )
 
     def durations(self) -> list[PastJob]:
@@ -413,7 +424,8 @@ class Reader:
             " (SELECT adopted_at FROM manifests WHERE id = newest_manifest),"
             " (SELECT count(*) FROM sessions WHERE ended_at IS NULL) FROM run"
         )
-        return "-".join(map(str, (*newest[0], zlib.crc32(repr(self.header).encode("utf-8", "replace")))))
+        header = repr((self.header, self.nothing_paid)).encode("utf-8", "replace")
+        return "-".join(map(str, (*newest[0], zlib.crc32(header))))
 
     @contextmanager
     def at_one_moment(self) -> Iterator[None]:
