@@ -82,6 +82,7 @@ def _lines(found: RunStatus, *, by: str) -> list[str]:
         flagged=found.flagged,
         failures=found.failures,
         activity=activity,
+        in_use=found.activity.running is True,
         remarks=remarks,
     )
     if found.groups:

@@ -71,7 +71,10 @@ def test_held_takes_are_named_with_what_to_do() -> None:
         FailureKind("moderation", ("s010",), ("s010_t01",), "Change it.", "shotrunner run b.yaml"),
         FailureKind("held", ("s030",), ("s030_t01",), "Decide.", "shotrunner reconcile b.yaml"),
     ]
-    lines = status_lines(header(), {TakeState.HELD: 1}, {}, simulated=False, held=[HELD], failures=kinds)
+    held = {TakeState.HELD: 1}
+    lines = status_lines(header(), held, {}, simulated=False, held=[HELD], failures=kinds)
+    busy = status_lines(header(), held, {}, simulated=False, held=[HELD], failures=kinds, in_use=True)
+    assert busy == [line.replace("→", "→ when it has ended:") for line in lines]
     assert lines[2:] == [
         "",
         "1 take held: the answer to the submission was lost.",
