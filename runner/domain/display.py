@@ -67,7 +67,7 @@ def spent_words(spending: Spending, *, simulated: bool) -> str:
     """Return what a run has cost and should have cost; empty if nothing was submitted."""
     if not spending.charges:
         return ""
-    said = f"spent {money(spending.billed)}{', invented,' if simulated else ''}"
+    said = f"spent {money(spending.billed)}{', simulated,' if simulated else ''}"
     # An estimate of some jobs beside the cost of all would make the run look too expensive.
     if spending.estimated and all(charge.estimate is not None for charge in spending.charges):
         said += f" of an estimated {money(spending.estimated)}"

@@ -23,7 +23,7 @@ def test_a_run_against_a_simulator_says_so_and_keeps_its_guards(desk: Desk) -> N
         done = service.desk.run("run", board, "-y", *QUICK)
     assert f"1 simulated job at {service.origin}" in done.err
     assert "board (simulated)" in done.err
-    assert "spent $0.06, invented" in done.out
+    assert "spent $0.06, simulated" in done.out
     assert desk.run("status", board).out.startswith("board (simulated, nothing is paid)\n")
     assert head_in(place / "report.html")["simulated"] is True
     write_csv(board, 2)

@@ -402,7 +402,7 @@ def test_a_simulated_run_can_not_be_mistaken_for_a_paid_one() -> None:
         # The banner is always there, and a browser without scripts shows it as well.
         assert page.count("SIMULATED – nothing was paid") == count
     said = _head(delivered(pending()), run=header(simulated=True), spending=spent)
-    assert "spent $0.30, invented, of an estimated $0.30" in said
+    assert "spent $0.30, simulated, of an estimated $0.30" in said
     assert '"simulated": true' in said
 
 
