@@ -53,7 +53,7 @@ def show_end(
     warned = cost_lines(summary, limits) if arguments.quiet or arguments.progress == "none" else []
     needed = ending.need_lines(summary, words, limits, now=now)
     further = ending.next_lines(summary, words, limits, now=now)
-    events.note_end(summary, [*needed, *further])
+    events.note_end(summary, [*needed, *further], code=summary.exit_code)
     if arguments.output == "json":
         show_json(summary_as_json(summary, raised(words, summary, limits, now=now)))
         return summary.exit_code

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.cli.arg_types import amount, limit, moment, number, or_auto, period, progress_way, stretch, whole
+from runner.cli.arg_types import amount, limit, moment, number, or_auto, period, stretch, whole
 from runner.cli.argument_kinds import Argument, Group, group, one_of, switch, value, values
 from runner.cli.shared_arguments import (
     API_BASE,
@@ -17,6 +17,7 @@ from runner.cli.shared_arguments import (
     NO_INSPECT,
     ON_DELIVERED,
     OUTPUT,
+    PROGRESS,
     QUIET,
     STEERING,
     VERBOSE,
@@ -153,12 +154,7 @@ RUNNING: tuple[Argument | Group, ...] = (
     _NOTIFICATION,
     _NO_LOOK,
     NO_INSPECT,
-    value(
-        "--progress HOW=auto",
-        progress_way,
-        "how to show progress: auto, bar, plain, none, or json for programs: all that is printed on standard error "
-        "is then an event; json:FILE adds the events to FILE (default: auto)",
-    ),
+    PROGRESS,
     QUIET,
     VERBOSE,
     API_BASE,
