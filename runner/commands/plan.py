@@ -50,9 +50,10 @@ _SIBLINGS = 20
 class PlanPreview:
     """What a run would do.
 
-    `spending` is all that the run directory ever may have paid. `left_out` counts takes that were not chosen;
-    `forecast` is None where no such job has ended yet. `prices` are by model, for the takes that would be submitted.
-    `labels` are the short names of all takes by their ids, and `stems` the names of the files of those on the board.
+    `spending` is all that the run directory ever may have paid; with `nothing_paid` it was simulated. `left_out` counts
+    takes that were not chosen; `forecast` is None where no such job has ended yet. `prices` are by model, for the takes
+    that would be submitted. `labels` are the short names of all takes by their ids, and `stems` the names of the files
+    of those on the board.
     """
 
     name: str
@@ -68,6 +69,7 @@ class PlanPreview:
     live: LiveCatalogue | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     stems: Mapping[str, str] = field(default_factory=dict)
+    nothing_paid: bool = False
 
     @property
     def counts(self) -> Mapping[Action, int]:
@@ -163,6 +165,7 @@ def _shown(
         prices=pricing.rates(plan, going),
         labels=labels_of(take_numbers(plan.takes, record.takes, decision.comparison)),
         stems=names.stems,
+        nothing_paid=record.nothing_paid,
     )
 
 

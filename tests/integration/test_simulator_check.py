@@ -10,9 +10,14 @@ from pathlib import Path
 import pytest
 
 from runner.api.simulator_check import says_simulated
+from runner.commands.steps.api_session import api_is_simulator
+from runner.commands.steps.request import RunRequest
+from runner.domain.states import SubmissionStarted
+from runner.simulator.server import running
+from runner.simulator.settings import SimulatorSettings
 from runner.store.marker import is_noted_simulated
 from runner.store.reader import open_reader
-from tests.integration.store_samples import HEADER, make_take, new_state_file
+from tests.integration.store_samples import HEADER, make_take, new_state_file, tell
 
 YES = b'{"simulated": true}'
 
@@ -94,3 +99,23 @@ def test_the_note_is_about_one_run_and_can_be_taken_back(tmp_path: Path) -> None
             assert not is_noted_simulated(state.path, "another")
         assert marks[0] == marks[2] != marks[1]
         before.close()
+
+
+def test_a_run_is_simulated_as_long_as_no_job_went_elsewhere(tmp_path: Path) -> None:
+    """Without an answer what is known stays; another API takes it back."""
+    header, take = replace(HEADER, simulated=False), make_take("a")
+    request = RunRequest(tmp_path / "board.yaml", environ={})
+    with new_state_file(tmp_path, [take], header=header) as state:
+
+        def noted(base: str) -> tuple[bool, bool]:
+            with open_reader(state.path, checked=True) as reader:
+                said = api_is_simulator(replace(request, api_base=base), state, reader.record())
+                return said, reader.nothing_paid
+
+        with running(SimulatorSettings(token=None)) as simulator:
+            assert noted(simulator.origin) == (True, True)
+        assert noted(simulator.origin) == (False, True)
+        assert noted("https://api.example.com") == (False, False)
+        tell(state, SubmissionStarted("try-1", take.fingerprint, state.epoch))
+        with running(SimulatorSettings(token=None)) as simulator:
+            assert noted(simulator.origin) == (True, False)
