@@ -16,18 +16,33 @@ from runner.system.escapes import visible
 
 _SCRIPTS = {
     "bash": r"""_shotrunner() {
+  local line=${COMP_LINE:0:COMP_POINT} word=${COMP_WORDS[COMP_CWORD]} words last begun
+  read -a words <<< "$line"
+  [[ $line == *[[:space:]] ]] && words+=("")
+  last=${words[@]: -1}
+  # Bash ends a word at a colon and at an equals sign, and puts the proposal behind it.
+  [[ $word == "$last" ]] || begun=${last%"${last##*[:=]}"}
   local IFS=$'\n'
-  COMPREPLY=($(shotrunner completion words -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+  COMPREPLY=($(shotrunner completion words -- "${words[@]:1}" 2>/dev/null))
+  COMPREPLY=("${COMPREPLY[@]#"$begun"}")
 }
 complete -o default -F _shotrunner shotrunner""",
     "zsh": r"""_shotrunner() {
   local -a found
-  found=(${(f)"$(shotrunner completion words -- "${(@)words[2,CURRENT]}" 2>/dev/null)"})
+  found=(${(f)"$(shotrunner completion words -- "${(@Q)words[2,CURRENT]}" 2>/dev/null)"})
   (( $#found )) && compadd -a found || _files
 }
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
 compdef _shotrunner shotrunner""",
-    "fish": "complete -c shotrunner -a "
-    "'(shotrunner completion words -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'",
+    "fish": r"""function __shotrunner
+  set -l found (shotrunner completion words -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)
+  if set -q found[1]
+    printf '%s\n' $found
+  else
+    __fish_complete_path (commandline -ct)
+  end
+end
+complete -c shotrunner -f -a '(__shotrunner)'""",
 }
 _CHOOSING = frozenset({"--only", "--exclude", "--first"})
 
@@ -41,6 +56,9 @@ def command(arguments: argparse.Namespace) -> int:
 def proposals(typed: Sequence[str]) -> list[str]:
     """Return the words that the last of the words typed so far may become; a file is left to the shell."""
     *before, begun = typed or [""]
+    if begun.startswith("--") and "=" in begun:
+        flag, _, value = begun.partition("=")
+        return [f"{flag}={word}" for word in proposals([*before, flag, value])]
     found = {word for word in _next_words(before, begun) if word.startswith(begun) and visible(word) == word}
     return sorted(found)
 

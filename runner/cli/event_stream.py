@@ -39,7 +39,7 @@ class EventStream:
 
     def __init__(self, lines: JsonEvents | None = None, *, is_shown: bool = False) -> None:
         self._lines, self._is_shown = lines, is_shown
-        self._end: tuple[RunSummary, Sequence[str]] | None = None
+        self._end: tuple[RunSummary, Sequence[str], int] | None = None
 
     def follow(self, request: RunRequest) -> RunRequest:
         """Return the request of a run that this stream follows."""
@@ -54,9 +54,9 @@ class EventStream:
         if self._lines is not None and not isinstance(event, RunEnded):
             self._lines.on_event(event)
 
-    def note_end(self, summary: RunSummary, advice: Sequence[str]) -> None:
-        """Note how the run ended; `advice` are the lines for a person, some of them commands."""
-        self._end = summary, advice
+    def note_end(self, summary: RunSummary, advice: Sequence[str], *, code: int) -> None:
+        """Note how the command ended, with its exit code; `advice` are lines for a person, some of them commands."""
+        self._end = summary, advice, code
 
     def end(self, clock: Clock) -> None:
         """Write the end that was noted; without one, the person did not agree."""
@@ -65,9 +65,9 @@ class EventStream:
         if self._end is None:
             self._lines.end_early(EndingKind.DECLINED, code=EXIT_CODES[EndingKind.DECLINED])
             return
-        summary, advice = self._end
+        summary, advice, code = self._end
         commands = [words for line in advice if (words := command_in(line))]
-        self._lines.end(ended_event(summary, at=clock.wall()), commands=commands)
+        self._lines.end(replace(ended_event(summary, at=clock.wall()), exit_code=code), commands=commands)
 
 
 NO_EVENTS = EventStream()

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from runner.cli.ending import clip_lines, remark_lines, trouble_lines
+from runner.cli.event_stream import EventStream, with_events
 from runner.cli.from_flags import choice_of, opening_of
 from runner.cli.json_output import commands_as_json
 from runner.cli.next_command import repeated
@@ -33,22 +34,29 @@ PATIENCE = 600.0
 
 def command(arguments: argparse.Namespace) -> int:
     """Fetch, and print what was downloaded."""
+    return with_events(arguments, lambda events: _fetch(arguments, events))
+
+
+def _fetch(arguments: argparse.Namespace, events: EventStream) -> int:
     run = find_recorded(arguments.target, simulated=arguments.simulate or None)
     opening, base = opening_of(arguments), arguments.api_base
     known = recorded_request(run.place, run.header, api_base=base, opening=opening)
     request = replace(
         known,
         options=EngineOptions(outage_limit=PATIENCE),
-        progress=progress_of("none" if arguments.quiet else "auto"),
+        progress=progress_of("none" if arguments.quiet else arguments.progress),
         inspect=not arguments.no_inspect,
         name_template=arguments.name,
         on_delivered=hook_words(arguments.on_delivered),
+        words=("shotrunner", *arguments.words),
     )
-    fetched = fetch(run.place, arguments.takes, choice=choice_of(arguments), request=request)
+    choice = choice_of(arguments)
+    fetched = fetch(run.place, arguments.takes, choice=choice, request=events.follow(request))
+    needed = _needed(fetched, arguments, run.words) or _onward(fetched, run.words)
+    events.note_end(fetched.summary, needed, code=fetched.exit_code)
     if arguments.output == "json":
         show_json(_as_json(fetched, arguments, run.words))
         return fetched.exit_code
-    needed = _needed(fetched, arguments, run.words) or _onward(fetched, run.words)
     if arguments.quiet:
         warn(needed)
         return fetched.exit_code

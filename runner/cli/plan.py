@@ -112,7 +112,7 @@ def _totals(found: PlanPreview) -> list[str]:
         lines += [f"        {visible(model)}: {visible(said)}" for model, said in found.prices.items()]
         lines.append(f"time    {_time(found.forecast)}")
     lines += _live_lines(found.live) if found.live else []
-    spent = spent_words(found.spending, simulated=found.simulated)
+    spent = spent_words(found.spending, simulated=found.nothing_paid)
     return [*lines, spent] if spent else lines
 
 

@@ -81,12 +81,15 @@ def _agreed(arguments: argparse.Namespace, proposal: Proposal) -> bool:
     if proposal.header.simulated:
         warn([] if arguments.quiet else [f"{counted(number, 'new attempt')}, simulated"])
         return True
-    host = proposal.header.api_base
+    host, kind = proposal.header.api_base, "paid"
+    does = f"be paid for at {host}"
+    if proposal.nothing_paid:
+        kind, does = "simulated", f"be submitted to {host}"
     return agreed_to_pay(
         ""
         if arguments.quiet
-        else f"{counted(number, 'new paid attempt')}{more}, whatever the earlier ones cost",
-        f"each is a new paid attempt: {counted(number, 'job')} will be paid for at {host}{more}.",
+        else f"{counted(number, f'new {kind} attempt')}{more}, whatever the earlier ones cost",
+        f"each is a new {kind} attempt: {counted(number, 'job')} will {does}{more}.",
         duplicates=proposal.duplicates,
         assume_yes=arguments.yes,
         capped=is_capped(arguments),

@@ -55,7 +55,7 @@ def show_end(
     warned = cost_lines(summary, limits) if arguments.quiet or arguments.progress == "none" else []
     needed = ending.need_lines(summary, words, limits, now=now)
     further = ending.next_lines(summary, words, limits, now=now)
-    events.note_end(summary, [*needed, *further])
+    events.note_end(summary, [*needed, *further], code=summary.exit_code)
     if arguments.output == "json":
         show_json(summary_as_json(summary, raised(words, summary, limits, now=now)))
         return summary.exit_code
@@ -118,7 +118,8 @@ def asker(arguments: argparse.Namespace, *, assume_yes: bool, twice: bool) -> Ca
     def agree(estimate: RunEstimate) -> bool:
         if estimate.simulated:
             return True
-        jobs, again = counted(estimate.submits, "paid job"), duplicate_words(estimate.duplicates)
+        kind = "simulated job" if estimate.says_simulated else "paid job"
+        jobs, again = counted(estimate.submits, kind), duplicate_words(estimate.duplicates)
         more = f"{again}{extra_words(arguments)}: {price_words(estimate)}"
         return agreed_to_pay(
             # These words differ from the progress lines, so that a script that counts those counts right.

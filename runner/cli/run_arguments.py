@@ -16,7 +16,6 @@ from runner.cli.arg_types import (
     number,
     or_auto,
     period,
-    progress_way,
     stretch,
     whole,
 )
@@ -29,6 +28,7 @@ from runner.cli.shared_arguments import (
     NO_INSPECT,
     ON_DELIVERED,
     OUTPUT,
+    PROGRESS,
     QUIET,
     STEERING,
     VERBOSE,
@@ -177,12 +177,7 @@ RUNNING: tuple[Argument | Group, ...] = (
     _NOTIFICATION,
     _NO_LOOK,
     NO_INSPECT,
-    value(
-        "--progress HOW=auto",
-        progress_way,
-        "how to show progress: auto, bar, plain, none, or json for programs: all that is printed on standard error "
-        "is then an event; json:FILE adds the events to FILE (default: auto)",
-    ),
+    PROGRESS,
     switch("--open", "open the page in your browser when the run begins; it changes as the run goes on"),
     QUIET,
     VERBOSE,

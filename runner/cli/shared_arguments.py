@@ -8,7 +8,7 @@ from __future__ import annotations
 from argparse import SUPPRESS
 from pathlib import Path
 
-from runner.cli.arg_types import amount, number, whole
+from runner.cli.arg_types import amount, number, progress_way, whole
 from runner.cli.argument_kinds import Argument, Group, group, one_of, place, several, switch, value, values
 from runner.manifest.size_limits import MOST_FILE_BYTES, MOST_TAKES, MOST_TEXT_BYTES
 
@@ -58,6 +58,12 @@ NAME = value(
     "run keeps it until another is given",
 )
 
+PROGRESS = value(
+    "--progress HOW=auto",
+    progress_way,
+    "how to show progress: auto, bar, plain, none, or json for programs: all that is printed on standard error "
+    "is then an event; json:FILE adds the events to FILE (default: auto)",
+)
 QUIET = switch(
     "-q, --quiet",
     "print only errors and what needs a person: held and failed takes, limits; the exit code says the rest",

@@ -82,11 +82,13 @@ def _lines(found: RunStatus, *, by: str) -> list[str]:
         found.header,
         found.counts,
         found.deliveries,
+        simulated=found.simulated,
         held=found.held,
         spending=found.spending,
         flagged=found.flagged,
         failures=found.failures,
         activity=activity,
+        in_use=found.activity.running is True,
         remarks=remarks,
     )
     if found.groups:
@@ -103,7 +105,7 @@ def _as_json(found: RunStatus) -> dict[str, object]:
         {
             "name": found.header.name,
             "run_dir": str(found.run_dir),
-            "simulated": found.header.simulated,
+            "simulated": found.simulated,
             "running": activity.running,
             "pid": activity.pid,
             "host": activity.host or None,

@@ -16,8 +16,9 @@ from runner.commands.steps.known_picks import decisions_for
 from runner.commands.steps.open_for_decision import fitting, named, open_for_decision
 from runner.commands.steps.recheck_failed import RecheckResult, recheck
 from runner.commands.steps.request import RunRequest
+from runner.commands.steps.run_log import run_log
 from runner.commands.steps.session import run_engine
-from runner.commands.steps.summary import RunSummary, sum_up
+from runner.commands.steps.summary import RunSummary, ended_event, sum_up
 from runner.commands.steps.sync_record import name_files
 from runner.commands.verify import Finding, Flaw, find_flaws, mark_flawed, wants_fetching, without_sidecar
 from runner.domain import failpoints
@@ -116,7 +117,12 @@ def fetch(
         if take.state not in {TakeState.SUCCEEDED, TakeState.DROPPED}
         and not (take.state is TakeState.PENDING and take.position is None)
     )
-    return Fetched(replace(summary, remarks=remarks), findings, restored, others)
+    fetched = Fetched(replace(summary, remarks=remarks), findings, restored, others)
+    if wanted:
+        ended = ended_event(fetched.summary, at=request.clock.wall())
+        with run_log(place, request.clock) as log:
+            log.on_event(replace(ended, exit_code=fetched.exit_code))
+    return fetched
 
 
 def _meant(reader: Reader, take_ids: Sequence[str]) -> Sequence[TakeRecord]:

@@ -50,9 +50,10 @@ _SIBLINGS = 20
 class PlanPreview:
     """What a run would do.
 
-    `spending` is all that the run directory ever may have paid. `left_out` counts takes that were not chosen;
-    `forecast` is None where no such job has ended yet. `prices` are by model, for the takes that would be submitted.
-    `labels` are the short names of all takes by their ids, and `stems` the names of the files of those on the board.
+    `spending` is all that the run directory ever may have paid; with `nothing_paid` it was simulated. `left_out` counts
+    takes that were not chosen; `forecast` is None where no such job has ended yet. `prices` are by model, for the takes
+    that would be submitted. `labels` are the short names of all takes by their ids, and `stems` the names of the files
+    of those on the board.
     `duplicates` would pay again for a request that another take sends, and no one has agreed to that.
     """
 
@@ -71,6 +72,7 @@ class PlanPreview:
     stems: Mapping[str, str] = field(default_factory=dict)
     manifest_sha256: str = ""
     duplicates: tuple[str, ...] = ()
+    nothing_paid: bool = False
 
     @property
     def counts(self) -> Mapping[Action, int]:
@@ -176,6 +178,7 @@ def _shown(
         labels=labels_of(take_numbers(plan.takes, record.takes, decision.comparison)),
         stems=names.stems,
         manifest_sha256=plan.manifest.sha256,
+        nothing_paid=record.nothing_paid,
     )
 
 

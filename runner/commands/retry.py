@@ -66,7 +66,7 @@ class Proposal:
 
     `header` names the manifest's present place. `left_out` are sentences about takes that a pattern meant and that
     stay as they are; `duplicates` are takes whose request another take sends or has sent. `warnings` are those that
-    `check` shows, and doubts about media links.
+    `check` shows, and doubts about media links. With `nothing_paid` the run's jobs went to a simulator so far.
     """
 
     place: RunDir
@@ -77,6 +77,7 @@ class Proposal:
     left_out: tuple[str, ...]
     duplicates: tuple[str, ...]
     warnings: tuple[Problem, ...] = ()
+    nothing_paid: bool = False
 
     @property
     def take_ids(self) -> tuple[str, ...]:
@@ -168,6 +169,7 @@ def propose(
     place = _place(target, request)
     with open_reader(place.state_file) as reader:
         header, takes, sent = reader.header, reader.takes(), reader.sent()
+        nothing_paid = reader.nothing_paid
         schemas = reader.schemas()
     if request.simulated and not header.simulated:
         raise UsageError(f"{place.path} holds a paid run", advice="leave out --simulate")
@@ -197,7 +199,9 @@ def propose(
     wanted = replace(request, manifest=manifest)
     doubts = () if private else look_before_paying(wanted, plan, going, place)
     warnings = (*plan.warnings, *drift(plan, takes, schemas), *doubts)
-    return Proposal(place, header, manifest, plan, chosen.takes, chosen.left_out, again, warnings)
+    return Proposal(
+        place, header, manifest, plan, chosen.takes, chosen.left_out, again, warnings, nothing_paid
+    )
 
 
 def _place(target: Path, request: RunRequest) -> RunDir:

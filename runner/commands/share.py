@@ -69,7 +69,7 @@ def share(
     now = (clock or SystemClock()).wall()
     decisions = read_picks(place.path).decisions
     with open_reader(place.state_file) as reader:
-        header, takes = reader.header, reader.takes()
+        header, simulated, takes = reader.header, reader.nothing_paid, reader.takes()
     wanted = _wanted(takes, decisions, picks_only=picks_only)
     here = [take for take in wanted if _clip_of(place, take) is not None]
     if not here:
@@ -79,7 +79,8 @@ def share(
     shared, files = _laid_out(place, here, decisions)
     page = BytesIO()
     cards = (shared_card(each, prompts=prompts) for each in shared)
-    write_shared_page(page, cards, shared_head(header, shared, made=now, decide=decide))
+    head = shared_head(header, shared, simulated=simulated, made=now, decide=decide)
+    write_shared_page(page, cards, head)
     contents = [*files, Content("index.html", page.getvalue())]
     if out.suffix.lower() == ".zip":
         write_zip(out, contents, now=now, force=force)

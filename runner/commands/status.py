@@ -55,15 +55,16 @@ if TYPE_CHECKING:
 class RunStatus:
     """Where a run stands: its takes by state, rendered ones by delivery, held and flagged ones, and its money.
 
-    `choices` are what people decided, None before the first decision. All of it is as of the wall time `at`. `pace` is
-    None unless a session goes on. `go_on` is the command that continues a run that is paused, or not running and not
-    over; else it is empty. `failures` are the takes that wait for a person, and `groups` are what was asked for by
-    `by`. `settings` are those of the newest session, `orders` the latest ones to it, oldest first, and `pause` is the
-    one that keeps it from submitting now.
+    With `simulated` nothing was paid. `choices` are what people decided, None before the first decision. All of it is
+    as of the wall time `at`. `pace` is None unless a session goes on. `go_on` is the command that continues a run that
+    is paused, or not running and not over; else it is empty. `failures` are the takes that wait for a person, and
+    `groups` are what was asked for by `by`. `settings` are those of the newest session, `orders` the latest ones to it,
+    oldest first, and `pause` is the one that keeps it from submitting now.
     """
 
     run_dir: Path
     header: RunHeader
+    simulated: bool
     counts: Mapping[TakeState, int]
     deliveries: Mapping[DeliveryState, int]
     held: tuple[TakeRecord, ...]
@@ -145,6 +146,7 @@ def _status(place: RunDir, reader: Reader, *, by: str, now: float) -> RunStatus:
     return RunStatus(
         place.path,
         header,
+        reader.nothing_paid,
         counts,
         deliveries,
         tuple(take for take in troubled if take.state is TakeState.HELD),

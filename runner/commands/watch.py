@@ -107,6 +107,7 @@ class RecordedPage:
                 reader.header,
                 reader.each_take(),
                 reader.spending(),
+                simulated=reader.nothing_paid,
                 made=self._clock.wall(),
                 goes_on=activity_of(self._place, reader).goes_on,
                 beside=Beside.of(previews_in(self._place.path), self._picks_now()),
@@ -188,7 +189,13 @@ class RecordedPage:
         summary = Summary()
         for take in filter(is_listed, reader.each_figures()):
             summary.note(take)
-        head = summary.head(reader.header, reader.sums(), made=self._clock.wall(), goes_on=self._goes_on)
+        head = summary.head(
+            reader.header,
+            reader.sums(),
+            simulated=reader.nothing_paid,
+            made=self._clock.wall(),
+            goes_on=self._goes_on,
+        )
         ended = self._clock.monotonic()
         self._head, self._is_head_old, self._head_due = {**head}, False, ended + _RESTS * (ended - began)
         return True

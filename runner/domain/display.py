@@ -29,6 +29,8 @@ HELD_ADVICE = (
     "look on the provider's site for a job of this model and time, then decide with shotrunner reconcile"
 )
 
+_LAST_MOMENT = 253402300799.0
+
 MILESTONES = {
     "sending": "the request was on its way: part of it may have arrived",
     "sent": "the whole request had left; no answer came",
@@ -65,7 +67,7 @@ def spent_words(spending: Spending, *, simulated: bool) -> str:
     """Return what a run has cost and should have cost; empty if nothing was submitted."""
     if not spending.charges:
         return ""
-    said = f"spent {money(spending.billed)}{', invented,' if simulated else ''}"
+    said = f"spent {money(spending.billed)}{', simulated,' if simulated else ''}"
     # An estimate of some jobs beside the cost of all would make the run look too expensive.
     if spending.estimated and all(charge.estimate is not None for charge in spending.charges):
         said += f" of an estimated {money(spending.estimated)}"
@@ -117,19 +119,25 @@ def window(start: float | None, end: float | None, zone: tzinfo | None = None) -
     """Return two moments as `2026-07-03 21:04:11 to 21:04:13 (UTC+02:00)`, in `zone` or the machine's own."""
     if start is None:
         return "unknown"
-    began = _utc(start).astimezone(zone)
+    began = local_time(start, zone)
     offset = f"{began:%z}"
     shown, place = f"{began:%Y-%m-%d %H:%M:%S}", f"(UTC{offset[:3]}:{offset[3:5]})"
     if end is None:
         return f"{shown} or later {place}"
-    ended = _utc(end).astimezone(zone)
+    ended = local_time(end, zone)
     until = f"{ended:%H:%M:%S}" if ended.date() == began.date() else f"{ended:%Y-%m-%d %H:%M:%S}"
     return f"{shown} to {until} {place}"
 
 
+def local_time(unix: float, zone: tzinfo | None = None) -> datetime:
+    """Return unix seconds as a time in `zone` or the machine's own; no absurd time is an error."""
+    # A zone may be up to a day ahead, and no year follows 9999.
+    return _utc(min(unix, _LAST_MOMENT - 86400)).astimezone(zone)
+
+
 def _utc(unix: float) -> datetime:
     # The time is clamped to the years 1970…9999, since a record with an absurd time must still be shown.
-    return datetime.fromtimestamp(min(max(unix, 0.0), 253402300799.0), UTC)
+    return datetime.fromtimestamp(min(max(unix, 0.0), _LAST_MOMENT), UTC)
 
 
 _STANDINGS = (

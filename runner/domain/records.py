@@ -271,7 +271,8 @@ def pause_of(orders: Iterable[OrderRecord]) -> OrderRecord | None:
 class RunRecord:
     """What a run's record says when a command begins: takes, money, sessions, and the ids of all takes ever sent.
 
-    `name_template` is what the names of files are made from, empty if they are the takes' ids.
+    `name_template` is what the names of files are made from, empty if they are the takes' ids. With `nothing_paid` all
+    of its jobs went to a simulator.
     """
 
     takes: Sequence[Standing] = ()
@@ -279,6 +280,7 @@ class RunRecord:
     sessions: Sequence[SessionRecord] = ()
     sent: frozenset[str] = frozenset()
     name_template: str = ""
+    nothing_paid: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ class Topic(StrEnum):
     REMARK = "remark"
     COST = "cost"
     OUTAGE = "outage"
+    OUTAGE_OVER = "outage-over"
 
 
 @dataclass(frozen=True, slots=True)

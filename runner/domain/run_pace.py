@@ -1,18 +1,23 @@
-"""How fast a run goes, and when it will have sent and seen all that waits: a range, computed from its record.
+"""How fast a run goes, and when it will have sent and seen all that waits: a range, computed from its jobs.
 
-In: jobs with their times, and how many takes of each model wait. Out: a rate and two moments. It knows no clock.
+In: jobs with their times, from the record or from the facts of a session, and how many takes wait. Out: a rate and two
+moments, as values and in words. It knows no clock.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta, tzinfo
 from itertools import pairwise
 from statistics import fmean, median, pvariance
 
+from runner.domain.display import local_time
 from runner.domain.records import JobSpan
+from runner.domain.run_events import FactRecorded
+from runner.domain.states import Accepted, Ended, Vanished
 
 RECENT_S = 3600.0
 """The part of a session, in seconds up to now, by which its pace is judged; of a slow one it is the whole."""
@@ -20,6 +25,8 @@ RECENT_S = 3600.0
 _FEWEST = 3
 _SILENCE_S = 300.0
 _SIGMAS = 1.64
+_KEPT = 2000
+_WEEKDAY_AFTER = timedelta(hours=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,53 @@ def pace_of(
     durations = _durations(ended)
     finish = _finish(durations, out, left, jobs=_jobs_at_once(spans, start, now), now=now)
     return Pace(pace.left, per_hour, *finish, submits_until)
+
+
+class SeenJobs:
+    """The jobs of a session as its facts show them: those that are out, and the last 2,000 that ended.
+
+    A fact names no model, so all count as jobs of one.
+    """
+
+    def __init__(self, *, began_at: float) -> None:
+        self._began_at = began_at
+        self._out: dict[str, float] = {}
+        self._ended: deque[JobSpan] = deque(maxlen=_KEPT)
+
+    def follow(self, event: FactRecorded) -> None:
+        """Note when a job was taken, or that it has ended."""
+        match event.fact:
+            case Accepted():
+                self._out[event.take_id] = event.at
+            case Ended() | Vanished() as fact:
+                submitted_at = self._out.pop(event.take_id, None)
+                if submitted_at is None and isinstance(fact, Ended) and fact.seconds is not None:
+                    # An earlier session sent it.
+                    submitted_at = event.at - fact.seconds
+                if submitted_at is not None:
+                    self._ended.append(JobSpan("", submitted_at, event.at))
+
+    def pace(self, left: int, *, now: float) -> Pace:
+        """Return the pace of the session if `left` takes have not ended."""
+        spans = [*self._ended, *(JobSpan("", at) for at in self._out.values())]
+        waiting = {"": max(0, left - len(self._out))}
+        return pace_of(spans, waiting, began_at=self._began_at, now=now)
+
+
+def finish_words(pace: Pace, *, now: float, zone: tzinfo | None = None) -> str:
+    """Return when a session may end as `about 06:40–07:10`, in `zone` or the machine's own; empty if it is not known.
+
+    The wider the range, the rounder the times, away from each other. A weekday is named where the time of day would
+    not be enough.
+    """
+    if pace.earliest is None or pace.latest is None:
+        return ""
+    minutes = (pace.latest - pace.earliest) / 60
+    step = next((size for size, below in ((1, 10), (5, 60), (15, 240)) if minutes < below), 30) * 60
+    moments = max(now, math.floor(pace.earliest / step) * step), math.ceil(pace.latest / step) * step
+    start, ends = local_time(now, zone), [local_time(at, zone) for at in moments]
+    said = [f"{end:%a %H:%M}" if end - start > _WEEKDAY_AFTER else f"{end:%H:%M}" for end in ends]
+    return f"about {'–'.join(dict.fromkeys(said))}"
 
 
 def _recent(spans: Sequence[JobSpan], *, began_at: float, now: float) -> tuple[float, list[JobSpan]]:

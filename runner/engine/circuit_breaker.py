@@ -144,7 +144,7 @@ class CircuitBreaker:
             # A service that refuses the account does answer; the next call will show whether it still refuses.
             if trouble is None or trouble.kind is FailureKind.ACCOUNT:
                 if is_said:
-                    self._state.say(f"the API answers again after {away_for:.0f} s", Topic.OUTAGE)
+                    self._state.say(f"the API answers again after {away_for:.0f} s", Topic.OUTAGE_OVER)
                 return
             if away_for >= self._state.options.outage_limit:
                 self._state.end(EndingKind.OUTAGE, trouble.reason, Stop.DETACH)

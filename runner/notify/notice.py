@@ -25,6 +25,7 @@ class NoticeKind(StrEnum):
     HELD = "held"
     COST = "cost"
     OUTAGE = "outage"
+    OUTAGE_OVER = "outage-over"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,18 +5,16 @@ It knows no terminal, no clock and no state file.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 
 from runner.domain import display
 from runner.domain.activity import Activity
 from runner.domain.records import OrderRecord
-from runner.domain.run_pace import Pace
+from runner.domain.run_pace import Pace, finish_words
 from runner.system.canonical_json import JsonValue
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
-_LAST_MOMENT = 253402214400.0
+_MINUTE, _DAY = 60, 86400
 
 
 def activity_line(activity: Activity, *, now: float, zone: tzinfo | None = None) -> str:
@@ -77,24 +75,13 @@ def pace_line(pace: Pace, *, now: float, zone: tzinfo | None = None) -> str:
     until = pace.submits_until
     if until is not None and (pace.latest is None or until < pace.latest):
         return f"{rate}; submits until {moment(until, now=now, zone=zone)}"
-    if pace.earliest is None or pace.latest is None:
-        return f"{rate}; the finish is not known yet"
-    return f"{rate}; finish about {_range(pace.earliest, pace.latest, now=now, zone=zone)}"
-
-
-def _range(earliest: float, latest: float, *, now: float, zone: tzinfo | None) -> str:
-    """Return two moments, rounded away from each other to a step that fits how far they are."""
-    ahead = latest - now
-    step = _MINUTE if ahead < _HOUR else 5 * _MINUTE if ahead < 6 * _HOUR else 10 * _MINUTE
-    first = moment(math.floor(earliest / step) * step, now=now, zone=zone)
-    last = moment(math.ceil(latest / step) * step, now=now, zone=zone)
-    same_day = first[:-5] == last[:-5]
-    return f"{first}–{last[-5:] if same_day else last}"
+    finish = finish_words(pace, now=now, zone=zone)
+    return f"{rate}; finish {finish}" if finish else f"{rate}; the finish is not known yet"
 
 
 def moment(unix: float, *, now: float, zone: tzinfo | None = None, seconds: bool = False) -> str:
     """Return a local time such as `20:56`, with the date if that is not today's."""
-    then, today = (_local(at, zone) for at in (unix, now))
+    then, today = (display.local_time(at, zone) for at in (unix, now))
     shown = f"{then:%H:%M:%S}" if seconds else f"{then:%H:%M}"
     return shown if then.date() == today.date() else f"{then:%Y-%m-%d} {shown}"
 
@@ -106,8 +93,3 @@ def ago(unix: float, now: float) -> str:
     if passed >= 2 * _DAY:
         return f"{passed // _DAY:,.0f} days ago"
     return f"{round(passed)} s ago" if passed < _MINUTE - 0.5 else f"{display.duration(passed)} ago"
-
-
-def _local(unix: float, zone: tzinfo | None) -> datetime:
-    # A record with an absurd time must still be shown.
-    return datetime.fromtimestamp(min(max(unix, 0.0), _LAST_MOMENT), UTC).astimezone(zone)

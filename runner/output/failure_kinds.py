@@ -67,7 +67,7 @@ def failure_kinds(
             name,
             tuple(take.take_id for take, _ in each),
             tuple(take.label for take, _ in each),
-            sentence,
+            sentence if len(each) == 1 else each[0][1].of_several,
             command(verb, *_chosen([take for take, _ in each], ["".join(helps.words) for _, helps in each])),
             verb,
             standing,
@@ -92,13 +92,13 @@ def _chosen(takes: Sequence[TakeRecord], names: Sequence[str]) -> Sequence[str]:
     return names if is_short else ("--only", f"status:{word}")
 
 
-def failure_lines(kinds: Sequence[FailureKind]) -> list[str]:
-    """Return each kind of trouble with its takes, what helps, and the command."""
-    lines = []
+def failure_lines(kinds: Sequence[FailureKind], *, in_use: bool = False) -> list[str]:
+    """Return each kind of trouble with its takes, what helps, and the command, which a run that is `in_use` refuses."""
+    when, lines = "when it has ended: " if in_use else "", []
     for each in kinds:
         lines += [
             f"{len(each.takes):,} {each.name}: {display.listed(each.labels)}",
             f"{_INDENT}{each.advice}",
-            f"{_INDENT}→ {each.command}",
+            f"{_INDENT}→ {when}{each.command}",
         ]
     return lines

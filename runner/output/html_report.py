@@ -66,6 +66,7 @@ def write_page(
     takes: Iterable[TakeRecord],
     spending: Spending,
     *,
+    simulated: bool,
     made: float,
     goes_on: bool | None = None,
     mark: str = "",
@@ -74,8 +75,9 @@ def write_page(
 ) -> None:
     """Write the page; `made` in unix seconds is shown as the time it was made, `mark` is kept near its beginning.
 
-    `goes_on` says whether the run went on then, None where that is not known. With `after` the page is served: it asks
-    its server for all changes after the one with this number, and hands decisions to it.
+    With `simulated` nothing was paid. `goes_on` says whether the run went on then, None where that is not known. With
+    `after` the page is served: it asks its server for all changes after the one with this number, and hands decisions
+    to it.
 
     The page shows the same words and sums of money as `status`: every submission counts, not only each take's latest.
     """
@@ -85,7 +87,7 @@ def write_page(
     _write(
         file,
         cards,
-        lambda: summary.head(header, spending, made=made, goes_on=goes_on),
+        lambda: summary.head(header, spending, simulated=simulated, made=made, goes_on=goes_on),
         sealed,
         style=_joined(STYLES),
         script=_joined(SCRIPTS if after is None else LIVE_SCRIPTS),

@@ -14,7 +14,7 @@ from typing import Literal, Self, TextIO
 from runner.domain import display
 from runner.domain.errors import UsageError
 from runner.domain.run_events import Event, FactRecorded, Message, RunStarted, Steered
-from runner.output.finish_estimate import FinishEstimate, finish_words
+from runner.domain.run_pace import SeenJobs, finish_words
 from runner.output.live_counts import LiveCounts
 from runner.output.problem_text import broken_lines
 from runner.output.progress_text import fitted, head_line, sentence, standing_after, steered_line
@@ -89,8 +89,7 @@ class _Followed(Progress):
     def __init__(self, *, started: RunStarted, clock: Clock, tick: float | None) -> None:
         self._clock = clock
         self._counts = LiveCounts(started)
-        self._finish = FinishEstimate(jobs=started.jobs, now=clock.monotonic())
-        self._finish.observe(clock.monotonic(), ended=self._counts.ended)
+        self._jobs = SeenJobs(began_at=started.at)
         self._lock = threading.RLock()
         self._ticker = _Ticker(self.on_tick, tick)
 
@@ -103,15 +102,14 @@ class _Followed(Progress):
         with self._lock:
             if isinstance(event, FactRecorded):
                 self._counts.follow(event)
-                self._observe()
+                self._jobs.follow(event)
             elif isinstance(event, Steered):
                 self._counts.steer(event)
             self._show(event)
 
     def on_tick(self) -> None:
-        """Show that the run is alive; time without ticks counts as a pause."""
+        """Show that the run is alive."""
         with self._lock:
-            self._observe()
             self._show_time()
 
     def close(self) -> None:
@@ -124,15 +122,13 @@ class _Followed(Progress):
     def _show_time(self) -> None:
         """Show what changes without an event."""
 
-    def _observe(self) -> None:
-        self._finish.observe(self._clock.monotonic(), ended=self._counts.ended)
-
     def _finish_words(self, zone: tzinfo | None = None) -> str:
         """Return when the session will probably be over; empty if it is paused, or too early to say."""
         if self._counts.is_paused:
             return ""
-        left = self._finish.seconds_left(self._counts.total - self._counts.ended)
-        return finish_words(self._clock.wall(), left, zone) if left is not None else ""
+        now = self._clock.wall()
+        pace = self._jobs.pace(self._counts.total - self._counts.ended, now=now)
+        return finish_words(pace, now=now, zone=zone) if pace.left else ""
 
 
 class PlainProgress(_Followed):

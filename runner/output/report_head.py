@@ -114,20 +114,29 @@ class Summary:
         return [(word, self.standings[word]) for word in words if self.standings[word]]
 
     def head(
-        self, header: RunHeader, spending: Spending, *, made: float, goes_on: bool | None = None
+        self,
+        header: RunHeader,
+        spending: Spending,
+        *,
+        simulated: bool,
+        made: float,
+        goes_on: bool | None = None,
     ) -> Head:
-        """Return the head of the page; `made` is in unix seconds, and `goes_on` says whether the run went on then."""
+        """Return the head of the page; `made` is in unix seconds, and `goes_on` says whether the run went on then.
+
+        With `simulated` nothing was paid.
+        """
         source = f"shotrunner {_line(header.version)} from {_line(Path(header.manifest).name)}"
         return Head(
             mode="run",
             key=_line(header.run_id),
             name=_line(header.name),
-            simulated=header.simulated,
+            simulated=simulated,
             version=_line(header.version),
             made=f"Made {display.when(made)} by {source}{self._going(goes_on=goes_on)}",
             facts=[
                 display.counted(self.takes, "take"),
-                display.spent_words(spending, simulated=header.simulated) or "nothing spent",
+                display.spent_words(spending, simulated=simulated) or "nothing spent",
                 *self._wall_time(),
             ],
             totals=self.totals,

@@ -87,15 +87,15 @@ def shared_card(shared: SharedTake, *, prompts: bool = False) -> Card:
 
 
 def shared_head(
-    header: RunHeader, shared: Sequence[SharedTake], *, made: float, decide: bool = False
+    header: RunHeader, shared: Sequence[SharedTake], *, simulated: bool, made: float, decide: bool = False
 ) -> Head:
-    """Return the head of the page; `made` is in unix seconds."""
+    """Return the head of the page; `made` is in unix seconds. With `simulated` nothing was paid."""
     shots = len({each.take.shot_id for each in shared})
     return Head(
         mode=DECIDE if decide else SHARE,
         key=hashlib.sha256(f"share {header.run_id}".encode()).hexdigest()[:16],
         name=visible(header.name, TEXT_LIMIT),
-        simulated=header.simulated,
+        simulated=simulated,
         version="",
         made=f"Made {display.when(made)}",
         facts=[display.counted(len(shared), "take"), display.counted(shots, "shot")],

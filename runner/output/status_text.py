@@ -33,36 +33,39 @@ def status_lines(
     counts: Mapping[TakeState, int],
     deliveries: Mapping[DeliveryState, int],
     *,
+    simulated: bool,
     held: Sequence[TakeRecord],
     spending: Spending = NOTHING_SPENT,
     flagged: Sequence[Standing] = (),
     failures: Sequence[FailureKind] = (),
     activity: Sequence[str] = (),
+    in_use: bool = False,
     remarks: Sequence[str] = (),
 ) -> list[str]:
     """Return where the run stands: name, who runs it, takes and money, what waits for a person, and flagged takes.
 
-    `counts` covers all takes, `deliveries` the succeeded ones. `held` are the takes that wait for a person, and
-    `spending` is what was or may have been paid. `flagged` have something odd about their clips. `failures` say what
-    helps. `activity` are safe lines about who runs it, and `remarks` others about the whole run.
+    `counts` covers all takes, `deliveries` the succeeded ones. With `simulated` nothing was paid. `held` are the takes
+    that wait for a person, and `spending` is what was or may have been paid. `flagged` have something odd about their
+    clips. `failures` say what helps. `activity` are safe lines about who runs it, `in_use` says that someone does, and
+    `remarks` are lines about the whole run.
     """
     name, total = display.visible(header.name), sum(counts.values())
     lines = [
-        f"{name} (simulated, nothing is paid)" if header.simulated else name,
+        f"{name} (simulated, nothing is paid)" if simulated else name,
         *activity,
         f"{display.counted(total, 'take')}: {display.tally(standings(counts, deliveries))}"
         if total
         else "no takes yet",
     ]
-    if spent := display.spent_words(spending, simulated=header.simulated):
+    if spent := display.spent_words(spending, simulated=simulated):
         lines.append(spent)
     if spending.reserved:
         lines.append(f"reserved {display.money(spending.reserved)} for those jobs")
     doubted = [kind for kind in failures if kind.name == TakeState.HELD]
     others = [kind for kind in failures if kind.name != TakeState.HELD]
     parts = (
-        _held_lines(held, doubted) if held else [],
-        failure_lines(others),
+        _held_lines(held, doubted, in_use=in_use) if held else [],
+        failure_lines(others, in_use=in_use),
         _flagged_lines(flagged) if flagged else [],
     )
     return [*lines, *remarks, *(line for part in parts if part for line in ("", *part))]
@@ -115,7 +118,7 @@ def standings(counts: Mapping[TakeState, int], deliveries: Mapping[DeliveryState
     return words
 
 
-def _held_lines(held: Sequence[TakeRecord], kinds: Sequence[FailureKind]) -> list[str]:
+def _held_lines(held: Sequence[TakeRecord], kinds: Sequence[FailureKind], *, in_use: bool) -> list[str]:
     lines = [f"{display.counted(len(held), 'take')} held: the answer to the submission was lost."]
     for take in held[:HELD_SHOWN]:
         since = f", sent {display.when(take.submitted_at)}" if take.submitted_at is not None else ""
@@ -125,7 +128,7 @@ def _held_lines(held: Sequence[TakeRecord], kinds: Sequence[FailureKind]) -> lis
         )
     if len(held) > HELD_SHOWN:
         lines.append(f"{_INDENT}and {len(held) - HELD_SHOWN:,} more")
-    return [*lines, *failure_lines(kinds)[1:]]
+    return [*lines, *failure_lines(kinds, in_use=in_use)[1:]]
 
 
 def flag_words(take: Standing) -> str:

@@ -17,16 +17,21 @@ from runner.system.escapes import command_line
 class NextStep:
     """What a person can do about a take: a sentence, and a command's verb with the words after the run's name.
 
-    Both are empty if nothing is left to do.
+    All are empty if nothing is left to do. `of_several` is the sentence about several takes.
     """
 
     sentence: str = ""
     verb: str = ""
     words: tuple[str, ...] = ()
+    of_several: str = ""
 
 
 NOTHING = NextStep()
-_HELD = "It may have been charged. Look on the provider's site for its job, then decide."
+_HELD = NextStep(
+    "It may have been charged. Look on the provider's site for its job, then decide.",
+    "reconcile",
+    of_several="They may have been charged. Look on the provider's site for their jobs, then decide.",
+)
 _AGAIN = frozenset({TakeState.PENDING, TakeState.QUEUED, TakeState.RUNNING})
 
 
@@ -47,25 +52,35 @@ def next_step(take: TakeRecord) -> NextStep:
     if take.position is None and take.state not in IN_DOUBT:
         return NOTHING
     if take.state in IN_DOUBT:
-        return NextStep(_HELD, "reconcile")
+        return _HELD
     if take.state is TakeState.FAILED:
         return _after_failure(take)
     if take.state is TakeState.CANCELLED:
-        return NextStep("It can be paid for and sent again.", "retry", (take.take_id,))
+        return _new_attempt(take)
     if take.state in _AGAIN:
-        return NextStep("The run is not over.", "run")
+        return NextStep("The run is not over.", "run", of_several="The run is not over.")
     if take.state is TakeState.SUCCEEDED and take.delivery is not DeliveryState.DELIVERED:
-        return NextStep("It is rendered; the download is free.", "fetch", (take.take_id,))
+        several = "They are rendered; the downloads are free."
+        return NextStep("It is rendered; the download is free.", "fetch", (take.take_id,), several)
     if take.flags:
-        return NextStep("Watch it. If you reject it, ask for more takes.", "reroll", (take.shot_id,))
+        several = "Watch them. If you reject them, ask for more takes."
+        return NextStep("Watch it. If you reject it, ask for more takes.", "reroll", (take.shot_id,), several)
     return NOTHING
 
 
 def _after_failure(take: TakeRecord) -> NextStep:
     if take.is_given_up:
-        return NextStep("Its clip may still exist; a look is free.", "run")
+        several = "Their clips may still exist; a look is free."
+        return NextStep("Its clip may still exist; a look is free.", "run", of_several=several)
     if take.failure in NEVER_CHARGED:
-        return NextStep("It was not charged. Change the row, then run again.", "run")
+        several = "They were not charged. Change the rows, then run again."
+        return NextStep("It was not charged. Change the row, then run again.", "run", of_several=several)
     if take.failure is FailureClass.MODERATION:
-        return NextStep("The same prompt is refused again. Change it, then run again.", "run")
-    return NextStep("It can be paid for and sent again.", "retry", (take.take_id,))
+        several = "The same prompts are refused again. Change them, then run again."
+        return NextStep("The same prompt is refused again. Change it, then run again.", "run", (), several)
+    return _new_attempt(take)
+
+
+def _new_attempt(take: TakeRecord) -> NextStep:
+    several = "They can be paid for and sent again."
+    return NextStep("It can be paid for and sent again.", "retry", (take.take_id,), several)

@@ -41,6 +41,11 @@ class Record(Protocol):
         """Which run it is."""
         ...
 
+    @property
+    def nothing_paid(self) -> bool:
+        """True if its jobs went to a simulator."""
+        ...
+
     def each_take(self) -> Iterator[TakeRecord]:
         """Yield every take in manifest order, then those that left the manifest."""
         ...
@@ -78,6 +83,7 @@ def write_report(
                 record.header,
                 record.each_take(),
                 record.spending(),
+                simulated=record.nothing_paid,
                 made=now,
                 goes_on=goes_on,
                 mark=_mark(run_dir, record, picks, at),

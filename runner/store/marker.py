@@ -2,7 +2,7 @@
 
 A new start in a folder without its state file would pay for everything again; the marker prevents that. At the old
 place of a moved run it also says where the state file went. Beside an original whose copy continues instead, it says
-where the copy is. It knows no SQLite.
+where the copy is. It notes as well that the API of the run's jobs says that it is a simulator. It knows no SQLite.
 """
 
 from __future__ import annotations
@@ -10,18 +10,20 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
+from runner.system.canonical_json import JsonValue
 from runner.system.private_files import read_private, write_whole
 
 MARKER = ".shotrunner-run"
 _MOST_BYTES = 4096
+_SIMULATED = "simulated"
 
 
 def read_marker(state_file: Path) -> str | None:
     """Return the run id in the marker beside `state_file`: None without a marker, "" for an unreadable one."""
     try:
-        text = read_private(state_file.parent / MARKER, limit=_MOST_BYTES)
-        return str(json.loads(text)["run_id"])
+        return str(_read(state_file)["run_id"])
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError):
@@ -29,13 +31,21 @@ def read_marker(state_file: Path) -> str | None:
 
 
 def write_marker(
-    state_file: Path, run_id: str, *, went: Path | None = None, successor: Path | None = None
+    state_file: Path,
+    run_id: str,
+    *,
+    went: Path | None = None,
+    successor: Path | None = None,
+    simulated: bool = False,
 ) -> None:
     """Mark the folder of `state_file`, durably.
 
-    `went` is the file's present path, `successor` a copy that continues instead of it. Raises `OSError`.
+    `went` is the file's present path, `successor` a copy that continues instead of it. `simulated` says that all its
+    jobs went to a simulator. Raises `OSError`.
     """
-    marker = {"run_id": run_id, "state_file": state_file.name}
+    marker: dict[str, JsonValue] = {"run_id": run_id, "state_file": state_file.name}
+    if simulated:
+        marker[_SIMULATED] = True
     if successor is not None:
         marker["successor"] = os.fsdecode(successor.absolute())
     if went is not None:
@@ -54,8 +64,22 @@ def successor_of(state_file: Path) -> Path | None:
     return _path_in(state_file, "successor")
 
 
+def is_noted_simulated(state_file: Path, run_id: str) -> bool:
+    """Return whether the marker notes that all jobs of the run `run_id` went to a simulator."""
+    try:
+        marker = _read(state_file)
+        return marker["run_id"] == run_id and marker[_SIMULATED] is True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def _path_in(state_file: Path, name: str) -> Path | None:
     try:
-        return Path(json.loads(read_private(state_file.parent / MARKER, limit=_MOST_BYTES))[name])
+        return Path(_read(state_file)[name])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _read(state_file: Path) -> dict[str, Any]:
+    marker: dict[str, Any] = json.loads(read_private(state_file.parent / MARKER, limit=_MOST_BYTES))
+    return marker

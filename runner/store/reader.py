@@ -42,6 +42,7 @@ from runner.domain.take_names import FormerName, NamedTake
 from runner.store import database, open_checks
 from runner.store.append_event import read_epoch
 from runner.store.location import Origin
+from runner.store.marker import is_noted_simulated
 from runner.store.row_mapping import BY_PLACE, columns_of, decode, read_header
 from runner.store.schema import MIGRATIONS, NEWEST, OLDER
 from runner.store.unrecorded import unrecorded
@@ -122,6 +123,11 @@ class Reader:
         self.path = path
         self.header = read_header(connection)
         self._connection = connection
+
+    @property
+    def nothing_paid(self) -> bool:
+        """True for a run with a simulator of its own, or with an API that says that it is one: for display alone."""
+        return self.header.simulated or is_noted_simulated(self.path, self.header.run_id)
 
     @property
     def epoch(self) -> int:
@@ -313,7 +319,12 @@ class Reader:
     def record(self) -> RunRecord:
         """Return the parts of the record that a command needs before it begins."""
         return RunRecord(
-            self.standings(), self.spending(), self.sessions(), self.sent(), self.name_template()
+            self.standings(),
+            self.spending(),
+            self.sessions(),
+            self.sent(),
+            self.name_template(),
+            self.nothing_paid,
         )
 
     def durations(self) -> list[PastJob]:
@@ -453,7 +464,8 @@ class Reader:
         newest = self._rows(
             "SELECT newest_manifest, (SELECT adopted_at FROM manifests WHERE id = newest_manifest) FROM run"
         )
-        return "-".join(map(str, (*newest[0], zlib.crc32(repr(self.header).encode("utf-8", "replace")))))
+        header = repr((self.header, self.nothing_paid)).encode("utf-8", "replace")
+        return "-".join(map(str, (*newest[0], zlib.crc32(header))))
 
     @contextmanager
     def at_one_moment(self) -> Iterator[None]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from runner.domain import failpoints, states
+from runner.domain.disk_errors import file_error
 from runner.domain.errors import IllegalTransition
 from runner.domain.orders import GivenOrder, OrderOutcome, order_as_json
 from runner.domain.records import Completion, CostsUntold, RunHeader
@@ -24,6 +25,7 @@ from runner.store import database
 from runner.store.append_event import Answer, append, overtaken, read_epoch
 from runner.store.disk_failure import MIB, DiskFailureHandler, FreeSpaceCheck, receipt_of
 from runner.store.identity import Identity
+from runner.store.marker import is_noted_simulated, write_marker
 from runner.store.open_file import OpenFile, Opening, create_file, open_for_writing
 from runner.store.row_mapping import BY_PLACE, columns_of, decode, read_header
 from runner.store.schema import NEWEST, REMAINS
@@ -261,6 +263,19 @@ class StateFile:
         """Record the manifest's path relative to a folder that has moved, or the API of a run that has no job yet."""
         self._change("UPDATE run SET manifest = ?, api_base = ?", header.manifest, header.api_base)
         self.header = replace(self.header, manifest=header.manifest, api_base=header.api_base)
+
+    def note_simulated(self, simulated: bool) -> None:  # noqa: FBT001 - the noted value itself
+        """Note whether all jobs went to an API that says that it is a simulator: in the marker, for display alone.
+
+        Raises:
+            DiskFailed, CannotCreate: the marker cannot be written.
+        """
+        if simulated == is_noted_simulated(self.path, self.header.run_id):
+            return
+        try:
+            write_marker(self.path, self.header.run_id, simulated=simulated)
+        except OSError as error:
+            raise file_error(error, self.path.parent, "cannot be written to") from error
 
     def note_heard(self, extents: Mapping[str, int]) -> None:
         """Record how much of what lies outside it the record contains, so that the next reader reads only the rest."""

@@ -146,13 +146,13 @@ def test_a_retry_makes_exactly_one_new_charge(desk: Desk) -> None:
         assert states(place) == ["failed", "succeeded"]
         write_csv(board, 3)
         unasked = here.run("retry", board, "t0000", code=64)
-        assert "each is a new paid attempt: 1 job" in unasked.err
+        assert "each is a new simulated attempt: 1 job" in unasked.err
         assert "has rendered" in here.run("retry", board, "t0001", "-y", code=64).err
         here.run("retry", board, "t0000", "-y", "--speed", 2, code=64)
         assert "paid run" in here.run("retry", place, "t0000", "-y", "--simulate", code=64).err
         assert states(place) == ["failed", "succeeded"]
         again = here.run("retry", board, *FAST, "t0000")
-        assert "1 new paid attempt" in again.err
+        assert "1 new simulated attempt" in again.err
         seeds = [charge["body"]["seed"] for charge in charges(service)]
     assert sorted(seeds) == [0, 0, 1]
     assert states(place) == ["succeeded", "succeeded", "pending"]

@@ -87,6 +87,20 @@ def test_a_plan_knows_what_goes_first_and_refuses_a_limit_for_no_take(desk: Desk
     assert "did you mean pika/pikaframes?" in refused.err
 
 
+def test_a_fetch_has_events_as_a_run_has(desk: Desk, board: Path) -> None:
+    desk.run("run", board, *FAST, "--no-download", "--quiet")
+    lines = _events(desk.run("fetch", board, "--simulate", "t0001", "--progress", "json").err)
+    assert [line["event"] for line in lines] == [
+        "run.started",
+        "take.fetching",
+        "take.delivered",
+        "run.ended",
+    ]
+    assert (lines[0]["command"][:2], lines[-1]["exit"]) == (["shotrunner", "fetch"], 0)
+    logged = _events((desk.folder / "reports" / "board-simulated" / "run.log").read_text("utf-8"))
+    assert [line["event"] for line in logged[-4:]] == [line["event"] for line in lines]
+
+
 def _ask_with_jq(log: Path) -> None:
     """Put the questions of the page to a log; each is answered."""
     page = (ROOT / "docs" / "machines.md").read_text("utf-8")

@@ -328,7 +328,7 @@ def test_a_retry_is_agreed_to_by_a_cap_keeps_its_limits_and_is_counted_everywher
         stopped = here.run(
             "retry", board, failed, "--max-cost", "0.05", "--for", "6h", "--cutoff=drain", *QUICK, code=3
         )
-        assert "1 new paid attempt" in stopped.err
+        assert "1 new simulated attempt" in stopped.err
         onward = command_in(stopped)
         assert onward[:2] == ["run", "board.yaml"]
         assert "--for 6h --cutoff drain" in " ".join(onward)

@@ -57,7 +57,16 @@ class Run:
     def _write(self) -> None:
         file = BytesIO()
         beside = Beside.of(picks=Picks(tuple(self.picks.values())))
-        write_page(file, header(), self.takes.values(), NOTHING_SPENT, made=NOW, beside=beside, after=0)
+        write_page(
+            file,
+            header(),
+            self.takes.values(),
+            NOTHING_SPENT,
+            simulated=False,
+            made=NOW,
+            beside=beside,
+            after=0,
+        )
         self.server.page = file.getvalue()
 
     def show(self, *takes: TakeRecord) -> None:
@@ -68,7 +77,9 @@ class Run:
             summary.note(take)
         beside = Beside.of(picks=Picks(tuple(self.picks.values())))
         cards = [card(header(), take, beside=beside) for take in takes]
-        self.server.say("change", head=summary.head(header(), NOTHING_SPENT, made=NOW + 60), takes=cards)
+        self.server.say(
+            "change", head=summary.head(header(), NOTHING_SPENT, simulated=False, made=NOW + 60), takes=cards
+        )
 
     def pick(self, row: Sequence[str]) -> None:
         """Record a decision that somebody has made, and send its take."""

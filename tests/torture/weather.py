@@ -86,7 +86,7 @@ class Weather:
     """Faults by chance.
 
     `losses` counts the submits whose answer it took away, `rests` are the spans of peace it asked for, in monotonic
-    seconds, `calls` counts requests.
+    seconds, `calls` counts requests for a route of the API.
     """
 
     seed: int
@@ -114,7 +114,8 @@ class Weather:
         self._strike = None
 
     def __call__(self, route: str, nth: int) -> Fault | None:
-        if route != "connect":
+        # Whether it is a simulator is asked long before anything else.
+        if route not in {"connect", "nowhere"}:
             self.calls += 1
         strike = self._strike
         if strike is not None and strike.route == route and strike.skip:

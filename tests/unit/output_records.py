@@ -40,6 +40,10 @@ class FakeRecord:
     spent: Spending = NOTHING_SPENT
     named: str = "7"
 
+    @property
+    def nothing_paid(self) -> bool:
+        return self.header.simulated
+
     def each_take(self) -> Iterator[TakeRecord]:
         return iter(self.takes)
 

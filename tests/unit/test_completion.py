@@ -17,6 +17,7 @@ from tests.integration.store_samples import S, drive, make_take, new_state_file
         (["run", "b.yaml", "--max-s"], ["--max-submits"]),
         (["run", "b.yaml", "--on-unknown", ""], ["hold", "pay-again", "stop"]),
         (["retry", "b.yaml", "--progress", "b"], ["bar"]),
+        (["retry", "b.yaml", "--progress=b"], ["--progress=bar"]),
         (["export", "ot"], ["otio", "otioz"]),
         (["export", "otio", "b.yaml", "--fo"], ["--force"]),
         (["models", "pika/pikaf"], ["pika/pikaframes"]),

@@ -78,9 +78,9 @@ def test_each_class_of_failure_has_its_takes_and_its_command() -> None:
     )
     said = """\
 5 failed, provider-failed: it broke (provider-failed-0, provider-failed-1, provider-failed-2 and 2 more). \
-It can be paid for and sent again.
+They can be paid for and sent again.
   → shotrunner retry overnight.yaml -j 8 --max-cost 60 --status failed
-2 undeliverable, HTTP 403 (u0, u1). It is rendered; the download is free.
+2 undeliverable, HTTP 403 (u0, u1). They are rendered; the downloads are free.
   → shotrunner fetch reports/overnight
 1 failed, moderation: it broke (moderation-0). The same prompt is refused again. Change it, then run again.
   → shotrunner run overnight.yaml -j 8 --max-cost 60

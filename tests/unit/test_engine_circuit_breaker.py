@@ -11,7 +11,7 @@ import pytest
 
 from runner.domain.api_answers import FailureKind, RequestFailure
 from runner.domain.run_ending import Ending, EndingKind
-from runner.domain.run_events import Message
+from runner.domain.run_events import Message, Topic
 from runner.engine.circuit_breaker import (
     FIRST_PROBE,
     PROBE_CEILING,
@@ -168,20 +168,20 @@ def test_answers_end_the_growth_of_its_waits() -> None:
 def test_an_outage_costs_one_question_in_half_a_minute_and_then_fewer() -> None:
     queue = Asked([AWAY] * 40)
 
-    async def talk() -> list[str]:
+    async def talk() -> list[Message]:
         async with kept(queue) as (one, _, heard):
             fail(one)
             await one.passes()
-            return [event.text for event in heard.events if isinstance(event, Message)]
+            return [event for event in heard.events if isinstance(event, Message)]
 
     heard = run_virtual(talk())
     gaps = [later - earlier for earlier, later in zip([0.0, *queue.at], queue.at, strict=False)]
     assert gaps[:6] == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0]
     assert all(30.0 <= gap <= PROBE_CEILING for gap in gaps[5:])
     assert gaps[-1] == PROBE_CEILING
-    assert len(heard) == 2
-    assert heard[0].startswith("no usable answer from the API (no route)")
-    assert heard[1].startswith("the API answers again after")
+    assert [message.topic for message in heard] == [Topic.OUTAGE, Topic.OUTAGE_OVER]
+    assert heard[0].text.startswith("no usable answer from the API (no route)")
+    assert heard[1].text.startswith("the API answers again after")
 
 
 def test_an_outage_that_lasts_too_long_ends_the_run() -> None:

@@ -34,7 +34,7 @@ def test_a_few_takes_are_named_in_the_command() -> None:
     (kind,) = failure_kinds([FAILED, replace(FAILED, take_id="s011")], command)
     assert failure_lines([kind]) == [
         "2 provider-failed: s010_t01, s010_t01",
-        "  It can be paid for and sent again.",
+        "  They can be paid for and sent again.",
         "  → retry RUN s010 s011",
     ]
 

@@ -86,12 +86,13 @@ def test_the_first_failure_and_the_first_held_take_are_worth_a_notice_and_furthe
 
 def test_the_cost_and_each_end_of_an_outage_are_worth_a_notice_and_remarks_are_not() -> None:
     messages = [Message("a remark"), Message("$2.00 is spent", Topic.COST)]
-    messages += [Message(text, Topic.OUTAGE) for text in ("no usable answer", "the API answers again")]
+    messages += [Message("no usable answer", Topic.OUTAGE)]
+    messages += [Message("the API answers again", Topic.OUTAGE_OVER)]
     found = [(notice.event, notice.text) for notice in told(*messages)]
     assert found == [
         ("cost", "board: $2.00 is spent"),
         ("outage", "board: no usable answer"),
-        ("outage", "board: the API answers again"),
+        ("outage-over", "board: the API answers again"),
     ]
 
 

@@ -57,7 +57,8 @@ class _Page(HTMLParser):
 
 def _source(*takes: TakeRecord, run: RunHeader | None = None, spending: Spending = NOTHING_SPENT) -> str:
     file = BytesIO()
-    write_page(file, run or header(), takes, spending, made=NOW, mark='<a "mark">')
+    run = run or header()
+    write_page(file, run, takes, spending, simulated=run.simulated, made=NOW, mark='<a "mark">')
     return file.getvalue().decode()
 
 
@@ -65,7 +66,9 @@ def _head(*takes: TakeRecord, run: RunHeader | None = None, spending: Spending =
     summary = Summary()
     for take in takes:
         summary.note(take)
-    return json.dumps(summary.head(run or header(), spending, made=NOW), ensure_ascii=False)
+    run = run or header()
+    head = summary.head(run, spending, simulated=run.simulated, made=NOW)
+    return json.dumps(head, ensure_ascii=False)
 
 
 @pytest.mark.parametrize(
@@ -284,7 +287,7 @@ def test_the_program_accepts_every_command_of_the_page(simulated: bool) -> None:
     for take in (odd, lost, *(replace(pending(), **changes) for changes, _ in ADVICE.values())):
         summary.note(take)
         commands.add(card(run, take)["advice"][1])
-    head = summary.head(run, NOTHING_SPENT, made=NOW)
+    head = summary.head(run, NOTHING_SPENT, simulated=False, made=NOW)
     commands |= {head["importCommand"], *(command for _, _, command in head["needs"])}
     assert len(head["needs"]) == 4
     for command in filter(None, commands):
@@ -348,7 +351,9 @@ def test_no_two_scripts_of_a_page_declare_the_same_name() -> None:
 def test_a_served_page_may_ask_its_own_server_and_a_page_on_the_disk_asks_none() -> None:
     served, disk = BytesIO(), BytesIO()
     for file, after in ((served, 7), (disk, None)):
-        write_page(file, header(), [delivered(pending())], NOTHING_SPENT, made=NOW, after=after)
+        write_page(
+            file, header(), [delivered(pending())], NOTHING_SPENT, simulated=False, made=NOW, after=after
+        )
     tags = _Page(served.getvalue().decode()).tags
     named = {attrs["name"]: attrs["content"] for tag, attrs in tags if tag == "meta" and "name" in attrs}
     assert (named["shotrunner-live"], named["shotrunner-save"]) == ("events?after=7", "picks")
@@ -382,7 +387,7 @@ def test_money_is_told_in_the_very_words_of_status() -> None:
     takes = [delivered(pending("a"), cost=0.2), replace(pending("h"), state=TakeState.HELD, attempts=1)]
     said = "spent $0.60 of an estimated $0.85; 1 job without a known cost"
     assert said in _head(*takes, spending=spent)
-    assert said in status_lines(header(), {}, {}, held=(), spending=spent)
+    assert said in status_lines(header(), {}, {}, simulated=False, held=(), spending=spent)
     assert "nothing spent" in _head(pending())
 
 
@@ -413,7 +418,7 @@ def test_a_simulated_run_can_not_be_mistaken_for_a_paid_one() -> None:
         # The banner is always there, and a browser without scripts shows it as well.
         assert page.count("SIMULATED – nothing was paid") == count
     said = _head(delivered(pending()), run=header(simulated=True), spending=spent)
-    assert "spent $0.30, invented, of an estimated $0.30" in said
+    assert "spent $0.30, simulated, of an estimated $0.30" in said
     assert '"simulated": true' in said
 
 

@@ -49,7 +49,7 @@ def full() -> TakeRecord:
 
 def test_no_id_money_error_note_or_prompt_is_in_the_data() -> None:
     shared = SharedTake(full(), "clips/s010_t01.mp4", decision=Decision.REJECT)
-    text = json.dumps([shared_card(shared), shared_head(header(), [shared], made=NOW)])
+    text = json.dumps([shared_card(shared), shared_head(header(), [shared], simulated=False, made=NOW)])
     forbidden = (
         "secret",
         "0.3141",

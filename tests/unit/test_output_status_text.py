@@ -27,7 +27,7 @@ EVENT = EventRecord(
 def test_status_counts_takes_and_their_clips() -> None:
     counts = {TakeState.SUCCEEDED: 4, TakeState.QUEUED: 2, TakeState.FAILED: 1, TakeState.HELD: 0}
     deliveries = {DeliveryState.DELIVERED: 2, DeliveryState.UNDELIVERABLE: 1, DeliveryState.NONE: 1}
-    assert status_lines(header(), counts, deliveries, held=[]) == [
+    assert status_lines(header(), counts, deliveries, simulated=False, held=[]) == [
         "teaser",
         "7 takes: 2 delivered · 1 succeeded · 1 undeliverable · 2 queued · 1 failed",
     ]
@@ -36,23 +36,23 @@ def test_status_counts_takes_and_their_clips() -> None:
 def test_a_reader_may_count_the_clips_of_all_takes() -> None:
     """`none` is also where takes stand that have not rendered, so it is never added up."""
     counts = {TakeState.SUCCEEDED: 1, TakeState.PENDING: 8}
-    lines = status_lines(header(), counts, {DeliveryState.NONE: 9}, held=[])
+    lines = status_lines(header(), counts, {DeliveryState.NONE: 9}, simulated=False, held=[])
     assert lines[1] == "9 takes: 1 succeeded · 8 pending"
 
 
 def test_status_of_an_empty_run() -> None:
-    assert status_lines(header(), {}, {}, held=[]) == ["teaser", "no takes yet"]
+    assert status_lines(header(), {}, {}, simulated=False, held=[]) == ["teaser", "no takes yet"]
 
 
 def test_status_says_that_a_run_is_simulated() -> None:
-    assert status_lines(header(simulated=True), {}, {}, held=[])[0] == "teaser (simulated, nothing is paid)"
+    assert status_lines(header(), {}, {}, simulated=True, held=[])[0] == "teaser (simulated, nothing is paid)"
 
 
 def test_flagged_clips_are_named_with_what_is_odd() -> None:
     """A label that says more than the id stands first, and no text steers the terminal."""
     flags = (Flag(FlagKind.BLACK, "black \x1b[31mthroughout"), Flag(FlagKind.SIZE, "320×180 instead of 720p"))
     odd = replace(delivered(pending("s010@seed=4")), shot_id="s010", number=2, flags=flags)
-    shown = status_lines(header(), {TakeState.SUCCEEDED: 1}, {}, held=[], flagged=[odd])
+    shown = status_lines(header(), {TakeState.SUCCEEDED: 1}, {}, simulated=False, held=[], flagged=[odd])
     assert shown[-2].startswith("1 clip flagged")
     assert shown[-1].startswith("  s010_t02 black")
     assert shown[-1].endswith("; 320×180 instead of 720p (s010@seed=4)")
@@ -71,7 +71,10 @@ def test_held_takes_are_named_with_what_to_do() -> None:
         FailureKind("moderation", ("s010",), ("s010_t01",), "Change it.", "shotrunner run b.yaml"),
         FailureKind("held", ("s030",), ("s030_t01",), "Decide.", "shotrunner reconcile b.yaml"),
     ]
-    lines = status_lines(header(), {TakeState.HELD: 1}, {}, held=[HELD], failures=kinds)
+    held = {TakeState.HELD: 1}
+    lines = status_lines(header(), held, {}, simulated=False, held=[HELD], failures=kinds)
+    busy = status_lines(header(), held, {}, simulated=False, held=[HELD], failures=kinds, in_use=True)
+    assert busy == [line.replace("→", "→ when it has ended:") for line in lines]
     assert lines[2:] == [
         "",
         "1 take held: the answer to the submission was lost.",
@@ -87,12 +90,14 @@ def test_held_takes_are_named_with_what_to_do() -> None:
 
 def test_who_runs_it_stands_below_the_name_and_the_pace_below_the_money() -> None:
     spent = Spending((Charge("s010", cost=0.3),))
-    lines = status_lines(header(), {}, {}, held=[], spending=spent, activity=["running"], remarks=["3 left"])
+    lines = status_lines(
+        header(), {}, {}, simulated=False, held=[], spending=spent, activity=["running"], remarks=["3 left"]
+    )
     assert lines == ["teaser", "running", "no takes yet", "spent $0.30", "3 left"]
 
 
 def test_a_long_list_of_held_takes_is_cut_and_says_so() -> None:
-    lines = status_lines(header(), {TakeState.HELD: 50}, {}, held=[HELD] * 50)
+    lines = status_lines(header(), {TakeState.HELD: 50}, {}, simulated=False, held=[HELD] * 50)
     assert sum("s030" in line for line in lines) == HELD_SHOWN
     assert "  and 30 more" in lines
 
@@ -166,6 +171,9 @@ def test_no_text_from_outside_steers_the_terminal(place: str) -> None:
     record = replace(queued(pending()), state=TakeState.HELD, outputs=(evil,), **{place: evil})  # type: ignore[arg-type]
     attempt = replace(ATTEMPT, outcome=evil, request_id=evil, evidence={evil: evil})
     event = replace(EVENT, fact=evil, before=evil, details={evil: [evil]})
-    lines = [*take_lines(record, [attempt], [event]), *status_lines(header(name=evil), {}, {}, held=[record])]
+    lines = [
+        *take_lines(record, [attempt], [event]),
+        *status_lines(header(name=evil), {}, {}, simulated=False, held=[record]),
+    ]
     assert not [line for line in lines if set(line) & set(evil) - set("]0;x")]
     assert any("\\x1b" in line for line in lines)

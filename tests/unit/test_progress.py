@@ -141,8 +141,8 @@ class BrokenStream(io.StringIO):
         raise BrokenPipeError(32, "broken pipe")
 
 
-def _told(fact: Fact, take: str = "s010") -> FactRecorded:
-    return FactRecorded(take, fact, 1_780_000_001.5)
+def _told(fact: Fact, take: str = "s010", *, at: float = 1_780_000_001.5) -> FactRecorded:
+    return FactRecorded(take, fact, at)
 
 
 def _heard(kind: Kind, *events: Event, total: int = 3, done: int = 0) -> str:
@@ -270,15 +270,18 @@ def test_a_pipe_hears_every_five_minutes_how_far_the_run_is() -> None:
         for second in range(601):
             clock.now = float(second)
             if second % 10 == 9:
-                # It follows from the fact alone that the take was queued or running.
-                progress.on_event(_told(replace(SUCCESS, cost=0.125), f"s{second}"))
+                progress.on_event(_told(SubmissionStarted("a", "f", 1), f"s{second}", at=clock.wall()))
+                progress.on_event(_told(Accepted("a", "r"), f"s{second}", at=clock.wall()))
+            if second % 10 == 9 and second > 40:
+                progress.on_event(_told(replace(SUCCESS, cost=0.125), f"s{second - 40}", at=clock.wall()))
             progress.on_tick()
     beats = [line for line in stream.getvalue().splitlines() if "still running" in line]
     assert beats == [
-        f"{time}Z  still running: {ended} of 500 takes · {ended} done · 3 failed · 2 held · ${usd} · finish {when}"
+        f"{time}Z  still running: {ended} of 500 takes · {ended} done · 3 failed · 2 held · 4 queued · ${usd}"
+        f" · finish {when}"
         for time, ended, usd, when in (
-            ("2026-05-28T20:31:40", 45, "48.75", "about 21:35–22:00 UTC"),
-            ("2026-05-28T20:36:40", 75, "52.50", "about 21:35–22:00 UTC"),
+            ("2026-05-28T20:31:40", 41, "48.25", "about 21:52–21:53 UTC"),
+            ("2026-05-28T20:36:40", 71, "52.00", "about 21:49–21:51 UTC"),
         )
     ]
 
@@ -377,7 +380,8 @@ def test_parts_that_do_not_fit_are_left_out_whole(columns: int) -> None:
             progress.on_event(_told(Started(), f"s{number}"))
             if number >= 8:
                 clock.now += 9.0
-                progress.on_event(_told(replace(SUCCESS, cost=0.125), f"s{number - 8}"))
+                success = replace(SUCCESS, cost=0.125)
+                progress.on_event(_told(success, f"s{number - 8}", at=clock.wall()))
     last = _all_of(ours).rstrip().rpartition("\r")[2].rstrip()
     assert re.sub("about [0-9:-]+", "about TIME", last) == WIDTHS[columns]
 

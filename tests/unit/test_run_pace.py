@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, timedelta, timezone
+
+import pytest
 
 from runner.domain.records import JobSpan
-from runner.domain.run_pace import RECENT_S, Pace, pace_of
+from runner.domain.run_events import FactRecorded
+from runner.domain.run_pace import RECENT_S, Pace, SeenJobs, finish_words, pace_of
+from runner.domain.states import Accepted, Ended, Fact, FailureClass, TakeState, Vanished
 
 NOW = 1_780_000_000.0
+NOON = 1_780_056_000.0
 
 
 def worked(jobs: int, *, seconds: float, ended: int, model: str = "m") -> list[JobSpan]:
@@ -95,3 +101,61 @@ def test_jobs_of_an_earlier_session_say_nothing_and_those_of_an_earlier_hour_lit
 def test_of_a_clock_that_was_set_back_nothing_is_claimed() -> None:
     ahead = [JobSpan("m", NOW + 500, NOW + 400)] * 4 + [JobSpan("m", NOW + 600)]
     assert pace_of(ahead, {"m": 5}, began_at=NOW - 60, now=NOW) == Pace(6)
+
+
+def seen(*facts: tuple[float, str, Fact]) -> SeenJobs:
+    jobs = SeenJobs(began_at=NOW - 600)
+    for at, take, fact in facts:
+        jobs.follow(FactRecorded(take, fact, at))
+    return jobs
+
+
+def test_the_facts_of_a_session_lead_to_the_pace_of_its_record() -> None:
+    """The bar and `status` say the same of the same jobs."""
+    spans = worked(4, seconds=60, ended=40)
+    facts = [(span.submitted_at, f"t{at}", Accepted("a", "r")) for at, span in enumerate(spans)]
+    ends = [
+        (span.ended_at, f"t{at}", Ended(TakeState.SUCCEEDED, "{}"))
+        for at, span in enumerate(spans)
+        if span.ended_at is not None
+    ]
+    found = seen(*facts, *ends).pace(240, now=NOW)
+    assert found == pace_of(spans, {"m": 236}, began_at=NOW - 600, now=NOW)
+    assert found.latest is not None
+
+
+def test_a_job_of_an_earlier_session_took_as_long_as_the_api_says() -> None:
+    facts = [
+        (NOW - 60 * number, f"t{number}", Ended(TakeState.FAILED, "{}", seconds=60.0)) for number in range(6)
+    ]
+    known = seen(*facts).pace(60, now=NOW)
+    assert known.latest is not None
+    assert known.latest == pytest.approx(NOW + 3660, abs=60)
+    gone = [(at, take, Vanished(FailureClass.NO_OUTPUT, "gone")) for at, take, _ in facts]
+    assert seen(*gone).pace(60, now=NOW) == Pace(60)
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        ((25.0, 40.0), "about 12:00–12:01"),
+        ((1000.0, 1060.0), "about 12:16–12:18"),
+        ((1020.0, 1020.0), "about 12:17"),
+        ((30.0, 1000.0), "about 12:00–12:20"),
+        ((24_000.0, 25_740.0), "about 18:40–19:10"),
+        ((60_000.0, 90_000.0), "about 04:30–Sat 13:00"),
+        ((0.0, 1e12), "about 12:00–Thu 23:59"),
+    ],
+)
+def test_the_finish_is_a_range_of_clock_times(left: tuple[float, float], said: str) -> None:
+    pace = Pace(1, 1.0, NOON + left[0], NOON + left[1])
+    assert finish_words(pace, now=NOON, zone=UTC) == said
+
+
+def test_the_times_are_those_of_the_zone() -> None:
+    pace = Pace(1, 1.0, NOON + 1000, NOON + 1060)
+    assert finish_words(pace, now=NOON, zone=timezone(timedelta(hours=5.5))) == "about 17:46–17:48"
+
+
+def test_a_finish_that_is_not_known_has_no_words() -> None:
+    assert finish_words(Pace(5), now=NOON) == ""

@@ -65,6 +65,9 @@ def test_a_submit_in_the_air_is_waited_for_and_is_no_job_to_be_picked_up() -> No
     interruption = SignalHandler(engine, say=said.append)
     interruption.take(signal.SIGINT)
     interruption.take(signal.SIGINT)
+    assert said[0].startswith(
+        "submitting no more; clips may be on their way; waiting for the answer to 1 submit"
+    )
     assert (
         said[1]
         == "leaving; 0 jobs at the API will be picked up by the next run; waiting for the answer to 1 submit"

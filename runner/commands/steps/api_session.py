@@ -21,7 +21,7 @@ from runner.commands.steps.request import RunRequest
 from runner.commands.steps.signals import Interrupts
 from runner.domain.api_answers import FailureKind, JobStatus, RequestFailure, StatusReply
 from runner.domain.errors import AccountRefused, ServiceUnavailable, ShotrunnerError, UsageError
-from runner.domain.records import RunHeader
+from runner.domain.records import RunHeader, RunRecord
 from runner.domain.states import Ended
 from runner.engine.ports import Queue
 from runner.models.registry import search_path
@@ -29,6 +29,7 @@ from runner.plan.identity import fingerprint
 from runner.simulator.settings import SIMULATOR_TOKEN, SimulatorSettings
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
+from runner.store.state_file import StateFile
 from runner.system.backoff import Backoff, Chance
 from runner.system.canonical_json import JsonValue, canonical_json
 from runner.system.clock import Clock
@@ -140,6 +141,22 @@ def with_api(request: RunRequest, place: RunDir, words: Callable[[Queue], Awaita
 
     with account_of(request, place) as account:
         return run_alone(session(RunComfyQueue(account, clock=request.clock)))
+
+
+def api_is_simulator(request: RunRequest, state: StateFile, record: RunRecord) -> bool:
+    """Return whether the API of a paid run says that it is a simulator, and note that where no job went elsewhere.
+
+    Only an API on this machine is asked. The answer is shown, and makes nothing cheaper: who is asked, what is limited
+    and what is kept stay those of a paid run.
+    """
+    if request.simulated:
+        return False
+    from runner.api.simulator_check import says_simulated
+
+    said = run_alone(says_simulated(request.origin)) if request.on_this_machine else False
+    if said is not None:
+        state.note_simulated(said and (record.nothing_paid or not record.sent))
+    return bool(said)
 
 
 async def answers_within(patience_s: float, questions: Mapping[str, Coroutine[Any, Any, T]]) -> dict[str, T]:

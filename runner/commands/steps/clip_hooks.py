@@ -139,7 +139,7 @@ class ClipHooks:
     def _hook(self, take_id: str) -> bool:
         """Run the hook for a take's clip, unless it has run; return False if it was stopped."""
         with open_reader(self._place.state_file, checked=True) as reader:
-            take, simulated = reader.take(take_id), reader.header.simulated
+            take, simulated = reader.take(take_id), reader.nothing_paid
         if take is None or take.file is None or (key := self._claimed(take)) is None:
             return True
         clip = (self._place.path / take.file).absolute()

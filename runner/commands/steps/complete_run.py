@@ -124,7 +124,7 @@ def _summary(place: RunDir, reader: Reader) -> RunSummary | None:
     return RunSummary(
         run_dir=place.path,
         name=reader.header.name,
-        simulated=reader.header.simulated,
+        simulated=reader.nothing_paid,
         ending=Ending(EndingKind.FINISHED),
         submitted=0,
         counts={state: count for state, count in counts.items() if count},

@@ -32,7 +32,11 @@ Progress = Callable[[Path], "RunProgress"]
 
 _BUG = 70
 _SIGNALS = 128
-_OF_TOPIC = {Topic.COST: NoticeKind.COST, Topic.OUTAGE: NoticeKind.OUTAGE}
+_OF_TOPIC = {
+    Topic.COST: NoticeKind.COST,
+    Topic.OUTAGE: NoticeKind.OUTAGE,
+    Topic.OUTAGE_OVER: NoticeKind.OUTAGE_OVER,
+}
 
 
 @dataclass(frozen=True, slots=True)

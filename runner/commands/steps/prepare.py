@@ -7,10 +7,11 @@ only what a kill interrupted.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runner.commands.check import warnings_of
 from runner.commands.steps import prices
+from runner.commands.steps.api_session import api_is_simulator
 from runner.commands.steps.complete_run import completion_of
 from runner.commands.steps.known_picks import decisions_for
 from runner.commands.steps.recheck_failed import recheck
@@ -63,11 +64,15 @@ def prepare(
     _show_warnings(request, plan, place)
     record, remarks = (read_record(place), ()) if is_runner else _taken_over(request, place, state)
     plan, quoted, decision = _decided(request, plan, record, place)
-    estimate = foresee(decision, record, host=request.origin, simulated=request.simulated)
+    submits = _may_submit(request, record, decision)
+    estimate = replace(
+        foresee(decision, record, host=request.origin, simulated=request.simulated),
+        says_simulated=submits and api_is_simulator(request, state, record),
+    )
     prices.refuse_unpriced(request, estimate)
     names = names_of_files(plan, record, decision.comparison, template=request.name_template)
     names.refuse()
-    tried = _try_the_writes(request, place, names, record, decision)
+    tried = _try_the_writes(request, place, names) if submits else ()
     _show_doubts(request, place, quoted, record, decision)
     agreed = not decision.submits or request.confirm(estimate)
     # Only now, so that after a no the clips of stale takes keep their names.
@@ -134,15 +139,17 @@ def _show_doubts(
         request.warn(doubts, is_known)
 
 
-def _try_the_writes(
-    request: RunRequest, place: RunDir, names: FileNames, record: RunRecord, decision: Decision
-) -> tuple[str, ...]:
-    """Try all that the run will write, if it submits or may submit by its options; return remarks."""
-    from runner.commands.steps.write_check import try_run_dir
-
+def _may_submit(request: RunRequest, record: RunRecord, decision: Decision) -> bool:
+    """Return whether the run submits, or may do so by its options."""
     options = request.options
     again = (ACTIVE if options.retries else set()) | ({TakeState.HELD} if options.max_extra_paid else set())
-    if not (decision.submits or any(take.state in again for take in record.takes)):
-        return ()
+    return bool(decision.submits) or any(take.state in again for take in record.takes)
+
+
+def _try_the_writes(request: RunRequest, place: RunDir, names: FileNames) -> tuple[str, ...]:
+    """Try all that the run will write; return remarks."""
+    from runner.commands.steps.write_check import try_run_dir
+
     # Hidden names are made of the ids, whatever the clips are called.
-    return try_run_dir(place, [*names.stems, *names.stems.values()], download=options.download)
+    stems = [*names.stems, *names.stems.values()]
+    return try_run_dir(place, stems, download=request.options.download)

@@ -126,7 +126,7 @@ def _started(request: RunRequest, place: RunDir, *, total: int, done: int) -> Ru
             name=reader.header.name,
             total=total,
             done=done,
-            simulated=reader.header.simulated,
+            simulated=reader.nothing_paid,
             jobs=request.options.jobs,
             limits=request.options.limits,
             counts=reader.counts(),

@@ -84,9 +84,8 @@ class SignalHandler:
         )
         answers = f"; waiting for the answer to {counted(engine.sending, 'submit')}" if engine.sending else ""
         if drains:
-            self._say(
-                f"submitting no more; seeing {jobs} through{weather}{answers} (Ctrl-C again to leave now)"
-            )
+            left = f"seeing {jobs} through{weather}" if engine.active_jobs else "clips may be on their way"
+            self._say(f"submitting no more; {left}{answers} (Ctrl-C again to leave now)")
         else:
             self._say(f"leaving; {jobs} at the API will be picked up by the next run{answers}")
 

@@ -43,7 +43,8 @@ class RunEstimate:
     `submits` counts the jobs, each of them paid unless `simulated`; `host` is who is paid. `estimate` is what those
     with a price cost together, None if none has one, and `unpriced` counts the others. `spent` is what the run
     directory may have paid before, but for `unknown` submissions of which neither cost nor price is known. `remarks`
-    are about takes whose rows changed or left the manifest. `duplicates` send the request of another take.
+    are about takes whose rows changed or left the manifest. `duplicates` send the request of another take. With
+    `says_simulated` the host says that it is a simulator; a person is asked nonetheless.
     """
 
     submits: int
@@ -55,6 +56,7 @@ class RunEstimate:
     spent: float = 0.0
     duplicates: tuple[str, ...] = ()
     unknown: int = 0
+    says_simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -235,13 +237,13 @@ def sum_up(
                     clips[place.path / take.file] = (take.take_id, take.label)
             if not (_is_delivered(take) or _is_rendered(take)) or take.is_stale or take.reason:
                 unusual.append(take)
-        header, spending = reader.header, reader.spending()
+        header, spending, simulated = reader.header, reader.spending(), reader.nothing_paid
         flagged = tuple(take for take in reader.flagged() if take.take_id in about)
     mine = [take for take in unusual if take.take_id in about]
     return RunSummary(
         run_dir=place.path,
         name=header.name,
-        simulated=header.simulated,
+        simulated=simulated,
         ending=ending,
         submitted=submitted,
         counts=counts,
