@@ -229,6 +229,4 @@ function goLive(/** @type {Board} */ board) {
   news.listen();
 }
 
-// A browser that is shown no icon asks the server for one.
-document.head.append(make("link", { rel: "icon", href: "data:," }));
 additions.board.push(goLive);
