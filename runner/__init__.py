@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from runner.commands.steps.summary import RunSummary
     from runner.domain.errors import ManifestInvalid, Problem, ShotrunnerError
     from runner.domain.limits import Limits
+    from runner.domain.rates import Rate
     from runner.domain.run_events import FactRecorded, Message, RunEnded, RunStarted, Steered
     from runner.domain.shots import Plan, Take
     from runner.domain.states import DeliveryState, FailureClass, TakeState
@@ -35,6 +36,7 @@ __all__ = [
     "Message",
     "Plan",
     "Problem",
+    "Rate",
     "RunEnded",
     "RunStarted",
     "RunSummary",
@@ -61,6 +63,7 @@ _HOMES = {
     "Message": "domain.run_events",
     "Plan": "domain.shots",
     "Problem": "domain.errors",
+    "Rate": "domain.rates",
     "RunEnded": "domain.run_events",
     "RunStarted": "domain.run_events",
     "RunSummary": "commands.steps.summary",

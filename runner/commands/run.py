@@ -55,6 +55,7 @@ def run_manifest(
     options: EngineOptions | None = None,
     simulate: SimulatorSettings | None = None,
     choice: Choice = ALL,
+    first: Sequence[str] = (),
     stale: bool = False,
     look: bool = True,
     inspect: bool = True,
@@ -75,17 +76,17 @@ def run_manifest(
 ) -> RunSummary:
     """Render what the manifest asks for and the run directory does not have yet; calling it again goes on.
 
-    Only these arguments count: the settings in a `run:` block or a `shotrunner.toml` are the command line's.
-    With `simulate` it uses its own local simulator and nothing is paid. `confirm` is asked before the first submission,
-    and False ends the run with nothing sent; without it no one is asked. `choice` limits what is submitted, never what
-    is watched. With `look`, the media links of what is about to be paid for are looked at first.
-    With `inspect`, each clip is looked into in the background, which can only add remarks about it.
-    `stale` renders chosen takes again whose rows changed after they were paid for, and keeps older clips. `moved`
-    agrees to go on with a run that was moved or copied, `allow_network_fs` to one on a network share, `new_run` to
-    forget a run whose folder is gone; `manifest_limits` are how large the manifest may be. `warn` gets the warnings
-    about the manifest before `confirm` is asked, with True if an earlier session got those of the same file.
-    `name_template`, such as `{shot}_t{take:02}`, names the clips; a run keeps it until another is given, and `{id}`
-    goes back to the ids.
+    Only these arguments count: the settings in a `run:` block or a `shotrunner.toml` are the command line's. With
+    `simulate` it uses its own local simulator and nothing is paid. `confirm` is asked before the first submission, and
+    False ends the run with nothing sent; without it no one is asked. `choice` limits what is submitted, never what is
+    watched. The takes that the patterns of `first` mean are submitted before all others. With `look`, the media links
+    of what is about to be paid for are looked at first. With `inspect`, each clip is looked into in the background,
+    which can only add remarks about it. `stale` renders chosen takes again whose rows changed after they were paid for,
+    and keeps older clips. `moved` agrees to go on with a run that was moved or copied, `allow_network_fs` to one on a
+    network share, `new_run` to forget a run whose folder is gone; `manifest_limits` are how large the manifest may be.
+    `warn` gets the warnings about the manifest before `confirm` is asked, with True if an earlier session got those of
+    the same file. `name_template`, such as `{shot}_t{take:02}`, names the clips; a run keeps it until another is given,
+    and `{id}` goes back to the ids.
 
     `progress` gets each event of a session that has work: a `RunStarted`, each `FactRecorded`, `Message` and `Steered`,
     and a `RunEnded`. It is called from one thread at a time, but not always from the same one, and must return quickly.
@@ -124,6 +125,7 @@ def run_manifest(
                 look=look,
                 inspect=inspect,
                 name_template=name_template,
+                first=tuple(first),
                 listeners=(follower,) if follower else (),
                 interrupts=interrupts or Interrupts(),
             )

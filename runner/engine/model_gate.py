@@ -23,7 +23,10 @@ class ModelGate:
     def __init__(self, state: RunState) -> None:
         self._state = state
         self._starting: set[str] = set()
-        self._began: dict[str, float] = {}
+        # A run that is started again goes on at the same pace; a clock that was set back makes no wait longer.
+        wall = state.clock.wall()
+        self._began = {model: state.now - max(0.0, wall - at) for model, at in state.last_sent.items()}
+        self._began[ALL_MODELS] = max(self._began.values(), default=-inf)
 
     def claimed(self, ticket: Ticket) -> None:
         """Note that a take was claimed; what has a rate waits until its POST begins."""

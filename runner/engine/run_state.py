@@ -97,9 +97,10 @@ class RunState:
 
     `pending` are the takes to submit, in order: tickets, and takes that were put back. `live` are the others that the
     run or the API is busy with, by id. `slots_of` counts the slots that they hold by model, and `models` are those of
-    all takes. What is over is in the journal alone. `unfinished` are the ids that the run
-    still has work for, `held` those of held takes, `jobs` the request ids of all takes. `whose` says which take has a
-    clip, by its link and, once it is here, by its bytes. `model` is that of the first take.
+    all takes. `last_sent` is the wall time of the newest job of each model at the start. What is over is in the journal
+    alone. `unfinished` are the ids that the run still has work for, `held` those of held takes, `jobs` the request ids
+    of all takes. `whose` says which take has a clip, by its link and, once it is here, by its bytes. `model` is that of
+    the first take.
 
     `changed` is set whenever another take may go. `finished` is set once nothing is left to do, and `left` once the run
     no longer waits for that. `is_stopped` says that no further POST begins, `is_paused` that none does for now, and
@@ -134,6 +135,7 @@ class RunState:
         self.pending: PendingQueue[Ticket | ActiveTake] = PendingQueue()
         self.slots_of: Counter[str] = Counter()
         self.models: set[str] = set()
+        self.last_sent: dict[str, float] = {}
         self.live: dict[str, ActiveTake] = {}
         self.unfinished: set[str] = set()
         self.held: set[str] = set()
@@ -156,6 +158,8 @@ class RunState:
     def _sort_in(self, ticket: Ticket) -> None:
         self.model = self.model or ticket.model
         self.models.add(ticket.model)
+        if ticket.submitted_at is not None:
+            self.last_sent[ticket.model] = max(ticket.submitted_at, self.last_sent.get(ticket.model, 0.0))
         if ticket.request_id is not None:
             self.jobs.add(ticket.request_id)
         if self.options.download:

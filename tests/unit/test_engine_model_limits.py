@@ -145,6 +145,13 @@ def test_a_rate_spaces_submits_evenly_and_uses_all_of_it() -> None:
     assert [at for at, _ in submits(run, tickets)] == pytest.approx([n * 10.0 for n in range(7)], abs=0.1)
 
 
+def test_a_run_that_is_started_again_keeps_the_pace() -> None:
+    done = ticket("old", model="a/a", state=TakeState.FAILED, submitted_at=EPOCH - 10.0)
+    tickets = board("a/a", "b/b")
+    run = night([done, *tickets], options=EngineOptions(rates={"a/a": Rate(1, "min")}))
+    assert [round(at) for at, _ in submits(run, tickets)] == [0, 50]
+
+
 def test_a_time_limit_ends_a_run_that_waits_for_its_rate() -> None:
     tickets = board("a/a", "a/a")
     run = night(tickets, options=EngineOptions(rates={"a/a": Rate(1, "h")}), deadline=EPOCH + 60.0)
