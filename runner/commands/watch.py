@@ -101,11 +101,14 @@ class RecordedPage:
     def page(self, *, after: int) -> bytes:
         """Return the page as it is now; raises as `watch`."""
         file = BytesIO()
-        with open_reader(self._place.state_file, checked=True) as reader, reader.at_one_moment():
+        with open_reader(self._place.state_file, checked=True) as reader:
+            # A large page takes seconds to make, and a run that begins or ends waits for each reading. So each take
+            # is read by itself; what changes meanwhile is sent after the page.
+            take_ids = [each.take_id for each in reader.named_takes()]
             write_page(
                 file,
                 reader.header,
-                reader.each_take(),
+                (take for each in take_ids if (take := reader.take(each)) is not None),
                 reader.spending(),
                 simulated=reader.nothing_paid,
                 made=self._clock.wall(),
