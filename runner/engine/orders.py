@@ -32,7 +32,9 @@ def tune(order: Tune, *, state: RunState, window: SubmitWindow) -> OrderOutcome:
     says = tuple(_changes(before, order))
     if after == before:
         return OrderOutcome(changed=False, says=says)
-    window.resize(most=after.widest_window)
+    # What the service once found too wide stays so, unless a person changes the number that it came from.
+    if after.widest_window != before.widest_window:
+        window.resize(most=after.widest_window)
     state.tune(after)
     hurdle = state.budget.limit_hit(following) if (following := next(state.tickets, None)) else None
     if hurdle is not None and not hurdle.may_ease:
