@@ -148,7 +148,9 @@ def _nothing_to_cancel(take_id: str, state: RunState) -> str:
         return "it is being sent now; ask again once it has its answer"
     if take_id in state.held:
         return "held: its request id is not known, so it cannot be cancelled; see shotrunner reconcile"
-    return "it has ended already" if live is None else f"it has ended already: {live.state}"
+    if live is None:
+        return "nothing to cancel: it has ended, or this session is not about it"
+    return f"it has ended already: {live.state}"
 
 
 def _word(answer: CancelAnswer | RequestFailure) -> str:
