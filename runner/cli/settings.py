@@ -88,8 +88,8 @@ def settle(arguments: Namespace, words: Sequence[str], environ: Mapping[str, str
     """Put the settings that hold for a command among its `arguments`, which were parsed from `words`.
 
     `arguments.settings` are those that no flag replaces, and `arguments.limited_models` the models that the manifest's
-    own settings limit, by flag. `check` finds what is wrong with settings in
-    `arguments.misfits`; for other commands that use settings it is raised.
+    own settings limit, by flag. `check` finds what is wrong with settings in `arguments.misfits`; for other commands
+    that use settings it is raised.
 
     Raises:
         SettingsInvalid: a setting is unknown, wrong, or not allowed where it stands.

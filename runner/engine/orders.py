@@ -32,7 +32,9 @@ def tune(order: Tune, *, state: RunState, window: SubmitWindow) -> OrderOutcome:
     says = tuple(_changes(before, order))
     if after == before:
         return OrderOutcome(changed=False, says=says)
-    window.resize(most=after.widest_window)
+    # What the service once found too wide stays so, unless a person changes the number that it came from.
+    if after.widest_window != before.widest_window:
+        window.resize(most=after.widest_window)
     state.tune(after)
     hurdle = state.budget.limit_hit(following) if (following := next(state.tickets, None)) else None
     if hurdle is not None and not hurdle.may_ease:
@@ -146,7 +148,9 @@ def _nothing_to_cancel(take_id: str, state: RunState) -> str:
         return "it is being sent now; ask again once it has its answer"
     if take_id in state.held:
         return "held: its request id is not known, so it cannot be cancelled; see shotrunner reconcile"
-    return "it has ended already" if live is None else f"it has ended already: {live.state}"
+    if live is None:
+        return "nothing to cancel: it has ended, or this session is not about it"
+    return f"it has ended already: {live.state}"
 
 
 def _word(answer: CancelAnswer | RequestFailure) -> str:

@@ -264,7 +264,7 @@ class TestCancel:
             "s1: it runs already: it goes on and is billed",
             "s2: the API did not take it: HTTP 500",
             "h0: held: its request id is not known, so it cannot be cancelled; see shotrunner reconcile",
-            "x: it has ended already",
+            "x: nothing to cancel: it has ended, or this session is not about it",
         )
         assert not heard[1].changed
         assert heard[1].says[1] == "s1: the API was asked already; a look shows what became of it"

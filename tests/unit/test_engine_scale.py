@@ -9,6 +9,8 @@ import pytest
 
 from runner.domain.limits import Budget, Limits
 from runner.domain.money import Charge, Spending
+from runner.domain.orders import ALL_MODELS
+from runner.domain.rates import Rate
 from runner.domain.run_events import FactRecorded
 from runner.domain.shots import Ticket
 from runner.domain.states import (
@@ -32,7 +34,7 @@ from runner.output.safe_stream import SafeStream
 from runner.system.clock import SystemClock
 from tests.effort import calls
 from tests.started import started
-from tests.unit.test_engine import EPOCH, night, ticket
+from tests.unit.test_engine import EPOCH, MODEL, night, ticket
 
 FEW = 250
 STRAIGHT = 2.1
@@ -72,6 +74,12 @@ FATES: dict[str, tuple[Callable[[int], dict[str, JobScript]], EngineOptions]] = 
     "with downloads": (lambda _: {}, EngineOptions(jobs=20)),
     "under a cap": (costing, EngineOptions(jobs=20, limits=CAP)),
     "with scouts": (lambda _: {}, EngineOptions(jobs=20, scout=2)),
+    "with caps and rates": (
+        lambda _: {},
+        EngineOptions(
+            jobs=20, model_jobs={MODEL: 10}, rates={MODEL: Rate(20, "s"), ALL_MODELS: Rate(30, "s")}
+        ),
+    ),
     "a third refused": (lambda number: every_third(refused, number), EngineOptions(jobs=20)),
     "a third lost": (lambda number: every_third(lost, number), EngineOptions(jobs=20, max_unknown=10**6)),
     "a third retried": (failing, EngineOptions(jobs=20, retries=2)),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
 from runner.domain.api_answers import SubmitAnswer
 from runner.domain.errors import DiskFailed
+from runner.domain.orders import ALL_MODELS
+from runner.domain.rates import Rate
 from runner.domain.run_ending import EndingKind, Stop
 from runner.domain.shots import Ticket
 from runner.domain.states import (
@@ -24,7 +27,7 @@ from runner.domain.states import (
 from runner.engine.options import EngineOptions, RunHistory
 from runner.engine.ports import Begin
 from runner.engine.testing import JobScript, MemoryJournal, ScriptedQueue
-from tests.unit.test_engine import EPOCH, FailNth, Night, night, past_jobs, ticket
+from tests.unit.test_engine import EPOCH, MODEL, FailNth, Night, night, past_jobs, ticket
 
 AWAY = 0.2
 WIDE = 1.2
@@ -92,6 +95,30 @@ def test_at_small_caps_one_post_is_in_flight_however_far_the_api_is(jobs: int) -
     run = night(board(60), queue=queue, options=EngineOptions(jobs=jobs, max_unknown=99))
     assert run.ending.kind is EndingKind.FINISHED
     assert queue.widest == 1
+
+
+def test_slots_that_the_cap_of_a_model_holds_back_do_not_widen_the_window() -> None:
+    queue = FarQueue()
+    night(board(60), queue=queue, options=EngineOptions(jobs=400, model_jobs={MODEL: 2}))
+    assert queue.widest == 1
+
+
+class SlowAtFirst(ScriptedQueue):
+    """An API to which the first way takes a second, and every other none."""
+
+    async def submit(self, ticket: Ticket, *, attempt: str, begin: Begin) -> SubmitAnswer:
+        if ticket.take_id == "s000":
+            await asyncio.sleep(1.0)
+        return await super().submit(ticket, attempt=attempt, begin=begin)
+
+
+@pytest.mark.parametrize("model", [MODEL, ALL_MODELS])
+def test_a_rate_holds_where_posts_begin_and_not_where_they_are_wanted(model: str) -> None:
+    queue = SlowAtFirst()
+    rates = {model: Rate(10, "s")}
+    night(board(20), queue=queue, options=EngineOptions(jobs=400, submit_window=8, rates=rates))
+    sent = [at for at, verb, _ in queue.history if verb == "submit"]
+    assert all(later - earlier > 0.0999 for earlier, later in pairwise(sent))
 
 
 def test_near_the_api_one_post_is_in_flight_at_larger_caps_too() -> None:

@@ -47,6 +47,15 @@ def test_it_doubles_with_each_round_trip_until_it_is_as_wide_as_it_may_be() -> N
     assert sizes == [1, 2, 4, 8, 16, 32, 32]
 
 
+def test_another_bound_holds_at_once_and_lets_it_grow_again() -> None:
+    window, now = wide(most=8)
+    window.resize(most=3)
+    assert window.size == 3
+    window.resize(most=4)
+    round_trip(window, at=now, waiting=400)
+    assert window.size == 4
+
+
 def test_it_stays_one_if_one_post_at_a_time_fills_the_slots_soon_enough() -> None:
     window = SubmitWindow(least=1, most=32, job_seconds=60.0)
     round_trip(window, at=0.0, waiting=2)
