@@ -11,7 +11,7 @@ from runner.cli import ending
 from runner.cli.event_stream import NO_EVENTS, EventStream, with_events
 from runner.cli.from_flags import is_capped
 from runner.cli.money_text import agreed_to_pay, cost_lines, duplicate_words, price_words
-from runner.cli.next_command import raised
+from runner.cli.next_command import raised, with_flags
 from runner.cli.problems import Warnings
 from runner.cli.run_flags import limits_of, notified, request_of, simulator_of
 from runner.cli.run_page import with_page
@@ -50,7 +50,9 @@ def show_end(
     summary: RunSummary, arguments: argparse.Namespace, words: Sequence[str], events: EventStream = NO_EVENTS
 ) -> int:
     """Print how a run ended and what to do next, and return its exit code; `words` are the command to continue from."""
-    limits, now = limits_of(arguments), SystemClock().wall()
+    # A run that was complete at once knows only the flags.
+    limits, now = summary.limits if summary.tuned else limits_of(arguments), SystemClock().wall()
+    words = with_flags(words, *summary.tuned)
     # With `none` no one has seen the engine's messages.
     warned = cost_lines(summary, limits) if arguments.quiet or arguments.progress == "none" else []
     needed = ending.need_lines(summary, words, limits, now=now)

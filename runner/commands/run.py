@@ -31,6 +31,7 @@ from runner.commands.steps.run_log import run_log
 from runner.commands.steps.session import failure_words, run_engine, session_settings
 from runner.commands.steps.signals import Interrupts
 from runner.commands.steps.summary import RunEstimate, RunSummary, ended_event, sum_up
+from runner.commands.steps.tuned_settings import flags_of
 from runner.domain.run_ending import Ending, EndingKind, Stop
 from runner.domain.run_events import Listeners
 from runner.domain.shots import Plan
@@ -184,21 +185,24 @@ def _run(request: RunRequest) -> RunSummary:
         # The record has it all now, and a hundred thousand takes need not stay in memory for a night.
         del plan
         watched = request if todo.agreed else replace(request, inspect=False, on_delivered=())
+        controls, is_engaged = Controls(request.options), todo.is_engaged
         with inspecting(watched, place, state) as inspection, hooking(watched, place) as hooks:
             ending, signal = _DECLINED
             if todo.agreed:
-                ending, signal, todo = _run_session(request, place, state, todo, inspection, hooks)
+                ending, signal, todo = _run_session(request, place, state, todo, inspection, hooks, controls)
         state.note_heard(heard_now(place, request.environ))
         # A run that is noted as complete is not gone through again, so nothing may be left of the looks.
         is_complete = inspection is None or inspection.is_complete
         if todo.agreed and is_complete and not (todo.said or state.notes):
             state.note_completion(todo.completion)
         # The engine says them, where there is anything left to do.
-        notes = () if todo.is_engaged else state.notes
+        notes = () if is_engaged else state.notes
     summary = sum_up(place, todo.about, ending=ending, signal=signal, now=request.clock.wall())
     found = tuple(remark for each in (inspection, hooks) if each is not None for remark in each.remarks)
-    summary = replace(summary, remarks=(*notes, *todo.said, *summary.remarks, *found))
-    if todo.is_engaged:
+    remarks = (*notes, *todo.said, *summary.remarks, *found)
+    limits, tuned = controls.options.limits, tuple(flags_of(controls.tunes))
+    summary = replace(summary, remarks=remarks, limits=limits, tuned=tuned)
+    if is_engaged:
         failures = list[Exception]()
         with run_log(place, request.clock) as log:
             followers = Listeners((log, *request.listeners), on_failure=failures.append)
@@ -214,6 +218,7 @@ def _run_session(
     todo: Prepared,
     inspection: ClipInspection | None,
     hooks: ClipHooks | None,
+    controls: Controls,
 ) -> tuple[Ending, int | None, Prepared]:
     """Run the engine in the time that the run is given, with the session on record; return what it did in the end."""
     limits, clock = request.options.limits, request.clock
@@ -227,7 +232,6 @@ def _run_session(
         window_began_at=began,
         settings=session_settings(request),
     )
-    controls = Controls(request.options)
     while True:
         ending, signal = run_engine(
             request,

@@ -147,9 +147,10 @@ class RecordedPage:
 
     def _look(self, reader: Reader) -> Change | None:
         plan, goes_on = reader.plan_mark(), activity_of(self._place, reader).goes_on
-        self._is_head_old |= goes_on != self._goes_on
+        # What each take waits for depends on whether a session goes on.
+        is_other = bool(goes_on) is not self.goes_on
         self._goes_on = goes_on
-        if plan != self._plan:
+        if is_other or plan != self._plan:
             # Takes may have other names now, by which decisions are found.
             self._plan, self._event, self._picks_sign = plan, reader.newest_event(), None
             self._renew_picks()
@@ -175,6 +176,7 @@ class RecordedPage:
                 take,
                 earlier.get(take.take_id, NOTHING_SPENT),
                 beside=replace(self._beside, previews=frozenset(self._previews(take))),
+                goes_on=self.goes_on,
             )
             for take in takes
         ]

@@ -82,7 +82,7 @@ def write_page(
     The page shows the same words and sums of money as `status`: every submission counts, not only each take's latest.
     """
     summary = Summary()
-    cards = _cards(header, takes, spending, summary, beside)
+    cards = _cards(header, takes, spending, summary, beside, goes_on=bool(goes_on))
     sealed = {"mark": escape(mark), "otherwise": _IN_TABLE}
     _write(
         file,
@@ -131,12 +131,19 @@ def _write(
 
 
 def _cards(
-    header: RunHeader, takes: Iterable[TakeRecord], spending: Spending, summary: Summary, beside: Beside
+    header: RunHeader,
+    takes: Iterable[TakeRecord],
+    spending: Spending,
+    summary: Summary,
+    beside: Beside,
+    *,
+    goes_on: bool,
 ) -> Iterator[Card]:
     earlier = spending.earlier
     for take in filter(is_listed, takes):
         summary.note(take)
-        yield card(header, take, earlier.get(take.take_id, NOTHING_SPENT), beside=beside)
+        before = earlier.get(take.take_id, NOTHING_SPENT)
+        yield card(header, take, before, beside=beside, goes_on=goes_on)
 
 
 def _data(kind: str, value: Sequence[Card] | Head) -> bytes:

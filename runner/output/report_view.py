@@ -126,8 +126,12 @@ def card(
     before: Spending = NOTHING_SPENT,
     *,
     beside: Beside = NOTHING_BESIDE,
+    goes_on: bool = False,
 ) -> Card:
-    """Return what the page shows of a take; `before` is what its earlier attempts cost."""
+    """Return what the page shows of a take; `before` is what its earlier attempts cost.
+
+    `goes_on` says that the run goes on.
+    """
     body: dict[str, JsonValue] = json.loads(take.body)
     clip = file_link(take.file) if take.delivery is DeliveryState.DELIVERED else None
     facts = _facts(take, before)
@@ -146,7 +150,7 @@ def card(
         notes=_lines(take.notes),
         failure=take.failure.value if take.failure else "",
         flags=[(kind, _line(text)) for kind, text in flags_as_json(take.flags)],
-        advice=advice(header, take),
+        advice=advice(header, take, goes_on=goes_on),
         decision=said.decision.value if said and said.decision else "",
         remark=_line(said.note) if said else "",
         who=_line(said.who) if said else "",

@@ -41,9 +41,14 @@ def run_command(header: RunHeader, verb: str, *words: str) -> str:
     return command_line(verb, PurePath(PurePath(header.manifest).name), *words, *simulated)
 
 
-def advice(header: RunHeader, take: TakeRecord) -> tuple[str, str]:
-    """Return a sentence and a command for a take; both are empty if nothing is left to do."""
+def advice(header: RunHeader, take: TakeRecord, *, goes_on: bool = False) -> tuple[str, str]:
+    """Return a sentence and a command for a take; both are empty if nothing is left to do.
+
+    While the run `goes_on`, it does by itself what a next run would do.
+    """
     step = next_step(take)
+    if goes_on and step.verb in {"run", "fetch"}:
+        step = NOTHING
     return step.sentence, run_command(header, step.verb, *step.words) if step.verb else ""
 
 

@@ -20,6 +20,7 @@ class Controls:
     """
 
     options: EngineOptions
+    tunes: list[Tune] = field(default_factory=list)
     is_paused: bool = False
     left_out: set[str] = field(default_factory=set)
     reload: GivenOrder | None = None
@@ -52,6 +53,8 @@ class SteeredEngine:
         """Go on with other numbers."""
         outcome = self._engine.tune(tune)
         self._controls.options = self._engine.options
+        if outcome.changed:
+            self._controls.tunes.append(tune)
         return outcome
 
     async def cancel(self, take_ids: Sequence[str], *, by: str) -> OrderOutcome:

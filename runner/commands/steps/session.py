@@ -70,7 +70,8 @@ def run_engine(
     """
     if controls is not None:
         request = replace(request, options=controls.options)
-    if finished == len(about):
+    # After a reload the followers are waiting for an answer and an end.
+    if finished == len(about) and (controls is None or controls.answered is None):
         _ask_costs(request, place, state)
         with ExitStack() as stack:
             late = _Late(request, place, stack, total=finished)

@@ -13,6 +13,7 @@ from runner.commands.steps.known_picks import picks_for_reports
 from runner.commands.steps.run_activity import activity_of
 from runner.domain.display import counted, listed, spent_words, tally
 from runner.domain.errors import CannotCreate, DiskFailed, ShotrunnerError
+from runner.domain.limits import Limits
 from runner.domain.money import NOTHING_SPENT, Spending, total
 from runner.domain.preview_names import preview_names
 from runner.domain.records import RunRecord, Standing, TakeRecord
@@ -69,7 +70,8 @@ class RunSummary:
     one that stopped it. `spending` is all that the run directory ever may have paid, `left` are the takes that were not
     submitted, and `cancelled` those that only a retry submits again. `stale` counts clips of rows that changed since;
     `failed` are the takes that failed or whose clips could not be downloaded. `flagged` are the takes the run was about
-    with something odd about their clips; that is not a failure.
+    with something odd about their clips; that is not a failure. `limits` held at the end, and `tuned` are the flags of
+    `run` for what people changed on the way.
     """
 
     run_dir: Path
@@ -93,6 +95,8 @@ class RunSummary:
     take_ids: Mapping[Path, str] = field(default_factory=dict)
     labels: Mapping[Path, str] = field(default_factory=dict)
     name: str = ""
+    limits: Limits = field(default_factory=Limits)
+    tuned: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
