@@ -95,7 +95,7 @@ def test_what_the_parser_says_repeats_no_secret(
         (["run"], "shotrunner run: manifest must be given"),
         (["run", "b.yaml", "--simulat"], "shotrunner run: no such flag: --simulat; did you mean --simulate?"),
         (["run", "b.yaml", "--max-cost"], "shotrunner run: --max-cost needs a value"),
-        (["check", "b.yaml", "--jobs", "4"], "no such flag: --jobs; it is a flag of plan, run, retry"),
+        (["check", "b.yaml", "--jobs", "4"], "no such flag: --jobs; it is a flag of plan, run, tune, retry"),
         (["run", "b.yaml", "--max-su", "4"], "no such flag: --max-su; did you mean --max-submits?"),
         (["plan", "b.yaml", "--progress", "bat"], "plain, json, none, json:FILE; did you mean bar?"),
         (["reconcile", "b.yaml", "adop"], "shotrunner reconcile: no such decision: adop; did you mean adopt?"),
