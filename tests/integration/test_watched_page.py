@@ -159,12 +159,15 @@ def test_the_head_of_a_large_run_rests_and_comes_by_itself(stage: Stage) -> None
     assert (list(third.takes), third.head["totals"]) == ([], [("queued", 2), ("pending", 1)])
 
 
-def test_the_head_says_whether_the_run_goes_on_without_any_new_fact(stage: Stage) -> None:
+def test_a_page_is_another_one_once_the_run_goes_on_or_stops_without_any_new_fact(stage: Stage) -> None:
+    """What each take waits for depends on it."""
     with RunLock(stage.folder, command="run"):
         stage.state.begin_session(at=4e9, version="0.1", limit_s=None, window_began_at=None)
+        assert stage.seen().is_reload
         assert str(stage.seen().head["made"]).endswith("; the run was going on then")
         assert stage.page.goes_on
     # As after a kill, nothing but the lock has changed.
+    assert stage.seen().is_reload
     made = str(stage.seen().head["made"])
     assert made.endswith("; the run was not going on then, and is not over")
     assert (stage.page.goes_on, stage.page.look()) == (False, None)
