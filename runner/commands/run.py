@@ -248,7 +248,6 @@ def _run_session(
         if ending.kind is not EndingKind.RELOAD:
             break
         todo = plan_again(request, place, state, todo, controls=controls)
-    state.end_session(at=clock.wall(), ending=ending.kind)
     return ending, signal, todo
 
 

@@ -155,7 +155,7 @@ def _status(place: RunDir, reader: Reader, *, by: str, now: float) -> RunStatus:
         choice_counts(place),
         at=now,
         activity=activity,
-        pace=_pace(reader, session, now=now) if session and activity.is_session else None,
+        pace=_pace(reader, session, now=now) if session and activity.is_session and not pause else None,
         go_on=(
             command("resume")
             if pause

@@ -64,9 +64,9 @@ def run_engine(
     """Let the engine do what is left for the takes `about`, of which `finished` ones need nothing.
 
     It submits until the wall time `deadline`, those of `first` before all others, in that order. It asks for no token
-    when nothing is left. Costs that came late are asked for on the way. Clips that `inspection` has not looked into by
-    then are waited for, within bounds, and so are the commands that `hooks` runs. With `controls` people steer it from
-    outside, and what they have changed so far holds.
+    when nothing is left. Costs that came late are asked for on the way. With `controls` people steer it from outside,
+    and what they have changed so far holds. The session on record, if there is one, is over with the engine. Clips that
+    `inspection` has not looked into by then are waited for, within bounds, and so are the commands that `hooks` runs.
     """
     if controls is not None:
         request = replace(request, options=controls.options)
@@ -77,6 +77,7 @@ def run_engine(
             late = _Late(request, place, stack, total=finished)
             if hooks is not None:
                 hooks.begin(_voice(late))
+            state.end_session(at=request.clock.wall(), ending=EndingKind.FINISHED)
             _finish(inspection, hooks, late, signal=None)
         return Ending(EndingKind.FINISHED), None
     with ExitStack() as stack:
@@ -97,6 +98,7 @@ def run_engine(
         try:
             ending, signal = run_alone(engaged, interrupts=request.interrupts)
             if ending.kind is not EndingKind.RELOAD:
+                state.end_session(at=request.clock.wall(), ending=ending.kind)
                 _finish(inspection, hooks, listener, signal=signal)
         except Exception as error:
             log.end_by(error)
