@@ -70,7 +70,11 @@ def steer(
             _refuse_unknown(order, reader.models())
         if not may_hear(place, reader):
             used = activity_of(place, reader).running
-            says = "a process works on this run, and submits nothing more" if used else "this run is not going on"
+            says = (
+                "a process works on this run, and submits nothing more"
+                if used
+                else "this run is not going on"
+            )
             advice = command_about(place, reader.header, "status" if used else "run")
             return Answer(order, (f"{says}; nothing was changed",), advice, dry_run=dry_run)
         if dry_run:

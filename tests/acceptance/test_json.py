@@ -37,6 +37,7 @@ CALLS = {
     "steer": ("tune", RUN, "-j", "2", "--rate", "pika/pikaframes=none"),
     "pause": ("pause", RUN),
     "resume": ("resume", RUN, "-n"),
+    "reload": ("reload", RUN, "-n"),
     "picks": ("pick", RUN, "--list"),
     "models": ("models",),
     "model": ("models", "pika/pikaframes"),
