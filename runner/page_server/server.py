@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -21,10 +20,10 @@ from runner.page_server.app import Routes
 from runner.page_server.feed import Feed
 from runner.page_server.guard import Guard
 from runner.page_server.ports import PageSource
+from runner.system.loopback import HOST, bound, stop_signals
 
 LOOK_S = 0.5
 ALONE_S = 30.0
-_HOST = "127.0.0.1"
 _PATIENCE_S = 10.0
 
 
@@ -43,11 +42,11 @@ def serve(
     Raises:
         UsageError: the port cannot be used.
     """
-    with _listening(port) as listener, _asked_to_stop() as asked:
+    with _listening(port) as listener, stop_signals() as asked:
         feed, secret, port = Feed(), secrets.token_urlsafe(24), listener.getsockname()[1]
         guard = Guard(Routes(source, feed).app, secret=secret, port=port)
         with _served(guard, listener, feed):
-            on_ready(f"http://{_HOST}:{port}/{secret}/")
+            on_ready(f"http://{HOST}:{port}/{secret}/")
             follow(source, feed, wait=asked.wait, monotonic=monotonic, until_closed=until_closed)
 
 
@@ -76,28 +75,12 @@ def follow(
             return
 
 
-@contextmanager
-def _asked_to_stop() -> Iterator[threading.Event]:
-    asked = threading.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda _number, _frame: asked.set()) for number in numbers}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _listening(port: int) -> socket.socket:
-    # TCP is named, or asyncio leaves Nagle's algorithm on.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((_HOST, port))
+        listener = bound(port)
         # From now on a browser may connect: it waits until the server answers.
         listener.listen()
-    except OSError as error:
-        listener.close()
+    except (OSError, OverflowError) as error:
         raise UsageError(
             f"port {port} cannot be used: {error}", advice="name another port, or 0 for any"
         ) from error

@@ -7,7 +7,6 @@ decides nothing about jobs or answers.
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 import tempfile
 import threading
@@ -17,7 +16,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import uvicorn
 
@@ -31,9 +29,9 @@ from runner.simulator.fault_rules import FaultPlan
 from runner.simulator.jobs import Dispatcher, new_request_id
 from runner.simulator.ledger import Ledger
 from runner.simulator.settings import SimulatorSettings
+from runner.system.loopback import HOST, bound, stop_signals
 from runner.system.private_files import make_folder
 
-_HOST = "127.0.0.1"
 _RENDERERS = 2
 _PATIENCE = 10.0
 
@@ -98,7 +96,7 @@ def running(
         front = Front(
             settings,
             clock,
-            origin=f"http://{_HOST}:{listener.getsockname()[1]}",
+            origin=f"http://{HOST}:{listener.getsockname()[1]}",
             models=Models.bundled(extra_dirs=schema_dirs),
             ledger=ledger,
             dispatcher=dispatcher,
@@ -122,34 +120,18 @@ def serve(
 
     Raises: what `running` raises.
     """
-    asked_to_stop = threading.Event()
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        asked_to_stop.set()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        with running(settings, port=port, schema_dirs=schema_dirs) as simulator:
-            on_ready(simulator)
-            asked_to_stop.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with stop_signals() as asked, running(settings, port=port, schema_dirs=schema_dirs) as simulator:
+        on_ready(simulator)
+        asked.wait()
 
 
 def _listening(port: int) -> socket.socket:
-    # TCP is named, or asyncio leaves Nagle's algorithm on, and every answer on a kept connection waits 40 ms.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    # With this, a simulator that is stopped and started again can use its port at once.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((_HOST, port))
+        return bound(port)
     except (OSError, OverflowError) as error:
-        listener.close()
         raise UsageError(
             f"port {port} cannot be used: {error}", advice="name another port, or 0 for any"
         ) from error
-    return listener
 
 
 def _clip_folder(settings: SimulatorSettings, stack: ExitStack) -> Path:
