@@ -13,6 +13,7 @@ from runner.commands.plan import PlanPreview, preview
 from runner.commands.steps.api_session import recorded_request
 from runner.commands.steps.find_run import RecordedRun
 from runner.commands.steps.open_run import OpenOptions
+from runner.commands.steps.session_settings import choice_in
 from runner.domain.orders import Reload
 from runner.manifest.size_limits import Limits
 from runner.store.reader import open_reader
@@ -41,15 +42,18 @@ def preview_reload(
         ManifestInvalid, FileMissing: the manifest has problems, or is gone; all of them are in the exception.
     """
     request = recorded_request(run.place, run.header, opening=opening)
+    with open_reader(run.place.state_file) as reader:
+        known = {take.take_id for take in reader.standings()}
+        session = reader.newest_session()
+    settings = session.settings if session is not None else {}
     request = replace(
         request,
         run_dir=run.place.path,
+        choice=choice_in(settings),
+        stale=settings.get("stale") is True,
         schema_dirs=tuple(schema_dirs),
         manifest_limits=manifest_limits,
     )
     plan = preview(request, allow_duplicates=allow_duplicates)
-    with open_reader(run.place.state_file) as reader:
-        known = {take.take_id for take in reader.standings()}
     added = tuple(step.take_id for step in plan.submits if step.take_id not in known and step.was is None)
-    most = None if plan.unpriced else plan.estimate
-    return ReloadPreview(plan, added, Reload(plan.manifest_sha256, most))
+    return ReloadPreview(plan, added, Reload(plan.manifest_sha256, plan.estimate, plan.unpriced))

@@ -23,12 +23,13 @@ from runner.commands.steps.inspect_clips import ClipInspection, inspecting
 from runner.commands.steps.known_jobs import heard_now
 from runner.commands.steps.notices import notifying
 from runner.commands.steps.open_run import OpenOptions
-from runner.commands.steps.plan_again import plan_again
+from runner.commands.steps.plan_again import give_up, plan_again
 from runner.commands.steps.prepare import Prepared, prepare
 from runner.commands.steps.python_progress import Follow, Follower, usual_progress
 from runner.commands.steps.request import Progress, RunRequest, Warn, no_progress, no_warnings
 from runner.commands.steps.run_log import run_log
-from runner.commands.steps.session import failure_words, run_engine, session_settings
+from runner.commands.steps.session import failure_words, run_engine
+from runner.commands.steps.session_settings import session_settings
 from runner.commands.steps.signals import Interrupts
 from runner.commands.steps.summary import RunEstimate, RunSummary, ended_event, sum_up
 from runner.commands.steps.tuned_settings import flags_of
@@ -247,7 +248,10 @@ def _run_session(
         )
         if ending.kind is not EndingKind.RELOAD:
             break
-        todo = plan_again(request, place, state, todo, controls=controls)
+        # What a person sends meanwhile waits for the next engine.
+        with request.interrupts.forwarding():
+            todo = plan_again(request, place, state, todo, controls=controls)
+    give_up(request, place, state, controls=controls)
     return ending, signal, todo
 
 

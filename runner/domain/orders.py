@@ -74,11 +74,12 @@ class CancelTakes:
 class Reload:
     """Plan again from the manifest, which must still have these SHA-256, and go on with the new plan.
 
-    `most_usd` is what the new submissions may cost by the estimate that the person agreed to; None is without a bound.
+    The person agreed to submissions that cost `most_usd` together by their estimates, and to `unpriced` ones without.
     """
 
     manifest_sha256: str
-    most_usd: float | None = None
+    most_usd: float
+    unpriced: int = 0
 
 
 Order: TypeAlias = Pause | Resume | Tune | CancelTakes | Reload
@@ -119,7 +120,8 @@ def order_as_json(order: Order) -> dict[str, JsonValue]:
         case CancelTakes():
             return verb | {"takes": list(order.take_ids)}
         case Reload():
-            return verb | {"manifest_sha256": order.manifest_sha256, "most_usd": order.most_usd}
+            agreed: dict[str, JsonValue] = {"most_usd": order.most_usd, "unpriced": order.unpriced}
+            return verb | {"manifest_sha256": order.manifest_sha256} | agreed
     return verb
 
 
@@ -137,11 +139,15 @@ def order_from_json(value: JsonValue) -> Order:
                 return Resume()
             case {"order": "cancel", "takes": list() as takes, **rest} if not rest:
                 return CancelTakes(tuple(_text(take) for take in takes))
-            case {"order": "reload", "manifest_sha256": str() as sha256, "most_usd": most, **rest} if (
-                not rest
-            ):
-                if re.fullmatch("[0-9a-f]{64}", sha256) and (most is None or _is_amount(most)):
-                    return Reload(sha256, cast("float | None", most))
+            case {
+                "order": "reload",
+                "manifest_sha256": str() as sha256,
+                "most_usd": float() | int() as most,
+                "unpriced": int() as unpriced,
+                **rest,
+            } if not rest:
+                if re.fullmatch("[0-9a-f]{64}", sha256):
+                    return Reload(sha256, most, unpriced)
             case {"order": "tune", "rates": dict() as rates, "model_jobs": dict() as jobs, **numbers}:
                 if numbers.keys() == _RULES.keys():
                     by_model = {
@@ -156,10 +162,6 @@ def order_from_json(value: JsonValue) -> Order:
     except TypeError as error:
         raise UsageError(f"not an order: {error}") from error
     raise UsageError("not an order")
-
-
-def _is_amount(value: JsonValue) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
 def _text(value: JsonValue) -> str:

@@ -114,6 +114,11 @@ class Engine:
         if patience is not None:
             asyncio.get_running_loop().call_later(patience, self._submitter.abandoned.set)
 
+    @property
+    def submits_no_more(self) -> bool:
+        """True once the run is ending."""
+        return self._state.submits_no_more
+
     def leave_for_reload(self) -> bool:
         """Leave as `DETACH` does, to go on with another plan; return False if the run is ending already."""
         is_leaving = not self._state.submits_no_more

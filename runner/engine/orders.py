@@ -5,6 +5,7 @@ In: values of `domain.orders`, or ids. Out: what is different now, in sentences.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar
@@ -16,11 +17,14 @@ from runner.domain.orders import ALL_MODELS, OrderOutcome, Tune
 from runner.domain.states import ACTIVE
 from runner.engine.options import EngineOptions
 from runner.engine.poller import Poller
-from runner.engine.run_state import UNSENT, RunState
+from runner.engine.run_state import UNSENT, ActiveTake, RunState
 from runner.engine.submit_window import SubmitWindow
 from runner.system.nearest_name import Speller
 
 T = TypeVar("T")
+
+_ASKED_AT_ONCE = 8
+_ASKED = "the API was asked already; a look shows what became of it"
 
 
 def tune(order: Tune, *, state: RunState, window: SubmitWindow) -> OrderOutcome:
@@ -125,25 +129,36 @@ async def cancel(take_ids: Iterable[str], *, by: str, state: RunState, poller: P
     """
     wanted = dict.fromkeys(take_ids)
     waiting = state.withdraw(wanted)
-    says, is_asked = [], False
-    for take_id in wanted:
-        live = state.live.get(take_id)
-        if take_id in waiting:
-            says.append(f"{take_id}: not sent; the next run would send it")
-        elif live is None or live.state not in ACTIVE:
-            says.append(f"{take_id}: {_nothing_to_cancel(take_id, state)}")
-        elif live.cancel_asked == live.request_id:
-            says.append(f"{take_id}: the API was asked already; a look shows what became of it")
-        else:
-            is_asked = True
-            says.append(f"{take_id}: {_word(await poller.cancel(live, by=by))}")
-    if is_asked:
+    asking = {
+        take_id: live
+        for take_id in wanted
+        if (live := state.live.get(take_id)) and live.state in ACTIVE and live.cancel_asked != live.request_id
+    }
+    turn = asyncio.Semaphore(_ASKED_AT_ONCE)
+
+    async def ask(live: ActiveTake) -> str:
+        async with turn:
+            # Another order may have asked meanwhile.
+            is_asked = live.cancel_asked == live.request_id
+            return _ASKED if is_asked else _word(await poller.cancel(live, by=by))
+
+    words = dict(zip(asking, await asyncio.gather(*map(ask, asking.values())), strict=True))
+    if asking:
         poller.poll_now()
-    return OrderOutcome(bool(waiting) or is_asked, tuple(says))
+    says = []
+    for take_id in wanted:
+        if take_id in waiting:
+            words[take_id] = "not sent; the next run would send it"
+        elif take_id not in words:
+            words[take_id] = _nothing_to_cancel(take_id, state)
+        says.append(f"{take_id}: {words[take_id]}")
+    return OrderOutcome(bool(waiting or asking), tuple(says))
 
 
 def _nothing_to_cancel(take_id: str, state: RunState) -> str:
     live = state.live.get(take_id)
+    if live is not None and live.state in ACTIVE:
+        return _ASKED
     if live is not None and live.state in UNSENT:
         return "it is being sent now; ask again once it has its answer"
     if take_id in state.held:

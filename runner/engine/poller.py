@@ -227,7 +227,9 @@ class Poller:
             await self._disown(live, undone)
             return
         failed = ended.outcome is TakeState.FAILED
-        is_retried = failed and self._options.may_retry(ended.failure, attempts=live.attempts)
+        # A person who has asked for a cancel wants no other attempt.
+        is_wanted = live.cancel_asked != live.request_id
+        is_retried = failed and is_wanted and self._options.may_retry(ended.failure, attempts=live.attempts)
         await self._state.record(live, ended, goes_on=is_retried)
         for remark in ended.remarks:
             self._state.say(f"{live.id}: {remark}")

@@ -378,8 +378,11 @@ class RunState:
         self.changed.set()
 
     def end(self, kind: EndingKind, reason: str, how: Stop) -> None:
-        """Submit no more and end the run as `how` says; the first reason given is the one reported."""
-        if self.ending.kind is EndingKind.FINISHED:
+        """Submit no more and end the run as `how` says; the first reason given is the one reported.
+
+        A reload is none: what ends the run meanwhile ends it for good.
+        """
+        if self.ending.kind in {EndingKind.FINISHED, EndingKind.RELOAD}:
             self.ending = Ending(kind, reason)
         self.stop_submitting()
         self._give_up_pending()

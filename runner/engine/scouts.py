@@ -48,7 +48,10 @@ class ScoutGate:
         """End the submitting if the run is done with a scout that has not succeeded, since that scout never will."""
         lost = next((live for live in self._out.values() if live.id not in self._state.unfinished), None)
         if lost is not None:
-            self._halt(f"the scout {lost.id} did not succeed: it is {lost.state}")
+            why = (
+                "was cancelled" if lost.state is TakeState.PENDING else f"did not succeed: it is {lost.state}"
+            )
+            self._halt(f"the scout {lost.id} {why}")
 
     def settled(self, live: ActiveTake, ended: Ended) -> None:
         """Note a scout's end; one that failed stops the submitting."""

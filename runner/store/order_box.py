@@ -145,5 +145,7 @@ def _parsed(value: JsonValue, name: str) -> GivenOrder | None:
             **others,
         } if not others and form == _FORMAT and _NAME.fullmatch(order_id) and name == f"{order_id}.json":
             with suppress(UsageError):
-                return GivenOrder(order_id, by[:_MOST_BY], at, epoch, order_from_json(wish))
+                # A name that no file can hold must not keep the answer from the record.
+                named = by[:_MOST_BY].encode("utf-8", "replace").decode()
+                return GivenOrder(order_id, named, at, epoch, order_from_json(wish))
     return None

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.boards import write_csv
+from runner.commands.steer import steer
+from runner.domain.orders import Reload
+from runner.store.run_dir import RunDir
+from tests.acceptance.boards import takes_of, write_csv
 from tests.acceptance.command import Desk, Process
 from tests.acceptance.service import pointed_at
 from tests.outside.jobs import Settings
@@ -80,3 +85,46 @@ def test_shots_that_are_added_are_taken_up_by_a_run_that_goes_on(desk: Desk) -> 
     said = [json.loads(line) for line in Path(desk.folder, "reports/board/run.log").read_text().splitlines()]
     orders = [event["order"]["order"] for event in said if event["event"] == "run.steered"]
     assert orders == ["pause", "cancel", "reload", "resume"]
+
+
+def test_what_a_reload_may_not_cost_is_not_paid_by_the_plan_that_stays(desk: Desk) -> None:
+    """A row that waits is changed, and the order agrees to less than the new plan costs: the old row is sent."""
+    board = write_csv(desk.folder / "board.csv", 4)
+    with OutsideServer(Settings(service=0.6)) as server:
+        here = pointed_at(server, desk)
+        life = going(here)
+        answered(here, "pause", "board.csv")
+        board.write_text(board.read_text().replace("Shot number 3.", "Another shot."))
+        place = RunDir(desk.folder / "reports/board")
+        sha256 = hashlib.sha256(board.read_bytes()).hexdigest()
+        found = steer(place.path, Reload(sha256, 0.0), by="anna")
+        assert (found.changed, found.says) == (
+            False,
+            ("the old plan stays: the new one costs more than you agreed to",),
+        )
+        answered(here, "resume", "board.csv")
+        life.end()
+        bodies = [take.body for take in takes_of(place.path)]
+        stats = server.stats()
+    assert (stats["submits"], stats["doubled"]) == (4, 0)
+    assert any("Shot number 3." in body for body in bodies)
+    assert not any("Another shot." in body for body in bodies)
+
+
+def test_an_interrupt_while_a_run_leaves_for_another_plan_ends_it(desk: Desk) -> None:
+    """Nothing more is submitted, the order is answered, and the next run pays for nothing twice."""
+    write_csv(desk.folder / "board.csv", 6)
+    with OutsideServer(Settings(service=0.4)) as server:
+        here = pointed_at(server, desk)
+        life = going(here)
+        write_csv(desk.folder / "board.csv", 7)
+        order = here.start("reload", "board.csv", "-y", "--output", "json")
+        life.wait_until(lambda _: list(Path(desk.folder, "reports/board/.orders").glob("*.taken")) != [])
+        life.signal(signal.SIGTERM)
+        outcome = life.end()
+        order.end()
+        assert outcome.code == 143, outcome
+        assert "Traceback" not in outcome.err
+        rest = here.run("run", "board.csv", "-y", "--poll-interval", 0.2)
+        assert "7 takes: 7 delivered" in rest.out
+        assert (server.stats()["submits"], server.stats()["doubled"]) == (7, 0)

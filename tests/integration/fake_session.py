@@ -34,17 +34,19 @@ class FakeEngine:
     asked: list[object] = field(default_factory=list)
     is_paused: bool = False
 
-    def pause(self) -> bool:
+    def pause(self) -> OrderOutcome:
         """Pause."""
         self.asked.append("pause")
         was, self.is_paused = self.is_paused, True
-        return not was
+        return OrderOutcome(
+            not was, ("it was paused already" if was else "it submits no more; its jobs go on",)
+        )
 
-    def resume(self) -> bool:
+    def resume(self) -> OrderOutcome:
         """Resume."""
         self.asked.append("resume")
         was, self.is_paused = self.is_paused, False
-        return was
+        return OrderOutcome(was, ("it submits again" if was else "it was not paused",))
 
     def tune(self, tune: Tune) -> OrderOutcome:
         """Note the numbers."""

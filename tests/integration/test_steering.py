@@ -65,7 +65,7 @@ def left(live: Session) -> list[str]:
 
 def test_each_order_is_obeyed_recorded_and_reported_once(live: Session) -> None:
     tune = Tune(jobs=8, max_cost=60.0, rates={TAKES[0].model: Rate(2, "s")})
-    orders = (Pause(), Pause(), Resume(), tune, CancelTakes(("a",)), Reload("0" * 64))
+    orders = (Pause(), Pause(), Resume(), tune, CancelTakes(("a",)), Reload("0" * 64, 1.5))
     found = answers(live, *orders)
     assert [(each.answered, each.changed) for each in found] == [
         (True, changed) for changed in (True, False, True, True, True, True)

@@ -42,7 +42,10 @@ ORDER: some.SearchStrategy[Order] = some.one_of(
     TUNE,
     some.builds(CancelTakes, some.lists(some.text()).map(tuple)),
     some.builds(
-        Reload, some.from_regex("[0-9a-f]{64}", fullmatch=True), some.none() | some.floats(0, allow_nan=False)
+        Reload,
+        some.from_regex("[0-9a-f]{64}", fullmatch=True),
+        some.floats(0, 1e9),
+        some.integers(0, 1000),
     ),
 )
 ANY_JSON: some.SearchStrategy[JsonValue] = some.recursive(

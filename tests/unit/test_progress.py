@@ -308,7 +308,7 @@ def _ordered(order: Order, *, changed: bool = True, says: tuple[str, ...] = ()) 
         (Resume(), "resumed by "),
         (Tune(jobs=8), "tuned by "),
         (CancelTakes(("a",)), "cancel asked by "),
-        (Reload("0" * 64), "reloaded by "),
+        (Reload("0" * 64, 1.5), "reloaded by "),
     ],
 )
 def test_an_order_is_said_with_who_gave_it(order: Order, said: str) -> None:

@@ -31,6 +31,9 @@ class Controls:
         return state is not TakeState.PENDING or take_id not in self.left_out
 
 
+_TOO_LATE = OrderOutcome(changed=False, says=("this run submits nothing more: it is ending",))
+
+
 class SteeredEngine:
     """An engine that obeys orders, and notes in `controls` what holds for the next one."""
 
@@ -39,15 +42,23 @@ class SteeredEngine:
         if controls.is_paused:
             engine.pause()
 
-    def pause(self) -> bool:
-        """Submit no more until `resume`; return False if that was so already."""
+    def pause(self) -> OrderOutcome:
+        """Submit no more until `resume`."""
+        if self._engine.submits_no_more:
+            return _TOO_LATE
         self._controls.is_paused = True
-        return self._engine.pause()
+        if self._engine.pause():
+            return OrderOutcome(changed=True, says=("it submits no more; its jobs go on",))
+        return OrderOutcome(changed=False, says=("it was paused already",))
 
-    def resume(self) -> bool:
-        """Submit again; return False if nothing kept it from that."""
+    def resume(self) -> OrderOutcome:
+        """Submit again."""
+        if self._engine.submits_no_more:
+            return _TOO_LATE
         self._controls.is_paused = False
-        return self._engine.resume()
+        if self._engine.resume():
+            return OrderOutcome(changed=True, says=("it submits again",))
+        return OrderOutcome(changed=False, says=("it was not paused",))
 
     def tune(self, tune: Tune) -> OrderOutcome:
         """Go on with other numbers."""
@@ -65,8 +76,6 @@ class SteeredEngine:
     def reload(self, given: GivenOrder) -> OrderOutcome | None:
         """End for another plan; the outcome is known when that is made, or at once if the run is ending already."""
         if not self._engine.leave_for_reload():
-            return OrderOutcome(
-                changed=False, says=("this run submits nothing more, so it needs no new plan",)
-            )
+            return _TOO_LATE
         self._controls.reload = given
         return None

@@ -14,10 +14,11 @@ from runner.commands.steps.prepare import Prepared, prepare
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.summary import RunEstimate, needs_nothing
 from runner.domain.display import counted
-from runner.domain.errors import ShotrunnerError, UsageError
+from runner.domain.errors import DiskFailed, ShotrunnerError, UsageError
 from runner.domain.money import micros
 from runner.domain.orders import OrderOutcome, Reload
 from runner.domain.run_events import Steered
+from runner.domain.shots import Plan
 from runner.store.order_box import OrderBox
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
@@ -38,32 +39,55 @@ def plan_again(
     assert given is not None
     assert isinstance(given.order, Reload)
     todo, outcome = _planned(replace(request, options=controls.options), place, state, todo, given.order)
-    at = request.clock.wall()
+    _answer(request, place, state, controls, outcome)
+    return todo
+
+
+def give_up(request: RunRequest, place: RunDir, state: StateFile, *, controls: Controls) -> None:
+    """Answer an order to plan again that waits, since the run ended first."""
+    if controls.reload is not None:
+        _answer(request, place, state, controls, OrderOutcome(changed=False, says=("the run ended first",)))
+
+
+def _answer(
+    request: RunRequest, place: RunDir, state: StateFile, controls: Controls, outcome: OrderOutcome
+) -> None:
+    given, at = controls.reload, request.clock.wall()
+    assert given is not None
     state.note_order(given, outcome, at=at).result()
     OrderBox(place.path).forget(given.id)
-    controls.reload, controls.answered = (
-        None,
-        Steered(given.order, given.by, at, outcome.changed, outcome.says),
-    )
-    return todo
+    controls.reload = None
+    controls.answered = Steered(given.order, given.by, at, outcome.changed, outcome.says)
 
 
 def _planned(
     request: RunRequest, place: RunDir, state: StateFile, todo: Prepared, order: Reload
 ) -> tuple[Prepared, OrderOutcome]:
-    asked = replace(request, confirm=lambda estimate: _is_agreed(order, estimate))
+    # A no is an error here: nothing of the new plan may get into the record, from which the next engine sends.
+    asked = replace(request, confirm=lambda estimate: _agreed(order, estimate))
     try:
-        plan = plan_of(asked)
-        if plan.manifest.sha256 != order.manifest_sha256:
-            raise UsageError("the manifest was changed again after you looked at the new plan")
-        found = prepare(asked, plan, place, state, is_runner=True)
+        found = prepare(asked, _plan_of(asked, order), place, state, is_runner=True)
+    except DiskFailed:
+        # It may have failed between record and clips, and the engine would fail next.
+        raise
     except ShotrunnerError as error:
-        return _as_before(request, place, todo), OrderOutcome(
-            changed=False, says=(f"the old plan stays: {error.message}",)
-        )
-    if not found.agreed:
-        says = "the old plan stays: the new one costs more than you agreed to"
-        return _as_before(request, place, todo), OrderOutcome(changed=False, says=(says,))
+        why = error.message
+    except Exception as error:  # noqa: BLE001 - no order may end a run that has paid for jobs, not even by a bug
+        why = f"a bug in Shotrunner: {type(error).__name__}"
+    else:
+        return _other(todo, found)
+    return _as_before(request, place, todo), OrderOutcome(changed=False, says=(f"the old plan stays: {why}",))
+
+
+def _plan_of(request: RunRequest, order: Reload) -> Plan:
+    plan = plan_of(request)
+    if plan.manifest.sha256 != order.manifest_sha256:
+        raise UsageError("the manifest was changed again after you looked at the new plan")
+    return plan
+
+
+def _other(todo: Prepared, found: Prepared) -> tuple[Prepared, OrderOutcome]:
+    """Return what is to do by the new plan, and how it differs from before."""
     added, gone = found.about.keys() - todo.about.keys(), todo.about.keys() - found.about.keys()
     is_other = bool(added or gone) or found.completion != todo.completion
     says = f"planned again: {counted(len(added), 'take')} added, {len(gone):,} left out"
@@ -73,10 +97,10 @@ def _planned(
     return replace(found, about=about, said=said), OrderOutcome(is_other, (says,))
 
 
-def _is_agreed(order: Reload, estimate: RunEstimate) -> bool:
-    if order.most_usd is None:
-        return True
-    return not estimate.unpriced and micros(estimate.estimate or 0.0) <= micros(order.most_usd)
+def _agreed(order: Reload, estimate: RunEstimate) -> bool:
+    if estimate.unpriced > order.unpriced or micros(estimate.estimate or 0.0) > micros(order.most_usd):
+        raise UsageError("the new one costs more than you agreed to")
+    return True
 
 
 def _as_before(request: RunRequest, place: RunDir, todo: Prepared) -> Prepared:

@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import replace
-from datetime import time
 from itertools import chain
 from threading import current_thread, main_thread
 
@@ -22,9 +21,9 @@ from runner.commands.steps.controls import Controls, SteeredEngine
 from runner.commands.steps.inspect_clips import CUT_SHORT_S, ClipInspection
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.run_log import run_log
+from runner.commands.steps.session_settings import session_settings
 from runner.commands.steps.signals import SignalHandler, handle_signals
 from runner.commands.steps.steering import Steering
-from runner.domain.display import iso
 from runner.domain.errors import AccountRefused
 from runner.domain.records import CostsUntold
 from runner.domain.run_ending import Ending, EndingKind
@@ -40,7 +39,6 @@ from runner.store.identity import number_of
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
-from runner.system.canonical_json import JsonValue
 from runner.system.clock import Clock
 from runner.system.daemon_executor import DaemonExecutor
 
@@ -138,40 +136,6 @@ def _started(request: RunRequest, place: RunDir, *, total: int, done: int) -> Ru
             command=request.words,
             settings=session_settings(request),
         )
-
-
-def session_settings(request: RunRequest) -> Mapping[str, JsonValue]:
-    """Return what a reader of the record, or of the run's log, may want to know about how a session was run."""
-    options, choice = request.options, request.choice
-    limits = options.limits
-    until = limits.until.isoformat() if isinstance(limits.until, time) else iso(limits.until) or None
-    return {
-        "jobs": options.jobs,
-        "model_jobs": dict(options.model_jobs),
-        "rates": {model: str(rate) for model, rate in options.rates.items()},
-        "first": list(request.first),
-        "download": options.download,
-        "max_cost_usd": limits.max_cost,
-        "warn_cost_usd": limits.warn_cost,
-        "allow_unpriced": limits.allow_unpriced,
-        "max_submits": limits.max_submits,
-        "until": until,
-        "for_seconds": limits.lasts,
-        "cutoff": options.at_limit,
-        "on_unknown": options.on_unknown,
-        "max_extra_paid": options.max_extra_paid,
-        "max_unknown": options.max_unknown,
-        "retries": options.retries,
-        "halt": dict(options.failure_limit.limits),
-        "scout": options.scout,
-        "outage_limit_seconds": options.outage_limit,
-        "job_limit_seconds": options.job_limit,
-        "only": list(choice.only),
-        "exclude": list(choice.exclude),
-        "tags": list(choice.tags),
-        "statuses": list(choice.statuses),
-        "limit": choice.limit,
-    }
 
 
 def failure_words(error: Exception) -> str:
@@ -295,10 +259,12 @@ async def _engage(
                 obeying = SteeredEngine(engine, controls)
                 async with Steering(place.path, obeying, state, listener, request.clock).beside():
                     ending = await engine.run()
-        if ending.kind is EndingKind.RELOAD:
-            # A clip that is still downloaded then is locked for the engine that follows, which tries it again.
-            pool.shutdown(wait=False)
-            await asyncio.to_thread(pool.wait_for_end, _DOWNLOADS_S)
+            if ending.kind is EndingKind.RELOAD:
+                # A clip that is still downloaded then is locked for the engine that follows, which tries it again.
+                pool.shutdown(wait=False)
+                await asyncio.to_thread(pool.wait_for_end, _DOWNLOADS_S)
+        if ending.kind is EndingKind.RELOAD and interruption.signal is not None:
+            ending = Ending(EndingKind.INTERRUPTED)
         if engine.costs_untold is not None:
             state.note_costs_untold(engine.costs_untold)
     return ending, interruption.signal

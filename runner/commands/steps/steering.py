@@ -30,12 +30,12 @@ PATIENCE_S = 5.0
 class Steerable(Protocol):
     """What obeys orders: an engine. Each answer says what is different from now on."""
 
-    def pause(self) -> bool:
-        """Submit no more until `resume`; return False if that was so already."""
+    def pause(self) -> OrderOutcome:
+        """Submit no more until `resume`."""
         ...
 
-    def resume(self) -> bool:
-        """Submit again; return False if nothing kept it from that."""
+    def resume(self) -> OrderOutcome:
+        """Submit again."""
         ...
 
     def tune(self, tune: Tune) -> OrderOutcome:
@@ -82,16 +82,17 @@ class Steering:
     clock: Clock
     interval: float = LOOK_S
     _at_work: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _leaving: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def watch(self) -> None:
-        """Look again and again, until it is cancelled."""
+        """Look again and again, until it is cancelled or the engine leaves for another plan."""
         box = OrderBox(self.run_dir)
         box.forget_taken()
-        while True:
+        while not self._leaving.is_set():
             async with self._at_work:
                 for given in box.waiting(epoch=self.journal.epoch, now=self.clock.wall()):
-                    # If it cannot be taken, it was withdrawn a moment ago.
-                    if box.take(given.id) and await self._answer(given):
+                    # If it cannot be taken, it was withdrawn a moment ago. The next engine obeys what comes now.
+                    if not self._leaving.is_set() and box.take(given.id) and await self._answer(given):
                         box.forget(given.id)
             await self.clock.sleep(self.interval)
 
@@ -114,6 +115,7 @@ class Steering:
         try:
             outcome = await self._obeyed(given)
             if outcome is None:
+                self._leaving.set()
                 return False
         except ShotrunnerError as error:
             outcome = OrderOutcome(changed=False, says=tuple(filter(None, (error.message, error.advice))))
@@ -123,9 +125,9 @@ class Steering:
         at = self.clock.wall()
         try:
             await asyncio.wrap_future(self.journal.note_order(given, outcome, at=at, settings=settings))
-        except ShotrunnerError as error:
-            # The engine meets the same trouble at its next fact, and ends by it.
-            self.listener.on_event(Message(f"an order of {given.by} could not be recorded: {error.message}"))
+        except Exception as error:  # noqa: BLE001 - as above; a failing disk meets the engine at its next fact
+            why = error.message if isinstance(error, ShotrunnerError) else type(error).__name__
+            self.listener.on_event(Message(f"an order of {given.by} could not be recorded: {why}"))
             return False
         self.listener.on_event(Steered(given.order, given.by, at, outcome.changed, outcome.says))
         return True
@@ -133,12 +135,9 @@ class Steering:
     async def _obeyed(self, given: GivenOrder) -> OrderOutcome | None:
         match given.order:
             case Pause():
-                done = self.engine.pause()
-                says = "it submits no more; its jobs go on" if done else "it was paused already"
-                return OrderOutcome(done, (says,))
+                return self.engine.pause()
             case Resume():
-                done = self.engine.resume()
-                return OrderOutcome(done, ("it submits again" if done else "it was not paused",))
+                return self.engine.resume()
             case Tune():
                 return self.engine.tune(given.order)
             case CancelTakes(take_ids):
