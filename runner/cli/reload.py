@@ -28,7 +28,9 @@ def command(arguments: argparse.Namespace) -> int:
     )
     Warnings(found.plan.manifest)(found.plan.warnings)
     note([_words(found)])
-    if not (arguments.dry_run or _agreed(arguments, found, run.header.api_base)):
+    # Where no session goes on, no one need be asked.
+    is_free = arguments.dry_run or not found.is_heard
+    if not (is_free or _agreed(arguments, found, run.header.api_base)):
         said = "nothing was changed"
         if arguments.output == "json":
             show_json(declined_as_json(said))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.commands.plan import PlanPreview, preview
+from runner.commands.steer import may_hear
 from runner.commands.steps.api_session import recorded_request
 from runner.commands.steps.find_run import RecordedRun
 from runner.commands.steps.open_run import OpenOptions
@@ -21,11 +22,15 @@ from runner.store.reader import open_reader
 
 @dataclass(frozen=True, slots=True)
 class ReloadPreview:
-    """What the session would do: the plan of the whole board, the ids that are `added`, and the order for it."""
+    """What the session would do: the plan, the ids that are `added`, and the order for it.
+
+    `is_heard` is false if no session goes on that could obey.
+    """
 
     plan: PlanPreview
     added: tuple[str, ...]
     order: Reload
+    is_heard: bool
 
 
 def preview_reload(
@@ -44,7 +49,7 @@ def preview_reload(
     request = recorded_request(run.place, run.header, opening=opening)
     with open_reader(run.place.state_file) as reader:
         known = {take.take_id for take in reader.standings()}
-        session = reader.newest_session()
+        session, is_heard = reader.newest_session(), may_hear(run.place, reader)
     settings = session.settings if session is not None else {}
     request = replace(
         request,
@@ -56,4 +61,7 @@ def preview_reload(
     )
     plan = preview(request, allow_duplicates=allow_duplicates)
     added = tuple(step.take_id for step in plan.submits if step.take_id not in known and step.was is None)
-    return ReloadPreview(plan, added, Reload(plan.manifest_sha256, plan.estimate, plan.unpriced))
+    # A session that begins a moment later has been agreed to by no one.
+    agreed = (plan.estimate, plan.unpriced) if is_heard else (0.0, 0)
+    order = Reload(plan.manifest_sha256, *agreed)
+    return ReloadPreview(plan, added, order, is_heard)
