@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, time
 
 from runner.domain.errors import UsageError
-from runner.domain.orders import ALL_MODELS
+from runner.domain.orders import ALL_MODELS, MOST_JOBS
 from runner.domain.rates import Rate
 from runner.domain.states import FailureClass
 
@@ -55,6 +55,9 @@ def whole(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+jobs = whole(1, MOST_JOBS)
 
 
 def or_auto(parse: Callable[[str], int]) -> Callable[[str], int | None]:
@@ -119,7 +122,7 @@ def model_jobs(text: str) -> tuple[str, int]:
     model, _, most = text.rpartition("=")
     if not model:
         raise argparse.ArgumentTypeError(f"{text!r} is not MODEL=N, such as pika/pikaframes=2")
-    return model, whole(1, 1000)(most)
+    return model, jobs(most)
 
 
 def tuned_rate(text: str) -> tuple[str, Rate | None]:

@@ -10,7 +10,7 @@ from argparse import SUPPRESS
 from dataclasses import replace
 from pathlib import Path
 
-from runner.cli.arg_types import amount, number, period, tuned_model_jobs, tuned_rate, whole
+from runner.cli.arg_types import amount, jobs, number, period, tuned_model_jobs, tuned_rate, whole
 from runner.cli.argument_kinds import command, group, place, rest, several, switch, value, values
 from runner.cli.export_arguments import EXPORT
 from runner.cli.review_arguments import PICK, REJECT, REPORT, REROLL
@@ -192,7 +192,7 @@ COMMANDS = (
         "give a run that goes on other limits, until its session ends. "
         "What no flag names stays as it is. No setting in a file counts here.",
         *TARGET_OF_TWO,
-        value("-j, --jobs N", whole(1, 1000), "jobs at the API at the same time"),
+        value("-j, --jobs N", jobs, "jobs at the API at the same time"),
         value("--max-cost USD", amount, "stop submitting when the total cost would exceed this amount"),
         value("--warn-cost USD", amount, "warn once the total cost exceeds this amount"),
         value(

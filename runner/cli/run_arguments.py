@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runner.cli.arg_types import (
     amount,
+    jobs,
     limit,
     model_jobs,
     model_rate,
@@ -37,7 +38,7 @@ from runner.cli.shared_arguments import (
 )
 
 _EXTENT = (
-    value("-j, --jobs N=4", whole(1, 1000), "jobs at the API at the same time (default: 4)"),
+    value("-j, --jobs N=4", jobs, "jobs at the API at the same time (default: 4)"),
     values(
         "--model-jobs MODEL=N", model_jobs, "at most N jobs of this model at the same time; may be repeated"
     ),

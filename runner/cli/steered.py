@@ -1,4 +1,4 @@
-"""What `pause`, `resume` and `tune` share: an order is given to a run, and its answer is printed."""
+"""What `pause`, `resume`, `tune` and `reload` share: an order is given to a run, and its answer is printed."""
 
 from __future__ import annotations
 

@@ -13,15 +13,15 @@ from uuid import uuid4
 from runner.commands.steps.api_session import run_alone
 from runner.commands.steps.find_run import command_about, find_run
 from runner.commands.steps.run_activity import activity_of
-from runner.commands.steps.tuned_settings import changes
+from runner.commands.steps.tuned_settings import in_force
 from runner.domain.errors import UsageError
-from runner.domain.orders import ALL_MODELS, GivenOrder, Order, Pause, Reload, Resume, Tune
+from runner.domain.orders import GivenOrder, Order, Pause, Reload, Resume, Tune
 from runner.domain.records import pause_of
+from runner.domain.tune_text import changes, unknown_models
 from runner.store.order_box import OrderBox
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
 from runner.system.clock import Clock, SystemClock
-from runner.system.nearest_name import Speller
 
 PATIENCE_S = 10.0
 LOOK_S = 0.1
@@ -67,7 +67,9 @@ def steer(
     place = find_run(target, simulated=simulated)
     with open_reader(place.state_file) as reader:
         if isinstance(order, Tune):
-            _refuse_unknown(order, reader.models())
+            unknown = next(unknown_models(order, reader.models()), None)
+            if unknown is not None:
+                raise UsageError(unknown[0], advice=unknown[1])
         if not may_hear(place, reader):
             used = activity_of(place, reader).running
             says = (
@@ -89,14 +91,6 @@ def may_hear(place: RunDir, reader: Reader) -> bool:
     return activity.is_session or (activity.running is None and is_open)
 
 
-def _refuse_unknown(tune: Tune, models: list[str]) -> None:
-    for model in (*tune.rates, *tune.model_jobs):
-        if model != ALL_MODELS and model not in models:
-            near = Speller().nearest(model, models)
-            advice = f"did you mean {near}?" if near else f"its models are {', '.join(models)}"
-            raise UsageError(f"this run has no take of a model {model!r}", advice=advice)
-
-
 def _would(order: Order, reader: Reader) -> tuple[str, ...]:
     session = reader.newest_session()
     assert session is not None
@@ -107,7 +101,7 @@ def _would(order: Order, reader: Reader) -> tuple[str, ...]:
         case Resume():
             return ("it would submit again" if pause else "it is not paused",)
         case Tune():
-            return changes(session.settings, order) or ("nothing would change",)
+            return tuple(changes(in_force(session.settings), order))
         case Reload():
             return ("it would plan again from the manifest",)
     return ()

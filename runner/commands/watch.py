@@ -91,12 +91,12 @@ class RecordedPage:
         # The log is read whole here, once.
         with open_reader(place.state_file) as reader:
             self._event, self._plan = reader.newest_event(), reader.plan_mark()
-            self._goes_on = activity_of(place, reader).goes_on
+            self._goes_on, self._is_readable = activity_of(place, reader).goes_on, True
 
     @property
     def goes_on(self) -> bool:
-        """Whether a session went on at the last look."""
-        return bool(self._goes_on)
+        """Whether a session went on at the last look; False if that look failed."""
+        return self._is_readable and bool(self._goes_on)
 
     def page(self, *, after: int) -> bytes:
         """Return the page as it is now; raises as `watch`."""
@@ -142,14 +142,14 @@ class RecordedPage:
                 return self._look(reader)
         except ShotrunnerError:
             # What cannot be read now may be readable at the next look.
-            self._signs, self._goes_on = None, None
+            self._signs, self._is_readable = None, False
             return None
 
     def _look(self, reader: Reader) -> Change | None:
         plan, goes_on = reader.plan_mark(), activity_of(self._place, reader).goes_on
         # What each take waits for depends on whether a session goes on.
-        is_other = bool(goes_on) is not self.goes_on
-        self._goes_on = goes_on
+        is_other = bool(goes_on) is not bool(self._goes_on)
+        self._goes_on, self._is_readable = goes_on, True
         if is_other or plan != self._plan:
             # Takes may have other names now, by which decisions are found.
             self._plan, self._event, self._picks_sign = plan, reader.newest_event(), None

@@ -55,6 +55,14 @@ def or_none(rule: Rule) -> Rule:
     return Rule(f"{rule.expected}, or None", lambda given: given is None or rule.fits(given))
 
 
+def by_model(rule: Rule) -> Rule:
+    """Return the rule for mappings whose values, by model, each fit `rule`."""
+    return Rule(
+        f"{rule.expected} for each model",
+        lambda given: isinstance(given, Mapping) and all(map(rule.fits, given.values())),
+    )
+
+
 def check_options(options: object, rules: Mapping[str, Rule]) -> None:
     """Check each field that has a rule.
 

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeAlias, cast
 
 from runner.domain.errors import UsageError
-from runner.domain.option_checks import above_zero, check_options, or_none, whole
+from runner.domain.option_checks import above_zero, by_model, check_options, one, or_none, whole
 from runner.domain.rates import Rate
 from runner.system.canonical_json import JsonValue
 
 ALL_MODELS = ""
 """The key of a rate for the submissions of all models together."""
+
+MOST_JOBS = 1000
+"""How many jobs a person may want at the API at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +52,17 @@ class Tune:
     model_jobs: Mapping[str, int | None] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
-        check_options(self, _RULES)
-        for model, jobs in self.model_jobs.items():
-            if jobs is not None and not 1 <= jobs <= _MOST_JOBS:
-                raise UsageError(f"model_jobs: expected a whole number from 1 to {_MOST_JOBS} for {model}")
+        check_options(self, _NUMBERS | _BY_MODEL)
 
 
-_MOST_JOBS = 1000
-_RULES = {
-    "jobs": or_none(whole(1, _MOST_JOBS)),
+_NUMBERS = {
+    "jobs": or_none(whole(1, MOST_JOBS)),
     "max_submits": or_none(whole(1)),
     **dict.fromkeys(("max_cost", "warn_cost"), or_none(above_zero())),
+}
+_BY_MODEL = {
+    "rates": by_model(or_none(one(Rate))),
+    "model_jobs": by_model(or_none(whole(1, MOST_JOBS))),
 }
 
 
@@ -114,7 +117,7 @@ def order_as_json(order: Order) -> dict[str, JsonValue]:
     verb: dict[str, JsonValue] = {"order": VERBS[type(order)]}
     match order:
         case Tune():
-            numbers = {name: getattr(order, name) for name in _RULES}
+            numbers = {name: getattr(order, name) for name in _NUMBERS}
             rates = {model: None if rate is None else str(rate) for model, rate in order.rates.items()}
             return verb | numbers | {"rates": rates, "model_jobs": dict(order.model_jobs)}
         case CancelTakes():
@@ -149,16 +152,13 @@ def order_from_json(value: JsonValue) -> Order:
                 if re.fullmatch("[0-9a-f]{64}", sha256):
                     return Reload(sha256, most, unpriced)
             case {"order": "tune", "rates": dict() as rates, "model_jobs": dict() as jobs, **numbers}:
-                if numbers.keys() == _RULES.keys():
-                    by_model = {
+                if numbers.keys() == _NUMBERS.keys():
+                    parsed = {
                         model: None if rate is None else Rate.parse(_text(rate))
                         for model, rate in rates.items()
                     }
-                    tuned = Tune(
-                        rates=by_model, model_jobs={name: _count(most) for name, most in jobs.items()}
-                    )
-                    # The class checks the numbers again.
-                    return replace(tuned, **cast("dict[str, Any]", numbers))
+                    # The class checks the numbers.
+                    return Tune(rates=parsed, model_jobs=jobs, **cast("dict[str, Any]", numbers))
     except TypeError as error:
         raise UsageError(f"not an order: {error}") from error
     raise UsageError("not an order")
@@ -167,10 +167,4 @@ def order_from_json(value: JsonValue) -> Order:
 def _text(value: JsonValue) -> str:
     if not isinstance(value, str):
         raise TypeError("a text is missing")
-    return value
-
-
-def _count(value: JsonValue) -> int | None:
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-        raise TypeError("a whole number is missing")
     return value

@@ -21,7 +21,8 @@ class RunStarted:
     """A session of a run begins, about `total` takes, of which `done` need nothing more; `at` is in unix seconds.
 
     `counts`, `deliveries` and `spending` are those of the whole run before this session. `command` are the words of the
-    command line without secrets, none for a caller in Python, and `settings` what holds for the session.
+    command line without secrets, none for a caller in Python, and `settings` what holds for the session. It begins
+    `paused` where a reload follows a pause.
     """
 
     at: float
@@ -37,6 +38,7 @@ class RunStarted:
     spending: Spending = NOTHING_SPENT
     command: Sequence[str] = ()
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

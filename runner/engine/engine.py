@@ -131,11 +131,6 @@ class Engine:
         """The numbers that hold now."""
         return self._state.options
 
-    @property
-    def is_paused(self) -> bool:
-        """True while a person has paused the submitting."""
-        return self._state.is_paused
-
     def pause(self) -> bool:
         """Begin no further POST until `resume`, and return whether that is new; jobs are watched and clips fetched."""
         return self._state.pause(is_on=True)

@@ -14,7 +14,8 @@ from types import MappingProxyType
 from runner.domain.errors import UsageError
 from runner.domain.limits import Limits
 from runner.domain.money import NOTHING_SPENT, Spending
-from runner.domain.option_checks import Rule, check_options, number, one, or_none, whole
+from runner.domain.option_checks import by_model, check_options, number, one, or_none, whole
+from runner.domain.orders import MOST_JOBS
 from runner.domain.rates import Rate
 from runner.domain.records import PastJob
 from runner.domain.run_ending import Stop
@@ -131,15 +132,8 @@ class EngineOptions:
         return self.retries > 0 and failure in RETRIED_BY_ITSELF and attempts <= self.retries
 
 
-def _by_model(rule: Rule) -> Rule:
-    return Rule(
-        f"{rule.expected} for each model",
-        lambda given: isinstance(given, Mapping) and all(map(rule.fits, given.values())),
-    )
-
-
 _RULES = {
-    "jobs": whole(1, 1000),
+    "jobs": whole(1, MOST_JOBS),
     "submit_window": or_none(whole(1)),
     **dict.fromkeys(("looks_at_once", "looks_in_doubt", "fetches_at_once", "max_unknown"), whole(1)),
     **dict.fromkeys(("same_refusals", "max_extra_paid", "retries", "scout"), whole(0)),
@@ -149,8 +143,8 @@ _RULES = {
     "download": one(bool),
     "on_unknown": one(OnUnknown),
     "failure_limit": one(FailureLimit),
-    "rates": _by_model(one(Rate)),
-    "model_jobs": _by_model(whole(1, 1000)),
+    "rates": by_model(one(Rate)),
+    "model_jobs": by_model(whole(1, MOST_JOBS)),
     "limits": one(Limits),
     "pace": one(LookPace),
     "fetch_pace": one(FetchPace),

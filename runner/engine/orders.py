@@ -6,20 +6,19 @@ In: values of `domain.orders`, or ids. Out: what is different now, in sentences.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
 from runner.domain.api_answers import CancelAnswer, RequestFailure
 from runner.domain.display import counted, visible
-from runner.domain.money import dollars, micros
-from runner.domain.orders import ALL_MODELS, OrderOutcome, Tune
+from runner.domain.orders import OrderOutcome, Tune
 from runner.domain.states import ACTIVE
+from runner.domain.tune_text import changes, unknown_models
 from runner.engine.options import EngineOptions
 from runner.engine.poller import Poller
 from runner.engine.run_state import UNSENT, ActiveTake, RunState
 from runner.engine.submit_window import SubmitWindow
-from runner.system.nearest_name import Speller
 
 T = TypeVar("T")
 
@@ -28,12 +27,15 @@ _ASKED = "the API was asked already; a look shows what became of it"
 
 
 def tune(order: Tune, *, state: RunState, window: SubmitWindow) -> OrderOutcome:
-    """Put the numbers of an order in force at once: all of them, or none where one would end the run by surprise."""
+    """Put all numbers of an order in force at once, or none of them if one is refused.
+
+    A limit that is reached already is not refused: it ends the submitting, and the answer reports that.
+    """
     refusals = tuple(_refusals(order, state))
     if refusals:
         return OrderOutcome(changed=False, says=refusals)
     before, after = state.options, _tuned(state.options, order)
-    says = tuple(_changes(before, order))
+    says = tuple(changes(_in_force(before), order))
     if after == before:
         return OrderOutcome(changed=False, says=says)
     # What the service once found too wide stays so, unless a person changes the number that it came from.
@@ -51,13 +53,8 @@ def _refusals(order: Tune, state: RunState) -> Iterator[str]:
     if state.submits_no_more:
         yield f"this run submits nothing more: {state.ending.reason or 'it is ending'}"
         return
-    speller = Speller()
-    for model in sorted({*order.rates, *order.model_jobs} - state.models):
-        if model == ALL_MODELS and model not in order.model_jobs:
-            continue
-        near = speller.nearest(model, sorted(state.models))
-        meant = f"; did you mean {near}?" if near else ""
-        yield f"no take of this run is of the model {visible(model)!r}{meant}"
+    for unknown in unknown_models(order, state.models):
+        yield "; ".join(unknown)
     if order.max_cost is not None and not state.options.limits.needs_prices:
         limits = replace(state.options.limits, max_cost=order.max_cost)
         unpriced = sum(1 for ticket in state.unended if ticket.estimate is None)
@@ -92,33 +89,15 @@ def _merged(old: Mapping[str, T], new: Mapping[str, T | None]) -> Mapping[str, T
     return {model: value for model, value in {**old, **new}.items() if value is not None}
 
 
-def _changes(before: EngineOptions, order: Tune) -> Iterator[str]:
-    """Yield a sentence for each number of the order: the old one and the new one."""
-    limits = before.limits
-    yield from _change("--jobs", before.jobs, order.jobs)
-    yield from _change("--max-cost", limits.max_cost, order.max_cost, text=_usd)
-    yield from _change("--warn-cost", limits.warn_cost, order.warn_cost, text=_usd)
-    yield from _change("--max-submits", limits.max_submits, order.max_submits)
-    for model, rate in order.rates.items():
-        yield _sentence(f"--rate {visible(model)}".rstrip(), before.rates.get(model), rate)
-    for model, most in order.model_jobs.items():
-        yield _sentence(f"--model-jobs {visible(model)}", before.model_jobs.get(model), most)
-
-
-def _change(flag: str, old: T | None, new: T | None, *, text: Callable[[T], str] = str) -> Iterable[str]:
-    """Return a sentence if the order has a new value; without one the old value stays."""
-    if new is None:
-        return ()
-    return (_sentence(flag, old, new, text=text),)
-
-
-def _sentence(flag: str, old: T | None, new: T | None, *, text: Callable[[T], str] = str) -> str:
-    before, after = ("none" if value is None else text(value) for value in (old, new))
-    return f"{flag} is {after} already" if old == new else f"{flag} {before} → {after}"
-
-
-def _usd(amount: float) -> str:
-    return dollars(micros(amount))
+def _in_force(options: EngineOptions) -> Tune:
+    return Tune(
+        jobs=options.jobs,
+        max_cost=options.limits.max_cost,
+        warn_cost=options.limits.warn_cost,
+        max_submits=options.limits.max_submits,
+        rates=options.rates,
+        model_jobs=options.model_jobs,
+    )
 
 
 async def cancel(take_ids: Iterable[str], *, by: str, state: RunState, poller: Poller) -> OrderOutcome:

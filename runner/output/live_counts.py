@@ -43,7 +43,7 @@ class LiveCounts:
 
     def __init__(self, started: RunStarted) -> None:
         self.total = started.total
-        self.is_paused = False
+        self.is_paused = started.paused
         self.counts: Counter[str] = standings(started.counts, started.deliveries)
         self._at_start = started.done
         self._billed = micros(started.spending.billed)

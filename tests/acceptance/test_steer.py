@@ -58,7 +58,7 @@ def test_a_run_is_paused_tuned_and_resumed_from_a_second_terminal(desk: Desk) ->
         ]
         words = ("tune", RUN, "-j", 8, "--max-cost", 60, "--rate", f"{MODEL}=2/s")
         before = desk.run(*words, "-n").out
-        assert before == f"--jobs: 4 → 8\n--max-cost: $40.00 → $60.00\n--rate {MODEL}: none → 2/s\n"
+        assert before == f"--jobs 4 → 8\n--max-cost $40.00 → $60.00\n--rate {MODEL} none → 2/s\n"
         found = json.loads(desk.run(*words, "--output", "json").out)
         assert (found["answered"], found["changed"], found["says"]) == (True, True, ["tuned"])
         assert found["order"]["jobs"] == 8

@@ -205,15 +205,17 @@ def test_a_dry_run_shows_what_would_change_and_asks_no_session(live: Session) ->
     tune = Tune(jobs=4, max_cost=60.0, rates={model: Rate(2, "s"), "": None}, model_jobs={model: 3})
     found = steer(live.state.path.parent, tune, by="ada", dry_run=True)
     assert found.says == (
-        "--max-cost: $40.00 → $60.00",
-        f"--rate {model}: none → 2/s",
-        f"--model-jobs {model}: none → 3",
+        "--jobs is 4 already",
+        "--max-cost $40.00 → $60.00",
+        f"--rate {model} none → 2/s",
+        "--rate is none already",
+        f"--model-jobs {model} none → 3",
     )
     assert (found.answered, found.changed, found.dry_run) == (False, False, True)
     for order, says in (
         (Pause(), "it would submit no more; its jobs would go on"),
         (Resume(), "it is not paused"),
-        (Tune(jobs=4), "nothing would change"),
+        (Tune(jobs=4), "--jobs is 4 already"),
     ):
         assert steer(live.state.path.parent, order, by="ada", dry_run=True).says == (says,)
     assert not (live.state.path.parent / FOLDER).exists()

@@ -173,6 +173,17 @@ def test_a_page_is_another_one_once_the_run_goes_on_or_stops_without_any_new_fac
     assert (stage.page.goes_on, stage.page.look()) == (False, None)
 
 
+def test_a_look_that_fails_loads_no_page_again(stage: Stage) -> None:
+    with RunLock(stage.folder, command="run"):
+        stage.state.begin_session(at=4e9, version="0.1", limit_s=None, window_began_at=None)
+        assert stage.seen().is_reload
+        stage.seen()
+        away = stage.folder.rename(stage.folder.with_name("away"))
+        assert (stage.page.look(), stage.page.goes_on) == (None, False)
+        away.rename(stage.folder)
+        assert (stage.page.look(), stage.page.goes_on) == (None, True)
+
+
 def test_only_what_the_page_links_to_is_a_file(stage: Stage) -> None:
     assert stage.page.file("clips/a.mp4") is None
     deliver(stage)

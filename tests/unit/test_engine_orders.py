@@ -75,11 +75,11 @@ class TestPause:
     def test_waits_with_nothing_else_to_do_and_says_so_once_an_hour(self) -> None:
         heard: list[object] = []
         orders: list[tuple[float, Callable[[Engine], object]]] = [
-            (1.0, lambda engine: heard.append((engine.pause(), engine.pause(), engine.is_paused))),
-            (8000.0, lambda engine: heard.append((engine.resume(), engine.resume(), engine.is_paused))),
+            (1.0, lambda engine: heard.append((engine.pause(), engine.pause()))),
+            (8000.0, lambda engine: heard.append((engine.resume(), engine.resume()))),
         ]
         run = night([ticket("s0"), ticket("s1")], options=EngineOptions(jobs=1), orders=orders)
-        assert heard == [(True, False, True), (True, False, False)]
+        assert heard == [(True, False), (True, False)]
         assert run.said.count("paused: 0 at the API, 1 to be sent, 1 unfinished") == 2
         assert set(run.states().values()) == {TakeState.SUCCEEDED}
         assert run.seconds > 8000.0
@@ -187,7 +187,10 @@ class TestTune:
                 Tune(rates={"pika/pikaframe": Rate(1, "s")}),
                 f"no take of this run is of the model 'pika/pikaframe'; did you mean {MODEL}?",
             ),
-            (Tune(model_jobs={ALL_MODELS: 3}), "no take of this run is of the model ''"),
+            (
+                Tune(model_jobs={ALL_MODELS: 3}),
+                f"no take of this run is of the model ''; its models are {MODEL}",
+            ),
         ],
         ids=str,
     )
@@ -218,7 +221,12 @@ class TestTune:
 
     @settings(max_examples=40, deadline=None)
     @given(
-        st.lists(st.tuples(SECONDS, st.sampled_from([0.5, 1.0, 2.0, 3.0])), max_size=4),
+        # Of two orders at the same moment the event loop obeys either one first.
+        st.lists(
+            st.tuples(SECONDS, st.sampled_from([0.5, 1.0, 2.0, 3.0])),
+            max_size=4,
+            unique_by=lambda each: each[0],
+        ),
         st.lists(SECONDS, max_size=2),
         st.sampled_from([1, 4]),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -81,3 +81,22 @@ def test_an_order_with_any_member_spoilt_is_an_order_or_is_refused(
 def test_what_is_not_an_order_is_refused(value: JsonValue) -> None:
     with pytest.raises(UsageError, match="not an order"):
         order_from_json(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("model_jobs", 0),
+        ("model_jobs", 1001),
+        ("model_jobs", True),
+        ("model_jobs", 2.0),
+        ("rates", "1/s"),
+        ("rates", 1),
+    ],
+)
+def test_a_number_of_a_model_that_makes_no_sense_is_refused_by_the_name_of_its_field(
+    name: str, number: object
+) -> None:
+    by_model: dict[str, Any] = {name: {"a/a": None, "b/b": number}}
+    with pytest.raises(UsageError, match=f"^{name}: expected .* for each model"):
+        Tune(**by_model)

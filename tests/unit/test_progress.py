@@ -57,6 +57,7 @@ from runner.domain.states import (
     Undeliverable,
     Vanished,
 )
+from runner.output.live_counts import LiveCounts
 from runner.output.progress import BarProgress, Kind, PlainProgress, make_progress
 from runner.output.progress_text import head_line, sentence, standing_after, steered_line
 from runner.output.safe_stream import SafeStream
@@ -324,6 +325,8 @@ def test_a_pause_is_seen_until_the_resume() -> None:
         assert "paused by ann" in _heard(kind, _ordered(Pause()))
     assert _bar(_ordered(Pause())).endswith("· paused · 00:00")
     assert "paused" not in _bar(_ordered(Pause()), _ordered(Resume()))
+    after_reload = replace(started(total=2), paused=True)
+    assert LiveCounts(after_reload).is_paused
     assert "paused" not in _bar(_ordered(Pause(), changed=False))
 
 

@@ -7,9 +7,11 @@ import argparse
 import pytest
 
 from runner.cli.arg_types import tuned_model_jobs, tuned_rate
-from runner.commands.steps.tuned_settings import changes, flags_of, tuned
+from runner.commands.steps.tuned_settings import flags_of, in_force, tuned
+from runner.domain.errors import UsageError
 from runner.domain.orders import Tune
 from runner.domain.rates import Rate
+from runner.domain.tune_text import changes
 from runner.system.canonical_json import JsonValue
 
 TUNE = Tune(
@@ -29,12 +31,21 @@ def test_only_what_an_order_names_is_set() -> None:
 
 def test_what_an_order_would_change_is_shown_beside_what_holds() -> None:
     now: dict[str, JsonValue] = {"jobs": 8, "max_cost_usd": 40.0, "rates": {"x/y": "2/s"}}
-    assert changes(now, Tune(jobs=8, max_cost=60.0, rates={"": Rate(10, "min"), "x/y": None})) == (
-        "--max-cost: $40.00 → $60.00",
-        "--rate: none → 10/min",
-        "--rate x/y: 2/s → none",
-    )
-    assert changes({}, Tune(model_jobs={"x/y": 3})) == ("--model-jobs x/y: none → 3",)
+    order = Tune(jobs=8, max_cost=60.0, rates={"": Rate(10, "min"), "x/y": None}, model_jobs={"x/\x1b": 3})
+    assert list(changes(in_force(now), order)) == [
+        "--jobs is 8 already",
+        "--max-cost $40.00 → $60.00",
+        "--rate none → 10/min",
+        "--rate x/y 2/s → none",
+        "--model-jobs x/\\x1b none → 3",
+    ]
+    assert list(changes(in_force({}), Tune(jobs=8))) == ["--jobs none → 8"]
+
+
+def test_the_numbers_that_hold_are_those_of_the_settings_after_the_orders() -> None:
+    assert in_force(tuned(TUNE)) == TUNE
+    with pytest.raises(UsageError):
+        in_force({"jobs": "many"})
 
 
 def test_the_flags_ask_for_what_the_orders_led_to() -> None:

@@ -81,7 +81,8 @@ def run_engine(
     with ExitStack() as stack:
         account = stack.enter_context(account_of(request, place))
         log = stack.enter_context(run_log(place, request.clock))
-        started = _started(request, place, total=len(about), done=finished)
+        is_paused = controls is not None and controls.is_paused
+        started = _started(request, place, total=len(about), done=finished, paused=is_paused)
         shown = stack.enter_context(request.progress(started))
         watching = tuple(each for each in (inspection, hooks) if each is not None)
         listener = Listeners((shown, log, *watching, *request.listeners), on_failure=_say_of(shown))
@@ -119,7 +120,9 @@ def _finish(
         hooks.finish(patience=math.inf if signal is None else CUT_SHORT_S)
 
 
-def _started(request: RunRequest, place: RunDir, *, total: int, done: int) -> RunStarted:
+def _started(
+    request: RunRequest, place: RunDir, *, total: int, done: int, paused: bool = False
+) -> RunStarted:
     with open_reader(place.state_file, checked=True) as reader:
         return RunStarted(
             at=request.clock.wall(),
@@ -135,6 +138,7 @@ def _started(request: RunRequest, place: RunDir, *, total: int, done: int) -> Ru
             spending=reader.sums(),
             command=request.words,
             settings=session_settings(request),
+            paused=paused,
         )
 
 

@@ -1,6 +1,6 @@
-"""What orders with other numbers mean: for the settings of a session, as flags of `run`, and for a person.
+"""What orders with other numbers mean: for the settings of a session, and as flags of `run`.
 
-In: orders, and settings as the record has them. Out: settings, words of a command line, sentences.
+In: orders, and settings as the record has them. Out: settings, words of a command line, the order that settings mean.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from runner.domain.display import money
-from runner.domain.orders import Tune
+from runner.domain.orders import Tune, order_from_json
 from runner.system.canonical_json import JsonValue
 
 _FLAGS = {
@@ -50,17 +49,18 @@ def tuned(tune: Tune) -> Mapping[str, JsonValue]:
     return settings
 
 
-def changes(now: Mapping[str, JsonValue], tune: Tune) -> tuple[str, ...]:
-    """Return what an order would change in the settings of a session, as `--max-cost: $40.00 → $60.00`."""
-    said = []
-    for (name, model), value in _wanted(tune).items():
-        before = now.get(name)
-        if model is not None:
-            before = before.get(model) if isinstance(before, dict) else None
-        if before != value:
-            what = f"{_FLAGS[name]} {model or ''}".rstrip()
-            said.append(f"{what}: {_shown(name, before)} → {_shown(name, value)}")
-    return tuple(said)
+def in_force(settings: Mapping[str, JsonValue]) -> Tune:
+    """Return the numbers that hold by the settings of a session, as one order.
+
+    Raises:
+        UsageError: the settings are not those of a session.
+    """
+    numbers = {name: settings.get(name) for name in ("jobs", "max_submits")}
+    costs = {name: settings.get(f"{name}_usd") for name in ("max_cost", "warn_cost")}
+    of_models = {name: settings.get(name, {}) for name in ("rates", "model_jobs")}
+    order = order_from_json({"order": "tune", **numbers, **costs, **of_models})
+    assert isinstance(order, Tune)
+    return order
 
 
 def _wanted(tune: Tune) -> dict[tuple[str, str | None], _Number]:
@@ -72,9 +72,3 @@ def _wanted(tune: Tune) -> dict[tuple[str, str | None], _Number]:
         **{("rates", model): None if rate is None else str(rate) for model, rate in tune.rates.items()},
         **{("model_jobs", model): most for model, most in tune.model_jobs.items()},
     }
-
-
-def _shown(name: str, value: JsonValue) -> str:
-    if isinstance(value, int | float) and name.endswith("_usd"):
-        return money(value)
-    return "none" if value is None else str(value)
