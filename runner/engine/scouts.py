@@ -10,7 +10,7 @@ from collections import Counter
 from runner.domain.job_settings import settings_of
 from runner.domain.run_ending import EndingKind, Stop
 from runner.domain.shots import Ticket
-from runner.domain.states import Ended, TakeState
+from runner.domain.states import ACTIVE, Ended, TakeState
 from runner.engine.run_state import ActiveTake, RunState
 
 
@@ -20,24 +20,33 @@ class ScoutGate:
     def __init__(self, state: RunState) -> None:
         self._state = state
         seen: Counter[tuple[str, str]] = Counter()
+        # What an earlier engine has sent is paid for, so it is a scout before any other.
+        sent = [
+            live for live in state.live.values() if live.state in ACTIVE and self._is_scout(live.ticket, seen)
+        ]
         first: list[ActiveTake] = []
         rest: list[Ticket] = []
         for ticket in state.tickets if state.options.scout else ():
-            settings = ticket.model, settings_of(ticket.body)
-            seen[settings] += 1
-            if seen[settings] <= state.options.scout:
+            if self._is_scout(ticket, seen):
                 first.append(state.active(ticket))
             else:
                 rest.append(ticket)
-        self._out = {live.id: live for live in first} if rest else {}
+        self._out = {live.id: live for live in (*sent, *first)} if rest else {}
+        for live in self._out.values():
+            live.is_scout = True
         if self._out:
             state.pending.clear()
             for live in first:
-                live.is_scout = True
                 state.queue(live)
             for ticket in rest:
                 state.queue(ticket)
             state.say(f"{len(first)} of {len(first) + len(rest)} takes go first as scouts")
+
+    def _is_scout(self, ticket: Ticket, seen: Counter[tuple[str, str]]) -> bool:
+        """Count a take, and return whether it is among the first of its model and settings."""
+        settings = ticket.model, settings_of(ticket.body)
+        seen[settings] += 1
+        return seen[settings] <= self._state.options.scout
 
     @property
     def are_out(self) -> bool:

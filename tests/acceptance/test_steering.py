@@ -128,3 +128,16 @@ def test_an_interrupt_while_a_run_leaves_for_another_plan_ends_it(desk: Desk) ->
         rest = here.run("run", "board.csv", "-y", "--poll-interval", 0.2)
         assert "7 takes: 7 delivered" in rest.out
         assert (server.stats()["submits"], server.stats()["doubled"]) == (7, 0)
+
+
+def test_a_limit_on_takes_holds_over_reloads(desk: Desk) -> None:
+    board = write_csv(desk.folder / "board.csv", 4)
+    with OutsideServer(Settings(service=0.6)) as server:
+        here = pointed_at(server, desk)
+        life = here.start(*RUN, "--limit", 2)
+        life.wait_until(lambda life: life.err.count(" submitted ") == JOBS)
+        write_csv(board, 5)
+        found = answered(here, "reload", "board.csv", "-y")
+        assert found["answered"] is True
+        assert "2 takes: 2 delivered" in life.end().out
+        assert server.stats()["submits"] == 2

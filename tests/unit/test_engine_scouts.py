@@ -9,7 +9,7 @@ from runner.domain.run_ending import EndingKind
 from runner.domain.states import AccountTurnedAway, FailureClass, LostContact, Refused, TakeState
 from runner.engine.options import EngineOptions
 from runner.engine.testing import JobScript
-from tests.unit.test_engine import night, ticket
+from tests.unit.test_engine import EPOCH, ending, night, ticket
 
 SCOUTING = EngineOptions(scout=1)
 
@@ -56,3 +56,12 @@ def test_a_scout_that_is_taken_back_goes_again_before_the_others() -> None:
     assert set(run.states().values()) == {TakeState.SUCCEEDED}
     submits = [what for _, verb, what in run.queue.history if verb == "submit"]
     assert submits[:3] == ["s0", "b0", "s0"]
+
+
+def test_a_job_of_an_earlier_engine_is_a_scout_before_any_other_is_paid_for() -> None:
+    """After a kill or a reload the first take of its settings may still be at the API."""
+    out = ticket("s0", state=TakeState.QUEUED, request_id="old-1", submitted_at=EPOCH - 30)
+    scripts = {"s0": ending(FailureClass.MODERATION)}
+    run = night([out, *(ticket(f"s{n}") for n in range(1, 4))], scripts=scripts, options=SCOUTING)
+    assert run.ending.kind is EndingKind.HALTED
+    assert run.queue.calls("submit") == 0

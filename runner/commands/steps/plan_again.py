@@ -19,6 +19,8 @@ from runner.domain.money import micros
 from runner.domain.orders import OrderOutcome, Reload
 from runner.domain.run_events import Steered
 from runner.domain.shots import Plan
+from runner.domain.states import TakeState
+from runner.plan.selection import Choice
 from runner.store.order_box import OrderBox
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
@@ -64,7 +66,11 @@ def _planned(
     request: RunRequest, place: RunDir, state: StateFile, todo: Prepared, order: Reload
 ) -> tuple[Prepared, OrderOutcome]:
     # A no is an error here: nothing of the new plan may get into the record, from which the next engine sends.
-    asked = replace(request, confirm=lambda estimate: _agreed(order, estimate))
+    asked = replace(
+        request,
+        choice=_left_of(request.choice, place, todo),
+        confirm=lambda estimate: _agreed(order, estimate),
+    )
     try:
         found = prepare(asked, _plan_of(asked, order), place, state, is_runner=True)
     except DiskFailed:
@@ -77,6 +83,20 @@ def _planned(
     else:
         return _other(todo, found)
     return _as_before(request, place, todo), OrderOutcome(changed=False, says=(f"the old plan stays: {why}",))
+
+
+def _left_of(choice: Choice, place: RunDir, todo: Prepared) -> Choice:
+    """Return the choice with what is left of its limit, which counts the takes that this session has sent."""
+    if choice.limit is None:
+        return choice
+    with open_reader(place.state_file, checked=True) as reader:
+        sent = sum(
+            1
+            for take in reader.standings()
+            if take.state is not TakeState.PENDING
+            and take.attempts > todo.about.get(take.take_id, take.attempts)
+        )
+    return replace(choice, limit=max(0, choice.limit - sent))
 
 
 def _plan_of(request: RunRequest, order: Reload) -> Plan:

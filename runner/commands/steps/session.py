@@ -267,6 +267,8 @@ async def _engage(
                 # A clip that is still downloaded then is locked for the engine that follows, which tries it again.
                 pool.shutdown(wait=False)
                 await asyncio.to_thread(pool.wait_for_end, _DOWNLOADS_S)
+        # A signal of the last moment is still on its way through the loop.
+        await asyncio.sleep(0)
         if ending.kind is EndingKind.RELOAD and interruption.signal is not None:
             ending = Ending(EndingKind.INTERRUPTED)
         if engine.costs_untold is not None:
