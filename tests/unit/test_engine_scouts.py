@@ -8,7 +8,7 @@ from runner.domain.api_answers import FailureKind, RequestFailure
 from runner.domain.run_ending import EndingKind
 from runner.domain.states import AccountTurnedAway, FailureClass, LostContact, Refused, TakeState
 from runner.engine.options import EngineOptions
-from runner.engine.testing import JobScript
+from runner.engine.testing import JobScript, MemoryJournal
 from tests.unit.test_engine import EPOCH, ending, night, ticket
 
 SCOUTING = EngineOptions(scout=1)
@@ -62,6 +62,9 @@ def test_a_job_of_an_earlier_engine_is_a_scout_before_any_other_is_paid_for() ->
     """After a kill or a reload the first take of its settings may still be at the API."""
     out = ticket("s0", state=TakeState.QUEUED, request_id="old-1", submitted_at=EPOCH - 30)
     scripts = {"s0": ending(FailureClass.MODERATION)}
-    run = night([out, *(ticket(f"s{n}") for n in range(1, 4))], scripts=scripts, options=SCOUTING)
+    takes = [out, *(ticket(f"s{n}") for n in range(1, 4))]
+    journal = MemoryJournal([each.take_id for each in takes])
+    journal._rows["s0"].state, journal._rows["s0"].request_id = TakeState.QUEUED, "old-1"
+    run = night(takes, scripts=scripts, journal=journal, options=SCOUTING)
     assert run.ending.kind is EndingKind.HALTED
     assert run.queue.calls("submit") == 0
