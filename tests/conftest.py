@@ -13,7 +13,6 @@ settings.load_profile("any machine")
 SLOW = (
     "acceptance/",
     "integration/test_bench_smoke.py",
-    "integration/test_delivery_kills.py",
     "integration/test_lived_time.py",
     "integration/test_outside_",
     "integration/test_store_kill.py",
@@ -22,6 +21,8 @@ SLOW = (
 
 LONG = (
     "acceptance/test_environment_fuzz.py",
+    "acceptance/test_lost_record.py",
+    "integration/test_delivery_kills.py",
     "integration/test_torture_pr_",
 )
 """What would take CI past its twenty minutes, and belongs to a release: it runs in `make test-all` alone."""
