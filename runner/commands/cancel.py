@@ -31,7 +31,7 @@ from runner.commands.steps.sync_record import follow_names
 from runner.domain import failpoints
 from runner.domain.api_answers import RequestFailure
 from runner.domain.body_diff import contradiction
-from runner.domain.display import visible
+from runner.domain.cancel_text import HELD, ended_text, refusal_text, word_text
 from runner.domain.errors import RunInUse
 from runner.domain.orders import CancelTakes
 from runner.domain.records import TakeRecord
@@ -187,9 +187,9 @@ def _nothing_to_cancel(take: TakeRecord) -> CancelOutcome:
     if take.state is TakeState.PENDING:
         says = "not sent yet, so there is nothing to cancel; the next run would send it"
     elif take.state in IN_DOUBT:
-        says = "held: its request id is not known, so it cannot be cancelled; see shotrunner reconcile"
+        says = HELD
     else:
-        says = f"it has ended already: {take.state}"
+        says = ended_text(take.state)
     stopped = take.state not in {TakeState.SUCCEEDED} | IN_DOUBT
     return CancelOutcome(take.take_id, "", stopped, says)
 
@@ -225,8 +225,7 @@ async def _cancel(
     if isinstance(answer, RequestFailure):
         if await account_is_refused(queue, answer, model=take.model, clock=clock):
             raise unanswered(answer)
-        says = f"the API did not take it: {visible(answer.reason)}"
-        return CancelOutcome(take.take_id, "", stopped=False, says=says)
+        return CancelOutcome(take.take_id, "", stopped=False, says=refusal_text(answer.reason))
     failpoints.hit("cancel.answered")
     if journal is not None:
         _record(journal, take, CancelRequested(by, answer.outcome), clock, listener)
@@ -252,10 +251,6 @@ def _outcome(take: TakeRecord, word: str, found: Found | None) -> CancelOutcome:
     stopped = word == "cancelled"
     if isinstance(found, Ended):
         stopped, says = found.outcome is not TakeState.SUCCEEDED, _ENDED[found.outcome]
-    elif stopped:
-        says = "cancelled, says the API; its result does not say so yet"
-    elif word == "not_cancellable":
-        says = "it runs already: it goes on and is billed"
     else:
-        says = f"the API says “{visible(word, 80)}”; it may go on"
+        says = word_text(word, cancelled="cancelled, says the API; its result does not say so yet")
     return CancelOutcome(take.take_id, word, stopped, says)

@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from runner.domain.api_answers import CancelAnswer, RequestFailure
-from runner.domain.display import counted, visible
+from runner.domain.cancel_text import HELD, ended_text, refusal_text, word_text
+from runner.domain.display import counted
 from runner.domain.orders import OrderOutcome, Tune
 from runner.domain.states import ACTIVE
 from runner.domain.tune_text import changes, unknown_models
@@ -141,18 +142,13 @@ def _nothing_to_cancel(take_id: str, state: RunState) -> str:
     if live is not None and live.state in UNSENT:
         return "it is being sent now; ask again once it has its answer"
     if take_id in state.held:
-        return "held: its request id is not known, so it cannot be cancelled; see shotrunner reconcile"
+        return HELD
     if live is None:
         return "nothing to cancel: it has ended, or this session is not about it"
-    return f"it has ended already: {live.state}"
+    return ended_text(live.state)
 
 
 def _word(answer: CancelAnswer | RequestFailure) -> str:
-    """Return in words what the API says of a cancel, which proves nothing."""
     if isinstance(answer, RequestFailure):
-        return f"the API did not take it: {visible(answer.reason)}"
-    if answer.outcome == "cancelled":
-        return "cancelled, says the API; a look confirms it"
-    if answer.outcome == "not_cancellable":
-        return "it runs already: it goes on and is billed"
-    return f"the API says “{visible(answer.outcome, 80)}”; it may go on"
+        return refusal_text(answer.reason)
+    return word_text(answer.outcome, cancelled="cancelled, says the API; a look confirms it")

@@ -12,7 +12,7 @@ from runner.commands.check import plan_of
 from runner.commands.steps.controls import Controls
 from runner.commands.steps.prepare import Prepared, prepare
 from runner.commands.steps.request import RunRequest
-from runner.commands.steps.summary import RunEstimate, needs_nothing
+from runner.commands.steps.summary import RunEstimate, count_finished
 from runner.domain.display import counted
 from runner.domain.errors import DiskFailed, ShotrunnerError, UsageError
 from runner.domain.money import micros
@@ -127,4 +127,4 @@ def _as_before(request: RunRequest, place: RunDir, todo: Prepared) -> Prepared:
     """Return what was to do before, as far as it is not done yet."""
     with open_reader(place.state_file, checked=True) as reader:
         takes = [take for take in reader.standings() if take.take_id in todo.about]
-    return replace(todo, finished=sum(1 for take in takes if needs_nothing(take, request.options)))
+    return replace(todo, finished=count_finished(takes, request.options))

@@ -16,7 +16,7 @@ from runner.commands.steps.complete_run import completion_of
 from runner.commands.steps.known_picks import decisions_for
 from runner.commands.steps.recheck_failed import recheck
 from runner.commands.steps.request import RunRequest
-from runner.commands.steps.summary import foresee, needs_nothing
+from runner.commands.steps.summary import count_finished, foresee
 from runner.commands.steps.sync_record import missing, read_record, sync, take_over
 from runner.domain.name_template import FileNames
 from runner.domain.records import Completion, RunRecord, SessionRecord
@@ -84,7 +84,7 @@ def prepare(
     return Prepared(
         agreed,
         {take.take_id: take.attempts for take in takes},
-        sum(1 for take in takes if needs_nothing(take, request.options)),
+        count_finished(takes, request.options),
         record.sessions,
         (*tried, *names.remarks, *synced, *price_changes(plan, quoted), *estimate.remarks, *remarks),
         completion_of(request, plan),

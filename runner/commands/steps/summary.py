@@ -190,11 +190,16 @@ def foresee(decision: Decision, record: RunRecord, *, host: str, simulated: bool
     )
 
 
-def needs_nothing(take: Standing, options: EngineOptions) -> bool:
+def _needs_nothing(take: Standing, options: EngineOptions) -> bool:
     """Return whether a run has nothing left to do for a take by itself."""
     if take.state is TakeState.SUCCEEDED:
         return not options.download or take.delivery is DeliveryState.DELIVERED
     return take.state is not TakeState.PENDING and take.state not in ACTIVE
+
+
+def count_finished(takes: Iterable[Standing], options: EngineOptions) -> int:
+    """Return for how many takes a run has nothing left to do by itself."""
+    return sum(1 for take in takes if _needs_nothing(take, options))
 
 
 def _remarks(comparison: Comparison, stale: Collection[str]) -> tuple[str, ...]:
