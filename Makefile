@@ -55,7 +55,7 @@ test-newest:
 	    echo "the newest releases on $$($$python --version)"; \
 	    rm -rf $(NEWEST); \
 	    $$python -m venv $(NEWEST); \
-	    $(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[video,timeline,speed,excel,test]'; \
+	    $(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[video,timeline,speed,excel,cloud,dask,socks,test]'; \
 	    $(NEWEST)/bin/pytest tests/unit tests/integration -n 3 --dist worksteal -m 'not slow and not long'; \
 	done
 
@@ -95,5 +95,5 @@ $(VENV)/demo: pyproject.toml $(LOCK) | $(BIN)/python
 	@touch $@
 
 $(VENV)/test: pyproject.toml $(LOCK) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(LOCK) -e '.[video,timeline,speed,excel,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(LOCK) -e '.[video,timeline,speed,excel,cloud,dask,socks,test]'
 	@touch $@ $(VENV)/demo

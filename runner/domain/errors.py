@@ -216,6 +216,27 @@ class ServiceUnavailable(ShotrunnerError):
     code = "service-unavailable"
 
 
+class StoreAway(ShotrunnerError):
+    """The store of the clips did not answer for longer than the run may wait: run the same command again later."""
+
+    exit_code = 69
+    code = "store-away"
+
+
+class StoreRefused(ShotrunnerError):
+    """The store refuses: no such bucket, no right to write, no credentials. Set them right, then run again."""
+
+    exit_code = 77
+    code = "store-refused"
+
+
+class NotInStore(ShotrunnerError):
+    """A file is not in the store: fetch its clip again, or give the right address."""
+
+    exit_code = 66
+    code = "not-in-store"
+
+
 class BrokenPromise(ShotrunnerError):
     """Shotrunner caught itself breaking one of its own rules: a bug to report."""
 
@@ -275,6 +296,12 @@ class RecordDisplaced(StateFileUnusable):
     """The state file was moved, deleted or replaced while a process had it open; the message says where it is."""
 
     code = "record-displaced"
+
+
+class RunElsewhere(StateFileUnusable):
+    """Another folder or machine has taken the run over, or holds this part of the board: go on there."""
+
+    code = "run-elsewhere"
 
 
 MOVED = "--moved"

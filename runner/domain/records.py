@@ -19,7 +19,9 @@ class RunHeader:
     """Which run a state file belongs to.
 
     `manifest` is the resolved path of the manifest that made it, and `api_base` the origin of its jobs' API. `columns`
-    are the CSV headers of the newest manifest (empty for YAML), `created_at` is in unix seconds.
+    are the CSV headers of the newest manifest (empty for YAML), `created_at` is in unix seconds. `out` is the address
+    of the store that its clips go to, empty if that is its own folder. `shard` is its part of the board, such as `2/5`,
+    empty for all of it.
     """
 
     run_id: str
@@ -30,6 +32,8 @@ class RunHeader:
     created_at: float
     version: str
     columns: tuple[str, ...] = ()
+    out: str = ""
+    shard: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,9 +205,12 @@ _ORDERS = """CREATE TABLE orders (
 _SETTINGS = "ALTER TABLE sessions ADD COLUMN settings TEXT NOT NULL DEFAULT '{}'"
 _VERSION_8 = (_ORDERS, _SETTINGS)
 
+# Where clips go if not into the run's folder, and which part of the board this is.
+_VERSION_9 = tuple(f"ALTER TABLE run ADD COLUMN {name} TEXT NOT NULL DEFAULT ''" for name in ("out", "shard"))
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     *(_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5),
-    *(_VERSION_6, _VERSION_7, _VERSION_8),
+    *(_VERSION_6, _VERSION_7, _VERSION_8, _VERSION_9),
 )
 """Statements that lead from version n to n + 1, for n = 0, 1, …; a new file runs all of them."""
 
@@ -231,10 +234,11 @@ _BEFORE_4 = (
 
 _BEFORE_6 = (
     """CREATE TEMP VIEW run AS SELECT *, '' AS completion, '{}' AS heard, NULL AS costs_asked_at,
-        NULL AS costs_untold_to, '' AS name_template FROM main.run""",
+        NULL AS costs_untold_to, '' AS name_template, '' AS out, '' AS shard FROM main.run""",
 )
 _TAKES_BEFORE_7 = f"CREATE TEMP VIEW takes AS SELECT t.rowid AS rowid, t.*, {_NEW_IN_7}"
-_RUN_BEFORE_7 = "CREATE TEMP VIEW run AS SELECT *, '' AS name_template FROM main.run"
+_RUN_BEFORE_7 = "CREATE TEMP VIEW run AS SELECT *, '' AS name_template, '' AS out, '' AS shard FROM main.run"
+_RUN_BEFORE_9 = "CREATE TEMP VIEW run AS SELECT *, '' AS out, '' AS shard FROM main.run"
 _NO_ORDERS = _ORDERS.replace("CREATE TABLE", "CREATE TEMP TABLE")
 _BEFORE_8 = (_NO_ORDERS, "CREATE TEMP VIEW sessions AS SELECT *, '{}' AS settings FROM main.sessions")
 
@@ -246,7 +250,8 @@ OLDER: tuple[tuple[str, ...], ...] = (
     (*_BEFORE_6, _TAKES_BEFORE_7, *_BEFORE_8),
     (*_BEFORE_6, _TAKES_BEFORE_7, *_BEFORE_8),
     (_RUN_BEFORE_7, _TAKES_BEFORE_7, *_BEFORE_8),
-    _BEFORE_8,
+    (*_BEFORE_8, _RUN_BEFORE_9),
+    (_RUN_BEFORE_9,),
 )
 """Statements by which a reader, which may change nothing, sees a file of version n like one of the newest.
 

@@ -260,9 +260,11 @@ class StateFile:
         self._do(lambda connection: name_files(connection, template, strict=True))
 
     def note_header(self, header: RunHeader) -> None:
-        """Record the manifest's path relative to a folder that has moved, or the API of a run that has no job yet."""
-        self._change("UPDATE run SET manifest = ?, api_base = ?", header.manifest, header.api_base)
-        self.header = replace(self.header, manifest=header.manifest, api_base=header.api_base)
+        """Record what may change of a header: the manifest's path, the API of a run without jobs, the store."""
+        self._change(
+            "UPDATE run SET manifest = ?, api_base = ?, out = ?", header.manifest, header.api_base, header.out
+        )
+        self.header = replace(self.header, manifest=header.manifest, api_base=header.api_base, out=header.out)
 
     def note_simulated(self, simulated: bool) -> None:  # noqa: FBT001 - the noted value itself
         """Note whether all jobs went to an API that says that it is a simulator: in the marker, for display alone.

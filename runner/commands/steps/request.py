@@ -16,6 +16,8 @@ from runner.commands.steps.summary import RunEstimate
 from runner.domain.errors import Problem
 from runner.domain.run_ending import Stop
 from runner.domain.run_events import Listener, Listeners, RunStarted
+from runner.domain.shards import Shard
+from runner.domain.store_address import StoreAddress
 from runner.engine.options import EngineOptions
 from runner.manifest.size_limits import LIMITS
 from runner.manifest.size_limits import Limits as ManifestLimits
@@ -55,7 +57,9 @@ class RunRequest:
     `optional_models` may have limits in `options` without any take here. `listeners` follow each session from its
     beginning to its end, beside `progress`. `interrupts` stop it from another thread. `notify` are the
     channels that get notices. `on_delivered` are the words of a command that is started once for each clip; without
-    words none is. `words` are those of the command line, without secrets, for the run's log.
+    words none is. `words` are those of the command line, without secrets, for the run's log. Clips go to the store
+    `out` if it is given, and `keep_local` says what stays here then: `none`, `posters` or `all`. `executor` says where
+    deliveries run. With a `shard` the run handles that part of the board alone.
     """
 
     manifest: Path
@@ -78,6 +82,10 @@ class RunRequest:
     notify: tuple[Channel, ...] = field(default=(), kw_only=True)
     on_delivered: tuple[str, ...] = field(default=(), kw_only=True)
     words: tuple[str, ...] = field(default=(), kw_only=True)
+    out: StoreAddress | None = field(default=None, kw_only=True)
+    keep_local: str = field(default="posters", kw_only=True)
+    executor: str = field(default="threads", kw_only=True)
+    shard: Shard | None = field(default=None, kw_only=True)
     clock: Clock = field(default_factory=SystemClock)
     on_interrupt: Stop = Stop.DRAIN
     opening: OpenOptions = DEFAULT_OPTIONS
