@@ -10,7 +10,7 @@ from argparse import SUPPRESS
 from dataclasses import replace
 from pathlib import Path
 
-from runner.cli.arg_types import amount, jobs, number, period, tuned_model_jobs, tuned_rate, whole
+from runner.cli.arg_types import amount, folder, jobs, number, period, tuned_model_jobs, tuned_rate, whole
 from runner.cli.argument_kinds import command, group, place, rest, several, switch, value, values
 from runner.cli.export_arguments import EXPORT
 from runner.cli.review_arguments import PICK, REJECT, REPORT, REROLL
@@ -140,7 +140,7 @@ COMMANDS = (
                 period,
                 "how long a link must stay valid, since a job may wait before it is fetched (default: 12h)",
             ),
-            value("--run-dir DIR", Path, "folder that keeps the results (default: reports/NAME)"),
+            value("--run-dir DIR", folder, "folder that keeps the results (default: reports/NAME)"),
         ),
     ),
     command(
@@ -267,7 +267,7 @@ COMMANDS = (
         place("target", "the run's manifest, or its directory (which may be gone)", type=Path, metavar="RUN"),
         SIMULATED,
         switch("-n, --dry-run", "only show what would be recorded"),
-        value("--run-dir DIR", Path, "folder of the run (default: reports/NAME beside it)"),
+        value("--run-dir DIR", folder, "folder of the run (default: reports/NAME beside it)"),
         API_BASE,
         MORE_SCHEMAS,
         *consent(),

@@ -1,0 +1,32 @@
+"""Copies a run's record while it is in use, as one plain file from which another machine can continue.
+
+In: a state file. Out: a file like the one that a run leaves when it closes. Nothing of the original changes.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from pathlib import Path
+
+from runner.store import database
+from runner.system.private_files import open_private
+
+
+def copy_record(state_file: Path, target: Path) -> None:
+    """Write a copy of the record at one moment to `target`, in place of an older file.
+
+    Raises:
+        DiskFailed: the disk is full or failing.
+        StateFileUnusable: the state file cannot be read.
+    """
+    with database.translated(target):
+        os.close(open_private(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC))
+        with (
+            closing(database.connect_reader(state_file)) as source,
+            closing(database.connect_writer(target)) as copy,
+        ):
+            # All at once: SQLite begins a copy in parts again at each commit of the run. In WAL no one waits for it.
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+            copy.execute("UPDATE run SET at_rest = 1")
