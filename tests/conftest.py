@@ -70,7 +70,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 @pytest.fixture
 def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
-    """The S3 server, with an environment that brings clients there, and no fault of an earlier test."""
+    """Yield the S3 server, with an environment that brings clients there, and no fault of an earlier test."""
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     s3_server.faults.clear()

@@ -201,6 +201,11 @@ class _Handler(BaseHTTPRequestHandler):
         cast("_Threads", self.server).connections.discard(self.connection)
         super().finish()
 
+    def handle_expect_100(self) -> bool:
+        super().handle_expect_100()
+        self.wfile.flush()
+        return True
+
     def serve(self) -> None:
         self.close_connection = self.headers.get("Connection", "").lower() == "close"
         self.lower = {name.lower(): value for name, value in self.headers.items()}
