@@ -38,6 +38,11 @@ def folder(text: str) -> Path:
     return Path(text)
 
 
+def folder_or_store(text: str) -> Path | StoreAddress:
+    """Parse what a run is named by: its folder or manifest, or its address in a store."""
+    return store(text) if is_store_address(text) else Path(text)
+
+
 def store(text: str) -> StoreAddress:
     """Parse the address of a folder in a store."""
     try:

@@ -185,7 +185,7 @@ def _run(request: RunRequest) -> RunSummary:
     with (
         request.opening.locked(place),
         _opened(request, plan, place) as state,
-        stored(place, state, request.clock) as at_store,
+        stored(place, state, request.clock, patience=request.options.outage_limit) as at_store,
     ):
         todo = prepare(request, plan, place, state)
         # The record has it all now, and a hundred thousand takes need not stay in memory for a night.

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING
 
@@ -31,12 +33,12 @@ from runner.system.clock import Clock
 
 if TYPE_CHECKING:
     from runner.object_store.run_log import Holder, RunLog
-    from runner.object_store.store import ObjectStore
 
 COPY_EVERY_S = 300.0
 """How often the record is copied while a run goes on; the log has what happened since."""
 
 _SHARE_OF_TIME = 20
+_SESSIONS_KEPT = 7
 _COPY = ".state.db.copy"
 
 
@@ -47,8 +49,8 @@ class StoredRun:
     and may not be on record yet.
     """
 
-    def __init__(self, store: ObjectStore, log: RunLog, state: StateFile, clock: Clock) -> None:
-        self._store, self._log, self._state, self._clock = store, log, state, clock
+    def __init__(self, log: RunLog, state: StateFile, clock: Clock) -> None:
+        self._log, self._state, self._clock = log, state, clock
         self._announced: dict[str, int] = {}
         self._failed: ShotrunnerError | None = None
         self._wake = threading.Event()
@@ -65,7 +67,7 @@ class StoredRun:
         """
         started = SubmissionStarted(attempt, ticket.fingerprint, self._state.epoch)
         # Every later object of the log has a higher number than the newest one now.
-        self._announced[attempt] = self._log.newest + 1
+        self._announced[attempt] = self._log.number + 1
         try:
             line = line_of(started, take=ticket.take_id, model=ticket.model, at=self._clock.wall())
             await asyncio.wrap_future(self._log.append(line))
@@ -92,7 +94,9 @@ class StoredRun:
         """What a person should know about the store at the end, one sentence each."""
         if self._failed is None:
             return ()
-        return (f"{self._store.address} does not have the newest copy of the record: {self._failed.message}",)
+        return (
+            f"{self._log.store.address} does not have the newest copy of the record: {self._failed.message}",
+        )
 
     def copy(self) -> None:
         """Write a copy of the record to the store.
@@ -104,12 +108,12 @@ class StoredRun:
         from runner.object_store.record_copy import put_copy
 
         # Taken before the copy, so that the copy holds all that the log says up to there.
-        upto = min((self._log.newest, *(number - 1 for number in tuple(self._announced.values()))))
+        upto = min((self._log.number, *(number - 1 for number in tuple(self._announced.values()))))
         draft = self._state.path.with_name(_COPY)
         try:
             copy_record(self._state.path, draft)
             failpoints.hit("store.copied")
-            put_copy(self._store, draft, upto=upto)
+            put_copy(self._log, draft, upto=upto)
         finally:
             draft.unlink(missing_ok=True)
 
@@ -138,8 +142,10 @@ class StoredRun:
 
 
 @contextmanager
-def stored(place: RunDir, state: StateFile, clock: Clock) -> Iterator[StoredRun | None]:
+def stored(place: RunDir, state: StateFile, clock: Clock, *, patience: float) -> Iterator[StoredRun | None]:
     """Hold the run at its store as long as the block lasts; None for a run whose clips are in its own folder.
+
+    `patience` is how many seconds a submission may wait for a store that is away.
 
     Raises:
         RunElsewhere: another run, folder or machine holds it.
@@ -149,26 +155,32 @@ def stored(place: RunDir, state: StateFile, clock: Clock) -> Iterator[StoredRun 
     if not state.header.out:
         yield None
         return
-    from runner.object_store.run_log import RunLog
-    from runner.object_store.store import open_store
-
-    store = open_store(store_address(state.header.out))
-    run = StoredRun(store, RunLog.open(store, holder_at(place, state)), state, clock)
+    run = StoredRun(_opened_log(place, state, patience=patience), state, clock)
     try:
         yield run
     finally:
         run.close()
 
 
-def holder_at(place: RunDir, state: StateFile) -> Holder:
-    """Return who holds a run that continues here."""
+def _opened_log(place: RunDir, state: StateFile, *, patience: float) -> RunLog:
+    """Open the log of the run as its next session, if the newest one was this record's.
+
+    If another session came since, another folder or machine has submitted, and this record does not know what.
+    """
+    from runner.object_store.run_log import RunLog
+    from runner.object_store.store import open_store
+
+    header, session, mine = state.header, uuid.uuid4().hex, state.log_sessions()
+    # Noted before it begins: after a kill in between, it may have begun or not.
+    state.note_log_sessions([*mine[-_SESSIONS_KEPT:], session])
+    holder = holder_at(place.path, run_id=header.run_id, shard=header.shard)
+    store = open_store(store_address(header.out))
+    return RunLog.open(store, holder, session=session, after=mine, patience=patience)
+
+
+def holder_at(folder: Path, *, run_id: str, shard: str) -> Holder:
+    """Return who holds a run that continues in `folder` of this machine."""
     from runner.object_store.run_log import Holder
 
-    header = state.header
-    return Holder(
-        header.run_id,
-        machine=machine_id(),
-        host=gethostname(),
-        folder=str(place.path.resolve()),
-        shard=header.shard,
-    )
+    machine = f"{gethostname()}-{machine_id()[:8]}"
+    return Holder(run_id, machine, str(folder.resolve()), shard)
