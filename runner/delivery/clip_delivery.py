@@ -1,4 +1,4 @@
-"""The engine's `Delivery`: it gives each ticket's task to an executor, and hands on what was found before the answer."""
+"""The engine's `Delivery`: an executor runs each ticket's task, and what was found is handed on first."""
 
 from __future__ import annotations
 

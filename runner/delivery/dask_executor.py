@@ -15,7 +15,6 @@ import pickle
 import platform
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Executor, Future
 from contextlib import suppress
@@ -105,7 +104,6 @@ class DaskExecutor(Executor):
         self._limit_s, self._no_worker_s = limit_s, no_worker_s
         self._calls = DaemonExecutor(1, name="dask calls")
         self._waiting: dict[str, tuple[Future[Any], float]] = {}
-        self._failures: Counter[str] = Counter()
         self._lost = ""
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -116,9 +114,7 @@ class DaskExecutor(Executor):
         """Call `fn` of a module on a worker."""
         answer: Future[T] = Future()
         answer.set_running_or_notify_cancel()
-        name = self._key_of(*args, **kwargs)
-        # A key whose call failed is not used again: the cluster may still remember that result.
-        key = f"{name}-{self._failures[name]}" if name in self._failures else name
+        key = self._key_of(*args, **kwargs)
         with self._lock:
             lost, twin = self._lost, self._waiting.get(key)
             if not lost and twin is None:
@@ -129,36 +125,40 @@ class DaskExecutor(Executor):
             twin[0].add_done_callback(partial(_copy, answer))
         else:
             call = pickle.dumps((partial(fn, **kwargs) if kwargs else fn, args))
-            self._calls.submit(self._send, name, key, call)
+            self._calls.submit(self._send, key, call)
         return answer
 
-    def _send(self, name: str, key: str, call: bytes) -> None:
+    def ask_workers(self, fn: Callable[[], T]) -> Mapping[str, T | BaseException]:
+        """Call `fn` once on each worker, and return what it returns or raises there by the worker's address."""
+        answers: Mapping[str, T | BaseException] = self._client.run(fn, on_error="return")
+        return answers
+
+    def _send(self, key: str, call: bytes) -> None:
         try:
             future = self._client.submit(run_pickled, call, key=key, pure=False)
-            self._client.loop.add_callback(self._follow, name, key, future)
+            self._client.loop.add_callback(self._follow, key, future)
         except Exception as error:  # noqa: BLE001 - whatever a lost connection leads to
-            self._end(key, error=ClusterLost(f"the Dask scheduler is lost ({type(error).__name__})"))
+            self._lose(f"the Dask scheduler is lost ({type(error).__name__})")
 
-    async def _follow(self, name: str, key: str, future: Any) -> None:  # noqa: ANN401
-        """Take the result as soon as it is there, and let the cluster forget it; this runs in the client's loop."""
+    async def _follow(self, key: str, future: Any) -> None:  # noqa: ANN401
+        """Take the result as soon as it is there; this runs in the client's loop."""
         from distributed import KilledWorker
 
+        result: object = None
+        failure: BaseException | None = None
         try:
             result = await future
         except CancelledError:
             self._lose("the Dask scheduler is lost")
         except KilledWorker:
-            self._end(key, error=TaskKilled("each worker that worked on this clip died of it, or was killed"))
+            failure = TaskKilled("each worker that worked on this clip died of it, or was killed")
         except BaseException as error:  # noqa: BLE001 - it is passed on to the future's caller
-            self._failures[name] += 1
-            self._end(key, error=error)
-        else:
-            # A call that returns trouble may come again with the same arguments.
-            self._failures[name] += 1
-            self._end(key, result=result)
+            failure = error
+        # The same call may come again at once, after trouble with a clip. So the cluster forgets this one first.
         future.release()
+        self._client.loop.add_callback(self._end, key, result, failure)
 
-    def _end(self, key: str, *, result: object = None, error: BaseException | None = None) -> None:
+    def _end(self, key: str, result: object, error: BaseException | None) -> None:
         with self._lock:
             waiting = self._waiting.pop(key, None)
         if waiting is None:
@@ -174,7 +174,7 @@ class DaskExecutor(Executor):
             self._lost = self._lost or why
             keys = list(self._waiting)
         for key in keys:
-            self._end(key, error=ClusterLost(self._lost))
+            self._end(key, None, ClusterLost(self._lost))
 
     def _watch(self) -> None:
         """Notice workers that are gone, and calls that do not come back."""
@@ -193,7 +193,7 @@ class DaskExecutor(Executor):
             if has_work and now - idle_since > self._no_worker_s:
                 self._lose(f"the Dask cluster has had no worker for {self._no_worker_s:.0f} s")
             for key in late:
-                self._end(key, error=NotDoneThere(f"a worker did not answer within {self._limit_s:.0f} s"))
+                self._end(key, None, NotDoneThere(f"a worker did not answer within {self._limit_s:.0f} s"))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002 - the signature of Executor
         """Leave the cluster, and end the one on this machine; with `wait` once all calls are done."""
@@ -245,14 +245,15 @@ def open_cluster(
     try:
         if not address:
             cluster = _local_cluster(workers)
-        client = distributed.Client(cluster or address, timeout=CONNECT_S, set_as_default=False)
+        make: Any = distributed.Client
+        client = make(cluster or address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError, TimeoutError, RuntimeError) as error:
         if cluster is not None:
             cluster.close(timeout=_CLOSE_S)
         raise ClusterLost(f"{where} cannot be reached ({type(error).__name__})") from error
     _quiet()
     executor = DaskExecutor(client, cluster, key_of=key_of, limit_s=limit_s)
-    if address and (why := mismatch(worker_facts(), client.run(worker_facts, on_error="return"))):
+    if address and (why := mismatch(worker_facts(), executor.ask_workers(worker_facts))):
         executor.shutdown(wait=False)
         advice = f"install the same there: pip install 'shotrunner[cloud,dask]=={__version__}'"
         raise UsageError(f"--executor dask:{address}: {why}", advice=advice)
@@ -261,10 +262,11 @@ def open_cluster(
 
 def _local_cluster(workers: int) -> Any:  # noqa: ANN401 - distributed is an optional part
     import dask
-    from distributed import LocalCluster
+    import distributed
 
     dask.config.set({"distributed.scheduler.allowed-failures": _ALLOWED_FAILURES})
-    return LocalCluster(
+    make: Any = distributed.LocalCluster
+    return make(
         n_workers=workers,
         threads_per_worker=LOCAL_THREADS,
         host="127.0.0.1",

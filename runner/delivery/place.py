@@ -35,7 +35,7 @@ class RunPlace:
     def is_here(self) -> bool:
         """Return whether this process sees that very folder."""
         try:
-            found = os.stat(self.folder)
+            found = self.folder.stat()
         except OSError:
             return False
         if (found.st_dev, found.st_ino) == self.home:
@@ -57,7 +57,7 @@ def source_here(source: ClipSource, place: RunPlace | None, *, has_store: bool) 
     if place is None:
         return source, False
     if place.is_here():
-        found = os.stat(place.folder)
+        found = place.folder.stat()
         return (source if (found.st_dev, found.st_ino) == place.home else source.at(place.folder)), False
     if has_store:
         return source.at(_scratch() / place.run_id), True

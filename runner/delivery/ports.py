@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -12,7 +13,7 @@ from runner.video.inspector import Inspector
 
 
 class ClipStore(Protocol):
-    """A folder in a store; names are relative to it and have `/` between their parts.
+    """A folder in a store; names are relative to it and have `/` between their parts. It can be pickled.
 
     Each method raises `StoreAway` for what may pass, `StoreRefused` for what stays so, and `NotInStore` for a name that
     is not there.
@@ -39,15 +40,7 @@ class ClipStore(Protocol):
         ...
 
 
-class OpensStore(Protocol):
-    """Opens the store of a run; it can be pickled and hashed, and an equal one opens the same store."""
-
-    def __call__(self) -> ClipStore:
-        """Return the open store; raises as the methods of `ClipStore`."""
-        ...
-
-
-class MakesInspector(Protocol):
+class MakesInspector(Hashable, Protocol):
     """Makes what looks into clips; it can be pickled and hashed, such as a function of a module."""
 
     def __call__(self) -> Inspector:

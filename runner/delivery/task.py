@@ -11,13 +11,12 @@ import hashlib
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import count
 from pathlib import Path
 
 from runner.delivery.looks import Found, look_into
 from runner.delivery.place import RunPlace, source_here
-from runner.delivery.ports import ClipSource, ClipStore, MakesInspector, OpensStore
+from runner.delivery.ports import ClipSource, ClipStore, MakesInspector
 from runner.domain.api_answers import FetchAnswer, FetchTrouble
 from runner.domain.errors import DiskFailed, NotInStore, StoreAway
 from runner.domain.job_files import JobFiles
@@ -37,7 +36,7 @@ class DeliveryTask:
     """
 
     source: ClipSource
-    store: OpensStore | None = None
+    store: ClipStore | None = None
     keep_local: str = POSTERS
     inspector: MakesInspector | None = None
     place: RunPlace | None = None
@@ -62,7 +61,7 @@ def deliver(ticket: Ticket, task: DeliveryTask) -> Outcome:
     source, is_scratch = source_here(task.source, task.place, has_store=task.store is not None)
     work = _Delivery(ticket, replace(task, source=source))
     try:
-        return work.kept() if task.store is None else work.stored(_opened(task.store))
+        return work.kept() if task.store is None else work.stored(task.store)
     except StoreAway as error:
         return Outcome(FetchTrouble(error.message, unreachable=True))
     except NotInStore as error:
@@ -71,12 +70,6 @@ def deliver(ticket: Ticket, task: DeliveryTask) -> Outcome:
         if not is_scratch:
             raise
         return Outcome(FetchTrouble(f"on a worker: {error.message}", unreachable=True))
-
-
-@cache
-def _opened(store: OpensStore) -> ClipStore:
-    """Return the store, which one process opens once."""
-    return store()
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,9 +194,9 @@ class _FetchJob:
             self.holdings.drop_rejected(index)
         # The flush is needed even if nothing was missing: an earlier call may have been killed just before it.
         self.folder.sync()
-        outputs = [landed for _, landed in sorted(self.holdings.landed.items())]
-        first = outputs[0]
-        return Delivered(f"{CLIPS}/{first.file}", first.sha256, first.bytes, remark_on(outputs))
+        present = [landed for _, landed in sorted(self.holdings.landed.items())]
+        first = present[0]
+        return Delivered(f"{CLIPS}/{first.file}", first.sha256, first.bytes, remark_on(present))
 
     def _about(self) -> dict[str, JsonValue]:
         ticket, inputs = self.ticket, json.loads(self.ticket.body)
