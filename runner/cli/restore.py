@@ -29,11 +29,11 @@ def command(arguments: argparse.Namespace) -> int:
         if arguments.run_dir is None:
             raise UsageError(f"{named}: no folder is named for the run", advice="add --run-dir FOLDER")
         if dry:
-            found = look(named)
+            record = look(named)
             if arguments.output == "json":
-                show_json(envelope("restore", {"dry_run": True, **asdict(found), "address": str(named)}))
+                show_json(envelope("restore", {"dry_run": True, **asdict(record), "address": str(named)}))
             else:
-                show(found.sentences())
+                show(record.sentences())
             return 0
         opening = replace(opening, moved=True)
         named = bring(named, arguments.run_dir, opening=opening).path
