@@ -16,7 +16,7 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.share is not None:
         return _share(arguments)
     _refuse_lone_flags(arguments)
-    reports = report(arguments.target, simulated=arguments.simulate or None)
+    reports = report(arguments.target, simulated=arguments.simulate or None, sign_s=arguments.sign)
     paths = {"page": str(reports.html), "csv": str(reports.csv)}
     show_result(arguments, envelope("report", paths), (visible(path, PATH_LIMIT) for path in paths.values()))
     return 0
@@ -31,6 +31,10 @@ def _refuse_lone_flags(arguments: argparse.Namespace) -> None:
 def _share(arguments: argparse.Namespace) -> int:
     from runner.commands.share import share
 
+    if arguments.sign:
+        raise UsageError(
+            "a page for others has its clips in it, so no link is signed", advice="leave out --sign"
+        )
     if arguments.picks and arguments.all:
         raise UsageError("--picks and --all exclude each other", advice="leave one of them out")
     made = share(
