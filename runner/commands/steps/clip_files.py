@@ -27,6 +27,9 @@ from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir, is_run
 from runner.system.private_files import make_folder
 
+_PATIENCE_S = 20.0
+"""How long a store may be away: a person waits for these commands."""
+
 AT_ONCE = 8
 """How many files are downloaded or uploaded at once."""
 
@@ -83,10 +86,11 @@ def stored_clips(place: RunDir, *, out: str | None = None) -> StoredClips | None
             out = reader.header.out
     if not out:
         return None
+    from runner.object_store.patience import Patience
     from runner.object_store.store import open_store
 
     address = StoreAddress(out)
-    return StoredClips(address, open_store(address), place.path)
+    return StoredClips(address, open_store(address, patience=Patience(_PATIENCE_S)), place.path)
 
 
 class StoredClips:

@@ -46,9 +46,10 @@ def report_links(
         return BESIDE_THE_PAGE
     if sign_s is not None:
         return _signed_links(stored, until=now + sign_s, seconds=sign_s)
+    again = command_about(place, header, "report", "--sign", "12h")
     remark = (
         f"The clips are in {stored.address}, and {_PAGE} beside them plays them. This page plays what is kept here:"
-        f" small previews at most. For links that anyone can open: {command_about(place, header, 'report', '--sign', '12h')}"
+        f" small previews at most. For links that anyone can open: {again}"
     )
     return ClipLinks(
         page=lambda take: _local_link(stored, take),
