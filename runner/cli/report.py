@@ -17,8 +17,9 @@ def command(arguments: argparse.Namespace) -> int:
         return _share(arguments)
     _refuse_lone_flags(arguments)
     reports = report(arguments.target, simulated=arguments.simulate or None, sign_s=arguments.sign)
-    paths = {"page": str(reports.html), "csv": str(reports.csv)}
-    show_result(arguments, envelope("report", paths), (visible(path, PATH_LIMIT) for path in paths.values()))
+    paths = {"page": str(reports.html), "csv": str(reports.csv), "published": reports.published}
+    lines = (visible(path, PATH_LIMIT) for path in paths.values() if path)
+    show_result(arguments, envelope("report", paths), lines)
     return 0
 
 

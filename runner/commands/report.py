@@ -5,6 +5,7 @@ In: a run directory or its manifest. Out: the two files, or a frame. It works fo
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,7 @@ def report(
         reports = write_report(place.path, reader, now=now, picks=picks, goes_on=goes_on, links=links)
         if stored is not None and sign_s is None:
             publish_reports(place, reader, stored, now=now, picks=picks, goes_on=goes_on)
+            return replace(reports, published=stored.address_of(reports.html.name))
         return reports
 
 

@@ -29,10 +29,11 @@ _HEAD = 1024
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """The paths of a run's reports."""
+    """The paths of a run's reports; `published` is the address of the page in the store, empty without one."""
 
     csv: Path
     html: Path
+    published: str = ""
 
 
 class Record(Protocol):

@@ -129,6 +129,7 @@ def _summary(place: RunDir, reader: Reader) -> RunSummary | None:
     return RunSummary(
         run_dir=place.path,
         name=reader.header.name,
+        out=reader.header.out,
         simulated=reader.nothing_paid,
         ending=Ending(EndingKind.FINISHED),
         submitted=0,

@@ -73,7 +73,8 @@ class RunSummary:
     submitted, and `cancelled` those that only a retry submits again. `stale` counts clips of rows that changed since;
     `failed` are the takes that failed or whose clips could not be downloaded. `flagged` are the takes the run was about
     with something odd about their clips; that is not a failure. `limits` held at the end, and `tuned` are the flags of
-    `run` for what people changed on the way.
+    `run` for what people changed on the way. `out` is the address of the store that the clips are in, empty if they
+    are in the run directory.
     """
 
     run_dir: Path
@@ -97,8 +98,13 @@ class RunSummary:
     take_ids: Mapping[Path, str] = field(default_factory=dict)
     labels: Mapping[Path, str] = field(default_factory=dict)
     name: str = ""
+    out: str = ""
     limits: Limits = field(default_factory=Limits)
     tuned: tuple[str, ...] = ()
+
+    def address_of(self, clip: Path) -> str:
+        """Return where a clip is: its path, or its address in the store."""
+        return f"{self.out}/{clip.relative_to(self.run_dir).as_posix()}" if self.out else str(clip)
 
     @property
     def exit_code(self) -> int:
@@ -254,6 +260,7 @@ def sum_up(
     return RunSummary(
         run_dir=place.path,
         name=header.name,
+        out=header.out,
         simulated=simulated,
         ending=ending,
         submitted=submitted,
