@@ -14,7 +14,9 @@ from runner.cli.export import export_as_json
 from runner.cli.from_flags import choice_of
 from runner.cli.terminal import show_result, warn
 from runner.commands.export_cut import (
+    Clip,
     CutWishes,
+    Timeline,
     export_animation,
     export_contact_sheet,
     export_cut,
@@ -26,7 +28,6 @@ from runner.commands.steps.cut_list import cut_list
 from runner.commands.steps.export_files import export_file
 from runner.domain.display import PATH_LIMIT, size, visible
 from runner.plan.selection import ALL
-from runner.timeline.slots import Clip, Timeline
 
 Made: TypeAlias = tuple[Sequence[Path], Sequence[str]]
 """The files that were written, and what a person should know of them."""

@@ -78,8 +78,8 @@ def make_cut(
 ) -> Cut:
     """Return the cut of `target` in a form, for a file at `out`, or for standard output if that is `-`.
 
-    Editors need files: clips in a store that play are downloaded into a folder beside `out`, which `say` is told. A
-    table has their addresses instead.
+    Editors need files: clips in a store that play are downloaded into a folder beside `out`, and `say` gets a
+    sentence about it. A table has their addresses instead.
 
     Raises:
         FileMissing: there is neither a run nor a manifest.

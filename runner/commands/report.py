@@ -33,7 +33,7 @@ def report(
 
     `target` is a run directory or a manifest; `simulated` says which of a manifest's two runs, None takes the
     real one if there is one. If the clips are in a store, it gets a report as well, with links to the clips beside it.
-    With `sign_s` the links of the report here can be followed by anyone for so many seconds, and the store gets none.
+    With `sign_s` the links of the report here can be followed by anyone for this number of seconds, and the store gets none.
 
     Raises:
         UsageError: links are to be signed, and the clips are not in a store.

@@ -66,7 +66,7 @@ class Store(Protocol):
         ...
 
     def sign(self, name: str, seconds: int) -> str:
-        """Return a link that anyone may read the file by for so many seconds."""
+        """Return a link that opens the file for anyone, for this number of seconds."""
         ...
 
 

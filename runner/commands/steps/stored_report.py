@@ -32,7 +32,7 @@ def report_links(
 ) -> ClipLinks:
     """Return where the report in the run's own folder says that the clips are; `now` is unix seconds.
 
-    With `sign_s` each link is signed for so many seconds.
+    With `sign_s` each link is signed for this number of seconds.
 
     Raises:
         UsageError: the clips are in the run's own folder, or their store signs no links.
