@@ -16,6 +16,7 @@ from runner.domain.states import FailureClass
 from runner.domain.store_address import StoreAddress, is_store_address, store_address
 
 _EVENTS = "json"
+_LONGEST_LINK_S = 7 * 86400.0
 _EVENTS_FILE = f"{_EVENTS}:"
 PROGRESS = ("auto", "bar", "plain", _EVENTS, "none")
 _PROGRESS_WORDS = ", ".join((*PROGRESS, f"{_EVENTS_FILE}FILE"))
@@ -202,6 +203,14 @@ def moment(text: str) -> time | float:
         # There is no such hour or day, or the system's clock cannot represent it.
         pass
     raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 07:00 or 2027-01-31T07:00")
+
+
+def signing(text: str) -> int:
+    """Parse how long a signed link can be opened, such as 30m, 12h or 7d, into seconds."""
+    seconds = period(text)
+    if seconds > _LONGEST_LINK_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is longer than 7d, which is the most a store allows")
+    return int(seconds)
 
 
 def period(text: str) -> float:

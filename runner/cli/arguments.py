@@ -352,6 +352,7 @@ COMMANDS = (
         "It exits with 0 if all are whole, else with 2.",
         *TARGET_OF_TWO,
         switch("--mark", "let the next run download again what is missing, cut or changed"),
+        switch("--deep", "read clips that are in a store too; without it their names and sizes are compared"),
         *consent(),
         OUTPUT,
     ),

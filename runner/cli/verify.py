@@ -19,7 +19,7 @@ NOT_WHOLE = 2
 def command(arguments: argparse.Namespace) -> int:
     """Print the table; return 2 if any clip is not as delivered."""
     place = find_run(arguments.target, simulated=arguments.simulate or None)
-    found = verify(place)
+    found = verify(place, deep=arguments.deep)
     as_json = arguments.output == "json"
     show([] if as_json else _lines(found))
     # A program gets one object, so what may fail comes before it.
@@ -41,6 +41,8 @@ def _as_json(found: Verification, arguments: argparse.Namespace, marked: Decided
         "verify",
         {
             "checked": found.checked,
+            "out": found.out,
+            "read": found.read,
             "findings": [
                 {
                     "take": each.take_id,
@@ -61,7 +63,10 @@ def _as_json(found: Verification, arguments: argparse.Namespace, marked: Decided
 def _lines(found: Verification) -> list[str]:
     flawed = {finding.take_id for finding in found.findings}
     whole = found.checked - len(flawed)
-    lines = [f"{counted(found.checked, 'clip')} read: {whole} whole, {len(flawed)} not as delivered"]
+    how = "read" if found.read else "compared by name and size"
+    lines = [f"{counted(found.checked, 'clip')} {how}: {whole} whole, {len(flawed)} not as delivered"]
+    if found.out:
+        lines.append(f"they are in {visible(found.out)}{'' if found.read else '; --deep reads each of them'}")
     width = max((len(_name(finding)) for finding in found.findings), default=0)
     lines += [_line(finding, width) for finding in found.findings]
     if found.absent:

@@ -92,13 +92,17 @@ class RunStatus:
 
 @dataclass(frozen=True, slots=True)
 class TakeHistory:
-    """Everything that is recorded about one take; `origin` is the API of its run, `schema` is the SHA-256 or None."""
+    """Everything that is recorded about one take; `origin` is the API of its run, `schema` is the SHA-256 or None.
+
+    `out` is the address of the store that its clip is in, empty if that is the run directory.
+    """
 
     take: TakeRecord
     attempts: Sequence[AttemptRecord]
     events: Sequence[EventRecord]
     schema: str | None
     origin: str
+    out: str = ""
 
 
 def status(
@@ -238,4 +242,4 @@ def take_history(target: str | Path, take_id: str, *, simulated: bool | None = N
         take = reader.take(take_id) or named(reader.takes(), [take_id])[0]
         schema = schema_of(take, reader.schemas())
         attempts, events = reader.attempts(take.take_id), reader.events(take.take_id)
-        return TakeHistory(take, attempts, events, schema, reader.header.api_base)
+        return TakeHistory(take, attempts, events, schema, reader.header.api_base, reader.header.out)
