@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from runner.commands.steps.clip_files import stored_clips
-from runner.commands.steps.find_run import find_run
+from runner.commands.steps.find_run import find_run, find_run_to_read
 from runner.commands.steps.stored_report import publish_picks
 from runner.domain.display import counted, iso, listed
 from runner.domain.errors import ShotrunnerError, UsageError
@@ -101,7 +101,7 @@ def choices_of(target: Path, *, simulated: bool | None = None) -> Choices:
         FileMissing, StateFileUnusable: as for `status`.
         PicksInvalid: a cell of `picks.csv` cannot be read.
     """
-    place = find_run(target, simulated=simulated)
+    place = find_run_to_read(target, simulated=simulated)
     names, found = _opened(place)
     return Choices(place, names, settled(found.table.rows, names))
 

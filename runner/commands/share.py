@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from runner.commands.steps.clip_files import LocalCopies, private_folder, stored_clips
-from runner.commands.steps.find_run import find_run
+from runner.commands.steps.find_run import find_run_to_read
 from runner.domain.errors import UsageError
 from runner.domain.picks import Decision
 from runner.domain.preview_names import PREVIEWS, preview_names
@@ -69,7 +69,7 @@ def share(
         CannotCreate: something else is in the place, or it cannot be written.
         DiskFailed: the disk is full or failing.
     """
-    place = find_run(target, simulated=simulated)
+    place = find_run_to_read(target, simulated=simulated)
     _refuse_own(place, out)
     now = (clock or SystemClock()).wall()
     decisions = read_picks(place.path).decisions

@@ -43,6 +43,8 @@ MOST_FACTS = 1000
 """Facts in one look, so that no change becomes too large; the next look goes on with the rest."""
 _RESTS = 10
 """The head of a large run is made from all its takes, and then rests this many times as long as that took."""
+_COPIES = 200
+"""Files of a store that are kept for the page at once."""
 _FRESH_S = 1.0
 """A file may change twice within one tick of its clock, so a look trusts the time of no younger one."""
 
@@ -89,7 +91,7 @@ class RecordedPage:
     def __init__(self, place: RunDir, *, who: str, clock: Clock, copies: Path | None = None) -> None:
         self._place, self._who, self._clock = place, who, clock
         self._stored = stored_clips(place)
-        self._copies = LocalCopies(self._stored, copies) if self._stored and copies else None
+        self._copies = LocalCopies(self._stored, copies, most=_COPIES) if self._stored and copies else None
         self._signs: object = None
         self._picks_sign: object = None
         self._picks, self._beside = NO_PICKS, NOTHING_BESIDE
@@ -110,6 +112,8 @@ class RecordedPage:
     def page(self, *, after: int) -> bytes:
         """Return the page as it is now; raises as `watch`."""
         file = BytesIO()
+        # Previews that came since the last page are in a new listing.
+        self._stored = stored_clips(self._place)
         with open_reader(self._place.state_file, checked=True) as reader:
             # A large page takes seconds to make, and a run that begins or ends waits for each reading. So each take
             # is read by itself; what changes meanwhile is sent after the page.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import shutil
+from contextlib import chdir
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.request import urlopen
@@ -18,10 +20,11 @@ from runner.commands.pick import decide
 from runner.commands.report import report
 from runner.commands.run import run
 from runner.commands.share import share
-from runner.commands.status import take_history
+from runner.commands.status import status, take_history
 from runner.commands.steps.clip_files import LocalCopies, stored_clips
 from runner.commands.steps.clips_at_hand import at_hand, clips_of, playing
 from runner.commands.steps.cut_list import cut_list
+from runner.commands.steps.find_run import find_run_to_read
 from runner.commands.steps.open_run import OpenOptions, open_recorded
 from runner.commands.steps.request import RunRequest
 from runner.commands.verify import Flaw, mark, verify
@@ -224,6 +227,41 @@ def test_a_decision_is_kept_here_while_the_store_is_away(studio: Studio, s3: S3S
     assert b"kim" in (studio.place.path / "picks.csv").read_bytes()
 
 
+def known_by_its_store(studio: Studio) -> Path:
+    """Put a copy of the record into the store, remove the run here, and return the address as a command gets it."""
+    copies = studio.store / ".shotrunner/state"
+    copies.mkdir(parents=True)
+    (copies / "00000007.db.gz").write_bytes(gzip.compress(studio.place.state_file.read_bytes()))
+    (copies / "00000008.db.gz").write_bytes(b"damaged")
+    shutil.rmtree(studio.place.path)
+    return Path(f"file://{studio.store}")
+
+
+def test_a_run_is_read_by_the_address_of_its_store(studio: Studio, tmp_path: Path) -> None:
+    target = known_by_its_store(studio)
+    found = status(target)
+    assert found.activity.goes_on is None
+    assert take_history(target, "a").out == f"file://{studio.store}"
+    assert verify(find_run_to_read(target)).findings == ()
+    before = {path: path.stat().st_mtime_ns for path in studio.store.rglob("*")}
+    with chdir(tmp_path):
+        made = report(target)
+    assert (tmp_path / made.csv, made.published) == (tmp_path / "store-report/report.csv", "")
+    assert len(table(tmp_path / made.csv)) == 2
+    assert {path: path.stat().st_mtime_ns for path in studio.store.rglob("*")} == before
+    shared = share(target, tmp_path / "page")
+    assert shared.takes == 2
+
+
+def test_what_decides_or_sends_refuses_an_address(studio: Studio) -> None:
+    target = known_by_its_store(studio)
+    with pytest.raises(UsageError, match="can only be read") as refused:
+        decide(target, ["a"], Decision.PICK, who="kim")
+    assert f"restore file://{studio.store}" in refused.value.advice
+    with pytest.raises(NotInStore, match="holds no record"):
+        status(f"file://{studio.store}/clips")
+
+
 def table(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(path.read_text("utf-8-sig").splitlines()))
 
@@ -302,6 +340,15 @@ def test_a_copy_that_is_kept_here_saves_the_download(studio: Studio, tmp_path: P
     sha256 = take_history(studio.place.path, "a").take.sha256
     copy = LocalCopies(stored, tmp_path).of("clips/a.mp4", sha256=sha256)
     assert copy.read_bytes() == (studio.place.path / "clips/a.mp4").read_bytes()
+
+
+def test_the_oldest_copies_make_room(studio: Studio, tmp_path: Path) -> None:
+    stored = stored_clips(studio.place)
+    assert stored is not None
+    copies = LocalCopies(stored, tmp_path, most=1)
+    first, second = copies.of("clips/a.mp4"), copies.of("clips/b.mp4")
+    assert (first.exists(), second.exists()) == (False, True)
+    assert copies.of("clips/a.mp4").exists()
 
 
 def test_previews_that_are_nowhere_are_made_from_a_download(studio: Studio) -> None:

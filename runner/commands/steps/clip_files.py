@@ -10,7 +10,7 @@ import hashlib
 import shutil
 import tempfile
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -195,10 +195,14 @@ class StoredClips:
 
 
 class LocalCopies:
-    """Copies of stored files below `folder`, under the paths of the record; each is made when it is first asked for."""
+    """Copies of stored files below `folder`, under the paths of the record; each is made when it is first asked for.
 
-    def __init__(self, stored: StoredClips, folder: Path) -> None:
-        self._folder, self._stored = folder, stored
+    Of more than `most` the oldest are removed; None keeps all.
+    """
+
+    def __init__(self, stored: StoredClips, folder: Path, *, most: int | None = None) -> None:
+        self._folder, self._stored, self._most = folder, stored, most
+        self._made: deque[Path] = deque()
         self._locks: dict[str, threading.Lock] = {}
 
     def of(self, file: str, *, sha256: str | None = None) -> Path:
@@ -208,6 +212,9 @@ class LocalCopies:
         with self._locks.setdefault(file, threading.Lock()):
             if not path.exists():
                 self._stored.copy_to(path, file, sha256=sha256)
+                self._made.append(path)
+        while self._most is not None and len(self._made) > self._most:
+            self._made.popleft().unlink(missing_ok=True)
         return path
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner.commands.steps.clip_files import AT_ONCE, StoredClips, digest_of, private_folder, stored_clips
-from runner.commands.steps.find_run import find_run
+from runner.commands.steps.find_run import find_run_to_read
 from runner.domain.display import PATH_LIMIT, counted, visible
 from runner.domain.errors import CannotCreate, FileMissing
 from runner.domain.preview_names import preview_names
@@ -105,7 +105,7 @@ def addresses(target: Path, *, simulated: bool | None = None) -> Callable[[Clip]
 
 def _stored(target: Path, *, simulated: bool | None) -> StoredClips | None:
     try:
-        return stored_clips(find_run(target, simulated=simulated))
+        return stored_clips(find_run_to_read(target, simulated=simulated))
     except FileMissing:
         # A manifest that has not been run has no clips.
         return None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.commands.steps.clip_files import stored_clips
-from runner.commands.steps.find_run import find_run, read_header, read_takes
+from runner.commands.steps.find_run import find_run_to_read, read_header, read_takes
 from runner.domain.clip_checks import FlagKind, Probe
 from runner.domain.display import standing, sweep
 from runner.domain.errors import FileMissing
@@ -58,7 +58,7 @@ def cut_list(
         StateFileUnusable: the state file cannot be read.
     """
     try:
-        place = find_run(target, simulated=simulated)
+        place = find_run_to_read(target, simulated=simulated)
     except FileMissing:
         if not target.is_file():
             raise

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from runner.commands.steps.clip_files import AT_ONCE, StoredClips, private_folder
 from runner.commands.steps.find_run import command_about
+from runner.commands.steps.run_in_store import copied_from
 from runner.domain.display import when
 from runner.domain.errors import UsageError
 from runner.domain.picks import Picks
@@ -23,6 +24,7 @@ from runner.output.clip_links import BESIDE_THE_PAGE, ClipLinks, file_link
 from runner.output.write_reports import Record, previews_in, write_report
 from runner.store.picks_file import PICKS
 from runner.store.run_dir import RunDir
+from runner.system.escapes import command_line
 
 _PAGE = "report.html"
 
@@ -46,7 +48,13 @@ def report_links(
         return BESIDE_THE_PAGE
     if sign_s is not None:
         return _signed_links(stored, until=now + sign_s, seconds=sign_s)
-    again = command_about(place, header, "report", "--sign", "12h")
+    words = ("--sign", "12h")
+    address = copied_from(place)
+    again = (
+        command_line("report", str(address), *words)
+        if address
+        else command_about(place, header, "report", *words)
+    )
     remark = (
         f"The clips are in {stored.address}, and {_PAGE} beside them plays them. This page plays what is kept here:"
         f" small previews at most. For links that anyone can open: {again}"

@@ -157,10 +157,10 @@ def _missing_in(stored: StoredClips, takes: Sequence[Standing]) -> frozenset[str
 
 def _strayed(takes: Sequence[Standing], place: RunDir) -> frozenset[str]:
     """Return the ids of takes whose clips are where a kill in mid-rename left them, and not where the record says."""
-    if stored_clips(place):
-        # No clip is renamed in a store.
-        return frozenset()
     lost = [take for take in takes if _is_misnamed(take) and _is_gone(take, place)]
+    if not lost or stored_clips(place):
+        # In a store no clip is renamed.
+        return frozenset()
     try:
         return frozenset(clip.take for clip in left_mid_rename(place.path, _clips(lost)))
     except NameConflict:
