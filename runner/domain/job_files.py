@@ -1,4 +1,4 @@
-"""The files of one paid job: what a delivery hands on, whoever downloads it and wherever it is kept."""
+"""The files of one paid job: what a delivery hands on, by any way of downloading and to any place."""
 
 from __future__ import annotations
 
