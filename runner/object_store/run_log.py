@@ -1,8 +1,8 @@
 """The sealed log of a run in its store: numbered files, each of which only one machine can have created.
 
 In: lines, which are JSON objects. Out: a promise for each that it is in the store. Only the holder of the log appends.
-A session that opens it creates the next number, so the next line of any earlier session fails: that fences a machine that lost
-the run, without clocks. It does not know what the lines mean.
+A session that opens it creates the next number, so the next line of any earlier session fails: that fences a machine
+that lost the run, without clocks. It does not know what the lines mean.
 
 The first file of each session stays for ever. A session that slept for days would otherwise find its next number free.
 """

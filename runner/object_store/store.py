@@ -33,7 +33,7 @@ def open_store(address: StoreAddress, *, patience: Patience | None = None) -> Ob
 
     Raises:
         ExtraMissing: the [cloud] extra is not installed.
-        UsageError: another package is missing, or nobody knows this kind of store.
+        UsageError: another package is missing, or this kind of store is not known.
     """
     store = ObjectStore(address, patience or Patience())
     _folder(address)
