@@ -17,6 +17,7 @@ _PASSING = frozenset(
         "ConditionalRequestConflict",
         "IncompleteBody",
         "InternalError",
+        "InvalidPart",
         "NoSuchUpload",
         "OperationAborted",
         "RequestTimeout",
@@ -50,7 +51,7 @@ _LASTING = frozenset(
 
 
 class AlreadyInStore(Exception):
-    """A file that was to be created is there already; whoever creates decides what that means."""
+    """A file that was to be created is there already; its caller decides what that means."""
 
 
 def sorted_failure(error: Exception, *, at: str) -> ShotrunnerError | AlreadyInStore | None:

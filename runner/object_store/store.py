@@ -33,7 +33,7 @@ def open_store(address: StoreAddress, *, patience: Patience | None = None) -> Ob
 
     Raises:
         ExtraMissing: the [cloud] extra is not installed.
-        UsageError: another package is missing, or nobody knows this kind of store.
+        UsageError: another package is missing, or this kind of store is not known.
     """
     store = ObjectStore(address, patience or Patience())
     _folder(address)
@@ -56,7 +56,7 @@ class ObjectStore:
         return ObjectStore, (self.address,)
 
     def patient(self, seconds: float) -> ObjectStore:
-        """Return the same store that is asked again for so many seconds."""
+        """Return the same store that is asked again for that many seconds."""
         return replace(self, patience=replace(self.patience, seconds=seconds))
 
     def size_of(self, name: str) -> int | None:
@@ -122,7 +122,7 @@ class ObjectStore:
         self._ask(name, lambda folder: folder.remove(name))
 
     def sign(self, name: str, seconds: int) -> str:
-        """Return a link that opens the file for anybody who has it, for so many seconds, at most 7 days.
+        """Return a link that opens the file for anybody who has it, for that many seconds, at most 7 days.
 
         It is a secret like a password: it must not be in a log.
         """
