@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import pickle
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 import uuid
@@ -232,6 +234,28 @@ def test_an_upload_that_never_ended_has_no_name_and_is_swept(
     assert on_s3.sweep(older_than=3600) == 0
     assert on_s3.sweep(older_than=0) == 1
     assert on_s3.sweep(older_than=0) == 0
+
+
+UPLOAD = """
+import sys
+from pathlib import Path
+from runner.domain.store_address import store_address
+from runner.object_store.store import open_store
+open_store(store_address(sys.argv[1])).put_file(Path(sys.argv[2]), "clips/a.mp4", sha256=sys.argv[3])
+"""
+
+
+@pytest.mark.slow
+def test_an_upload_that_is_killed_has_no_name(on_s3: ObjectStore, s3: S3Server, tmp_path: Path) -> None:
+    source, sha256 = a_file(tmp_path / "a", size=LARGE)
+    fault = s3.fail(Kind.SLOW, "UploadPart", after=1, seconds=1)
+    with subprocess.Popen([sys.executable, "-c", UPLOAD, str(on_s3.address), str(source), sha256]) as upload:
+        assert fault.struck.wait(60)
+        upload.kill()
+    assert on_s3.sizes() == {}
+    assert on_s3.sweep(older_than=0) == 1
+    on_s3.put_file(source, "clips/a.mp4", sha256=sha256)
+    assert on_s3.size_of("clips/a.mp4") == LARGE
 
 
 def test_only_what_a_run_writes_is_swept(on_s3: ObjectStore, s3: S3Server) -> None:

@@ -20,7 +20,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import formatdate
 from enum import StrEnum
@@ -66,7 +66,7 @@ class Kind(StrEnum):
 class Fault:
     """What befalls the next `times` requests of an operation (`*`: any) on a key; both are patterns as of a shell.
 
-    The first `after` of them are let through.
+    The first `after` of them are let through; `struck` is set when the first is not.
     """
 
     kind: Kind
@@ -75,6 +75,7 @@ class Fault:
     times: int = 1
     after: int = 0
     seconds: float = 0.0
+    struck: threading.Event = field(default_factory=threading.Event)
 
     def strikes(self, operation: str, key: str) -> bool:
         """Count one request, and return whether it is struck."""
@@ -86,6 +87,7 @@ class Fault:
             self.after -= 1
             return False
         self.times -= 1
+        self.struck.set()
         return True
 
 
@@ -246,7 +248,10 @@ class _Handler(BaseHTTPRequestHandler):
             listed = json.loads(b"".join(pieces_of(cast("Any", self.rfile), self.lower, {})))
             for each in listed:
                 self.server_of.fail(Kind(each.pop("kind")), **each)
-        known = {"calls": self.server_of.calls, "faults": [asdict(each) for each in self.server_of.faults]}
+        known = {
+            "calls": self.server_of.calls,
+            "faults_left": sum(each.times for each in self.server_of.faults),
+        }
         return 200, {"Content-Type": "application/json"}, [json.dumps(known).encode()]
 
     def _operation(self) -> str:
