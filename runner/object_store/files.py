@@ -38,7 +38,9 @@ class FilesFolder:
         except ImportError as error:
             raise ExtraMissing("a store", extra="cloud") from error
         try:
-            found = url_to_fs(address.url, use_listings_cache=False, skip_instance_cache=True)
+            # What remembers its listings would not see another machine's files; the others do not know the word.
+            fresh = {"use_listings_cache": False} if address.scheme in _WITHOUT_FOLDERS else {}
+            found = url_to_fs(address.url, skip_instance_cache=True, **fresh)
         except ImportError as error:
             raise UsageError(
                 f"{address.scheme}://: {error}", advice="install that package beside this one"
