@@ -45,6 +45,15 @@ _ADVICE = {
     "301": _ELSEWHERE,
 }
 _PATIENT = "the same command continues once the store answers"
+_NOT_LET_IN = frozenset(
+    {
+        "AuthenticationException",
+        "BadHostKeyException",
+        "ClientAuthenticationError",
+        "DefaultCredentialsError",
+        "RefreshError",
+    }
+)
 _LASTING = frozenset(
     {errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOTSUP, errno.ENOSYS}
 )
@@ -74,11 +83,11 @@ def sorted_failure(error: Exception, *, at: str) -> ShotrunnerError | AlreadyInS
             "no answer in time" if isinstance(error, TimeoutError) else error.strerror or type(error).__name__
         )
         return StoreAway(f"{at} is out of reach: {why}", advice=_PATIENT)
-    # Each kind of store has a library of its own, whose errors say in their status what they are.
+    # Each kind of store has a library of its own, whose errors say by a status or a name what they are.
     status = next(
         (value for name in ("status", "status_code", "code") if (value := getattr(error, name, None))), None
     )
-    if status in {401, 403, "401", "403"}:
+    if status in {401, 403, "401", "403"} or type(error).__name__ in _NOT_LET_IN:
         return StoreRefused(f"the store refuses {at}", advice=_ADVICE["403"])
     return None if library == "builtins" else StoreAway(f"{at}: {type(error).__name__}", advice=_PATIENT)
 

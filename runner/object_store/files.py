@@ -26,6 +26,7 @@ COMING = ".coming-"
 _PIECE = 1024 * 1024
 _WITHOUT_FOLDERS = frozenset({"gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "oci"})
 _BY_REQUEST = frozenset({"gs", "gcs", "az", "abfs", "abfss"})
+_SSH = frozenset({"sftp", "ssh"})
 _one_at_a_time = threading.Lock()
 
 
@@ -38,9 +39,7 @@ class FilesFolder:
         except ImportError as error:
             raise ExtraMissing("a store", extra="cloud") from error
         try:
-            # What remembers its listings would not see another machine's files; the others do not know the word.
-            fresh = {"use_listings_cache": False} if address.scheme in _WITHOUT_FOLDERS else {}
-            found = url_to_fs(address.url, skip_instance_cache=True, **fresh)
+            found = url_to_fs(address.url, skip_instance_cache=True, **_options(address.scheme))
         except ImportError as error:
             raise UsageError(
                 f"{address.scheme}://: {error}", advice="install that package beside this one"
@@ -96,7 +95,7 @@ class FilesFolder:
             with self._coming(name) as coming:
                 self._write(coming, data)
                 os.link(coming, path)
-        elif self._scheme in {"sftp", "ssh"}:
+        elif self._scheme in _SSH:
             # The plain rename of this protocol, unlike its newer one, fails if the name is taken.
             with self._coming(name) as coming:
                 self._write(coming, data)
@@ -166,3 +165,12 @@ class FilesFolder:
         if self._scheme == "file":
             with Path(coming).open("rb") as file:
                 os.fsync(file.fileno())
+
+
+def _options(scheme: str) -> dict[str, Any]:
+    if scheme in _SSH:
+        from runner.object_store.sftp_hosts import known_hosts_only
+
+        return {"host_key_policy": known_hosts_only()}
+    # What remembers its listings would not see another machine's files; the others do not know the word.
+    return {"use_listings_cache": False} if scheme in _WITHOUT_FOLDERS else {}
