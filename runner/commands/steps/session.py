@@ -224,7 +224,8 @@ async def _engage(
         # A download that is still going must not keep a person waiting who asked to leave.
         opened.callback(pool.shutdown, wait=False)
         home, local = number_of(place.path), request.on_this_machine
-        delivery = ClipDelivery(pool, FetchOptions(run_dir=place.path, allow_loopback=local, home=home))
+        ways = FetchOptions(run_dir=place.path, allow_loopback=local, home=home, proxies=account.proxies)
+        delivery = ClipDelivery(pool, ways)
         reader = opened.enter_context(open_reader(place.state_file, checked=True))
         engine = Engine(
             first_ones_first(
