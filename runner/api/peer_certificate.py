@@ -1,7 +1,7 @@
 """Whose certificate was refused, and why: words for a person, with what they can set.
 
-In: a refused handshake. Out: a sentence and an advice. To see the certificate it connects a second time in the same way,
-without trusting anyone. It leaves before a request, so no byte of HTTP goes to the server.
+In: a refused handshake. Out: a sentence and an advice. To see the certificate it connects a second time, in the same
+way and without trusting anyone. It leaves before a request, so no byte of HTTP goes to the server.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def proxy_notes(proxies: ProxyRules, origin: str) -> Iterator[str]:
     exempt = proxies.exemption_of(origin)
     host = urlsplit(origin).hostname
     if proxies.of(origin):
-        yield f"{proxy.variable} is set: requests to {host} go through the proxy {proxy}, in a tunnel of TLS"
+        yield f"{proxy.variable} is set: requests to {host} go through the proxy {proxy}, in a tunnel"
     else:
         why = f"NO_PROXY has {exempt.text}" if exempt else "a proxy is never used for this machine"
         yield f"{proxy.variable} is set: {host} is reached without the proxy {proxy}, since {why}"
