@@ -21,7 +21,6 @@ import yarl
 
 from runner.api.account import Secret, request_headers
 from runner.api.exchange import HttpOutcome, NoResponse, SendStage, SilenceKind
-from runner.api.peer_certificate import shown_certificate, words_for
 from runner.api.progress import BODY_CAP, Deadlines, Progress, finds_no_name
 from runner.api.proxy_answers import no_tunnel
 from runner.api.silence import on_the_way, refused_certificate, silence
@@ -98,6 +97,9 @@ class ReadPool:
         self, refused: ssl.SSLCertVerificationError, milestone: SendStage, at: Proxy | None
     ) -> NoResponse:
         """Return the silence after a refused certificate: that of the API, or of the proxy `at`."""
+        # It imports the other library, for which commands that only read would wait.
+        from runner.api.peer_certificate import shown_certificate, words_for
+
         origin, way = (f"https://{at.host}:{at.port}", None) if at else (self._origin, self._proxy)
         if origin not in self._shown:
             self._shown[origin] = await shown_certificate(origin, way)

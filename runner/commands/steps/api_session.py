@@ -233,5 +233,5 @@ def unanswered(trouble: RequestFailure) -> ShotrunnerError:
             f"the API refuses the account: {trouble.reason}", advice="put the token or the balance right"
         )
     return barred(trouble, trouble.reason) or ServiceUnavailable(
-        f"the API did not answer: {trouble.reason}", advice="try again later"
+        f"the API did not answer: {trouble.reason}", advice=trouble.advice or "try again later"
     )
