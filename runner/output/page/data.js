@@ -117,8 +117,8 @@ function statesOf(/** @type {Take} */ take) {
 }
 
 // A file has the extension that its own bytes gave it when it was downloaded.
-const isPicture = (/** @type {Take} */ take) => /\.(?:png|jpe?g|webp|gif|avif|bmp|tif)$/i.test(take.clip ?? "");
-const isSound = (/** @type {Take} */ take) => /\.(?:wav|mp3|aac|flac|m4a|ogg|opus|caf|amr|aiff)$/i.test(take.clip ?? "");
+const isPicture = (/** @type {Take} */ take) => /\.(?:png|jpe?g|webp|gif|avif|bmp|tif)(?:\?|$)/i.test(take.clip ?? "");
+const isSound = (/** @type {Take} */ take) => /\.(?:wav|mp3|aac|flac|m4a|ogg|opus|caf|amr|aiff)(?:\?|$)/i.test(take.clip ?? "");
 
 /** Return whether a take has something that a player can play, which a picture is not. */
 const isPlayable = (/** @type {Take} */ take) => take.clip !== null && !isPicture(take);
