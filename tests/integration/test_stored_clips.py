@@ -169,6 +169,14 @@ def test_the_report_in_the_store_links_to_the_clips_beside_it(studio: Studio) ->
     assert [row["file"] for row in table(studio.store / "report.csv")] == ["clips/a.mp4", "clips/b.mp4"]
 
 
+def test_the_data_of_an_earlier_page_leaves_the_store(studio: Studio) -> None:
+    (studio.store / "report-data").mkdir()
+    (studio.store / "report-data/earlier.js").write_text("of an earlier page", "utf-8")
+    report(studio.place.path)
+    assert (studio.store / "report.html").is_file()
+    assert not (studio.store / "report-data/earlier.js").exists()
+
+
 def test_the_report_here_has_no_dead_link_and_says_where_the_clips_are(studio: Studio) -> None:
     made = report(studio.place.path)
     links = [take["clip"] for take in takes_in(made.html)]

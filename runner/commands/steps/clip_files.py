@@ -65,6 +65,10 @@ class Store(Protocol):
         """Write a small file, whole or not at all, over an older one."""
         ...
 
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        ...
+
     def sign(self, name: str, seconds: int) -> str:
         """Return a link that opens the file for anyone, for this number of seconds."""
         ...

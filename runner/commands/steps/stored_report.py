@@ -26,7 +26,7 @@ from runner.store.picks_file import PICKS
 from runner.store.run_dir import RunDir
 from runner.system.escapes import command_line
 
-_PAGE = "report.html"
+_PAGE, _DATA = "report.html", "report-data"
 
 
 def report_links(
@@ -71,7 +71,7 @@ def publish_reports(
 ) -> None:
     """Write the reports into the store, beside the clips, with `picks.csv` and the previews that it lacks.
 
-    The page comes last, so that what it shows is there.
+    The page comes last, so that what it shows is there. Then the data of an earlier page is removed.
 
     Raises:
         StoreAway, StoreRefused: the store takes no file.
@@ -86,8 +86,15 @@ def publish_reports(
         files = {
             path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()
         }
-        _put_all(stored, ((path, name) for name, path in files.items() if name != _PAGE))
+        earlier = stored.store.sizes(_DATA)
+        # A file of the page's data has a name that says what it holds.
+        same = {
+            name for name, size in earlier.items() if name in files and files[name].stat().st_size == size
+        }
+        _put_all(stored, ((path, name) for name, path in files.items() if name not in {_PAGE, *same}))
         _put_all(stored, [(files[_PAGE], _PAGE)])
+    for name in earlier.keys() - files.keys():
+        stored.store.remove(name)
 
 
 def publish_picks(place: RunDir, stored: StoredClips) -> None:
