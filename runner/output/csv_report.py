@@ -43,6 +43,8 @@ YAML_COLUMNS = ("id", "model", "tags", "notes")
 SEEDS = "seeds"
 SWEEP = "sweep"
 LINK_LIMIT = 8192
+PART = 50_000
+"""Rows after which a large table is cut, for spreadsheets and for people who mail it."""
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _OWN = frozenset({*YAML_COLUMNS, *RESULT_COLUMNS, SEEDS, SWEEP, "price", "takes"}) - {"seed"}
 
@@ -90,10 +92,12 @@ def plan_frame(plan: Plan) -> Frame:
     )
 
 
-def write_csv(file: BinaryIO, header: RunHeader, takes: Takes, *, picks: Picks = NO_PICKS) -> None:
+def write_csv(
+    file: BinaryIO, header: RunHeader, takes: Takes, *, picks: Picks = NO_PICKS, part: int = PART
+) -> Sequence[int]:
     """Write the table as CSV: a BOM for spreadsheets, CRLF, empty for None, cells guarded against formulas.
 
-    `picks` fill the column `pick`.
+    `picks` fill the column `pick`. Return where each `part` rows begin, in bytes; before the first are the columns.
 
     It is written row by row, and a second time if a later take has an input that the first one lacks: the columns come
     first, and no row is kept. `file` is at its start.
@@ -101,10 +105,13 @@ def write_csv(file: BinaryIO, header: RunHeader, takes: Takes, *, picks: Picks =
     lacked = [name for take in islice(filter(is_listed, takes()), 1) for name in _row(header, take)[1]]
     columns = _columns(header, lacked)
     decisions = picks.decisions
-    while more := _write_table(file, header, takes(), columns, decisions):
+    bounds: list[int] = []
+    while more := _write_table(file, header, takes(), columns, decisions, bounds, part):
         columns = _columns(header, more)
+        bounds.clear()
         file.seek(0)
         file.truncate()
+    return bounds
 
 
 def _write_table(
@@ -113,14 +120,21 @@ def _write_table(
     takes: Iterable[TakeRecord],
     columns: Sequence[str],
     decisions: Mapping[str, Decision],
+    bounds: list[int],
+    part: int,
 ) -> Iterable[str]:
-    """Write the table, or return the columns of all inputs as soon as it is known that some are missing."""
+    """Write the table, or return the columns of all inputs as soon as it is known that some are missing.
+
+    `bounds` gets where each `part` rows begin.
+    """
     text = codecs.getwriter("utf-8")(file, "replace")
     text.write("\ufeff")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(map(csv_cells.guard, columns))
     known, lacked = frozenset(columns), dict[str, None]()
-    for take in filter(is_listed, takes):
+    for number, take in enumerate(filter(is_listed, takes)):
+        if number % part == 0:
+            bounds.append(file.tell())
         cells, names = _row(header, take, decisions.get(take.take_id))
         lacked.update(dict.fromkeys(names))
         if known.issuperset(lacked):
