@@ -44,6 +44,8 @@ YAML_COLUMNS = ("id", "model", "tags", "notes")
 SEEDS = "seeds"
 SWEEP = "sweep"
 LINK_LIMIT = 8192
+PART = 50_000
+"""Rows after which a large table is cut, for spreadsheets and for people who mail it."""
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _OWN = frozenset({*YAML_COLUMNS, *RESULT_COLUMNS, SEEDS, SWEEP, "price", "takes"}) - {"seed"}
 
@@ -97,11 +99,13 @@ def write_csv(
     takes: Takes,
     *,
     picks: Picks = NO_PICKS,
+    part: int = PART,
     links: ClipLinks = BESIDE_THE_PAGE,
-) -> None:
+) -> Sequence[int]:
     """Write the table as CSV: a BOM for spreadsheets, CRLF, empty for None, cells guarded against formulas.
 
-    `picks` fill the column `pick`, and `links` the column `file`.
+    `picks` fill the column `pick`, and `links` the column `file`. Return where each `part` rows begin, in bytes; before
+    the first are the columns.
 
     It is written row by row, and a second time if a later take has an input that the first one lacks: the columns come
     first, and no row is kept. `file` is at its start.
@@ -109,10 +113,13 @@ def write_csv(
     lacked = [name for take in islice(filter(is_listed, takes()), 1) for name in _row(header, take)[1]]
     columns = _columns(header, lacked)
     decisions = picks.decisions
-    while more := _write_table(file, header, takes(), columns, decisions, links):
+    bounds: list[int] = []
+    while more := _write_table(file, header, takes(), columns, decisions, bounds, part, links):
         columns = _columns(header, more)
+        bounds.clear()
         file.seek(0)
         file.truncate()
+    return bounds
 
 
 def _write_table(
@@ -121,15 +128,22 @@ def _write_table(
     takes: Iterable[TakeRecord],
     columns: Sequence[str],
     decisions: Mapping[str, Decision],
+    bounds: list[int],
+    part: int,
     links: ClipLinks,
 ) -> Iterable[str]:
-    """Write the table, or return the columns of all inputs as soon as it is known that some are missing."""
+    """Write the table, or return the columns of all inputs as soon as it is known that some are missing.
+
+    `bounds` gets where each `part` rows begin.
+    """
     text = codecs.getwriter("utf-8")(file, "replace")
     text.write("\ufeff")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(map(csv_cells.guard, columns))
     known, lacked = frozenset(columns), dict[str, None]()
-    for take in filter(is_listed, takes):
+    for number, take in enumerate(filter(is_listed, takes)):
+        if number % part == 0:
+            bounds.append(file.tell())
         cells, names = _row(header, take, decisions.get(take.take_id))
         cells = {**cells, "file": links.table(take)}
         lacked.update(dict.fromkeys(names))

@@ -21,12 +21,13 @@ from runner.domain.picks import Picks
 from runner.domain.preview_names import preview_names
 from runner.domain.records import RunHeader, TakeRecord
 from runner.output.clip_links import BESIDE_THE_PAGE, ClipLinks, file_link
+from runner.output.page_data import DATA
 from runner.output.write_reports import Record, previews_in, write_report
 from runner.store.picks_file import PICKS
 from runner.store.run_dir import RunDir
 from runner.system.escapes import command_line
 
-_PAGE, _DATA = "report.html", "report-data"
+_PAGE = "report.html"
 
 
 def report_links(
@@ -86,7 +87,7 @@ def publish_reports(
         files = {
             path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()
         }
-        earlier = stored.store.sizes(_DATA)
+        earlier = stored.store.sizes(DATA)
         # A file of the page's data has a name that says what it holds.
         same = {
             name for name, size in earlier.items() if name in files and files[name].stat().st_size == size
