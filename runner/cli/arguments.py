@@ -27,6 +27,7 @@ from runner.cli.shared_arguments import (
     PROGRESS,
     QUIET,
     SCHEMAS,
+    SHARD,
     SIMULATED,
     STEERING,
     TAKES,
@@ -40,6 +41,7 @@ from runner.cli.shared_arguments import (
 # All may stand before or after the decision. Without SUPPRESS these defaults would undo one given before.
 _SAID_BEFORE = (
     switch("--simulate", "use the manifest's simulated run", default=SUPPRESS),
+    replace(SHARD, settings=SHARD.settings | {"default": SUPPRESS}),
     *consent(default=SUPPRESS),
     replace(OUTPUT, settings=OUTPUT.settings | {"default": SUPPRESS}),
 )
@@ -266,6 +268,7 @@ COMMANDS = (
         " The next run watches or fetches every job with a request id; a take without one is held.",
         place("target", "the run's manifest, or its directory (which may be gone)", type=Path, metavar="RUN"),
         SIMULATED,
+        SHARD,
         switch("-n, --dry-run", "only show what would be recorded"),
         value("--run-dir DIR", Path, "folder of the run (default: reports/NAME beside it)"),
         API_BASE,

@@ -9,7 +9,15 @@ from pathlib import Path
 
 from runner.cli.arg_types import whole
 from runner.cli.argument_kinds import command, group, place, several, switch, value
-from runner.cli.shared_arguments import MANIFEST_SIZE, MORE_SCHEMAS, OUTPUT, SIMULATED, TARGET, TARGET_OF_TWO
+from runner.cli.shared_arguments import (
+    MANIFEST_SIZE,
+    MORE_SCHEMAS,
+    OUTPUT,
+    SHARD,
+    SIMULATED,
+    TARGET,
+    TARGET_OF_TWO,
+)
 
 _SHARING = group(
     "a page for others",
@@ -69,6 +77,7 @@ REROLL = command(
     TARGET,
     place("shot", "the shot's id", metavar="SHOT"),
     SIMULATED,
+    SHARD,
     value(
         "--takes N",
         whole(1, 1000),
