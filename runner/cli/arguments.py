@@ -20,6 +20,7 @@ from runner.cli.shared_arguments import (
     FILE_OR_STDIN,
     MANIFEST_SIZE,
     MORE_SCHEMAS,
+    MORE_TARGETS,
     NAME,
     NO_INSPECT,
     ON_DELIVERED,
@@ -164,8 +165,9 @@ COMMANDS = (
     ),
     command(
         "status",
-        "show where a run stands, who runs it and when it may end",
+        "show where a run stands, who runs it and when it may end; of several runs a line for each, and the sums",
         *TARGET_OF_TWO,
+        MORE_TARGETS,
         value(
             "--by WHAT",
             str,

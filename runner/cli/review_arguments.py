@@ -12,6 +12,7 @@ from runner.cli.argument_kinds import command, group, place, several, switch, va
 from runner.cli.shared_arguments import (
     MANIFEST_SIZE,
     MORE_SCHEMAS,
+    MORE_TARGETS,
     OUTPUT,
     SHARD,
     SIMULATED,
@@ -94,8 +95,15 @@ REROLL = command(
 
 REPORT = command(
     "report",
-    "write report.csv and report.html again from the run's record, or a page for others",
+    "write report.csv and report.html again from the run's record, or a page for others; of several runs one of each",
     *TARGET_OF_TWO,
+    MORE_TARGETS,
+    value(
+        "--to DIR",
+        Path,
+        "folder for the page and the CSV of several runs (default: NAME-all-runs beside the first run, or all-runs if "
+        "they are of several boards)",
+    ),
     _SHARING,
     OUTPUT,
 )
