@@ -56,7 +56,7 @@ class PlanPreview:
     that would be submitted. `labels` are the short names of all takes by their ids, and `stems` the names of the files
     of those on the board.
     `duplicates` would pay again for a request that another take sends, and no one has agreed to that. With a `shard` it
-    is about some takes of the `board`, which has so many.
+    is about some of the takes on the board, and `board` is how many there are.
     """
 
     name: str

@@ -168,6 +168,7 @@ def _placed(made: Card, part: RunPart, *, of_many: bool) -> Card:
         **made,
         "shot": shot,
         "point": [f"{RUN}={name}", *made["point"]],
+        "details": [(RUN, name), *made["details"]],
         "clip": part.link(made["clip"]),
         "sidecar": part.link(made["sidecar"]),
         "poster": poster
