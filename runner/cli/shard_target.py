@@ -7,9 +7,10 @@ In: parsed arguments. Out: the same, with a folder as their target. `run`, `plan
 from __future__ import annotations
 
 from argparse import Namespace
+from contextlib import suppress
 from pathlib import Path
 
-from runner.domain.errors import UsageError
+from runner.domain.errors import StateFileUnusable, UsageError
 from runner.domain.shards import Shard
 
 
@@ -33,6 +34,10 @@ def _folder(target: Path, shard: Shard, *, simulated: bool | None) -> Path:
     from runner.commands.steps.find_run import find_run, read_header
 
     place = find_run(target, simulated=simulated, shard=shard)
-    if read_header(place).shard != str(shard):
-        raise UsageError(f"{place.path} does not hold shard {shard} of a board", advice="leave out --shard")
+    # The command itself says what is wrong with a record.
+    with suppress(StateFileUnusable):
+        if read_header(place).shard != str(shard):
+            raise UsageError(
+                f"{place.path} does not hold shard {shard} of a board", advice="leave out --shard"
+            )
     return place.path

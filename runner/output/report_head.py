@@ -32,9 +32,9 @@ class Head(TypedDict):
     """What the page says of the whole run; `data.js` declares the same.
 
     `mode` is `run`, or `runs` for a page of several runs, which takes no decisions. It is `share` or `decide` for one
-    without money, ids and errors. `key` names the run in the browser's own store. `facts` begin with the number of takes, `totals` are counts by state. `models` and `classes`
-    are tables, the first row their heads. Each of `needs` is a kind, a sentence and a command. `importCommand` takes
-    over `picks.csv`.
+    without money, ids and errors. `key` names the run in the browser's own store. `facts` begin with the number of
+    takes, `totals` are counts by state. `models` and `classes` are tables, the first row their heads. Each of `needs`
+    is a kind, a sentence and a command. `importCommand` takes over `picks.csv`.
     """
 
     mode: str
