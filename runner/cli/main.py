@@ -51,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         from runner.cli.shard_target import settle_shard
 
         arguments.words = shown
-        refuse_token_as_file(getattr(arguments, "target", getattr(arguments, "manifest", None)))
+        place = getattr(arguments, "target", getattr(arguments, "manifest", None))
+        for each in (place, *getattr(arguments, "more", ())):
+            refuse_token_as_file(each)
         settle(arguments, words, os.environ)
         settle_shard(arguments)
         code: int = arguments.command(arguments)

@@ -240,20 +240,20 @@ class Plan:
 
     def placed(self) -> Iterator[tuple[int, Take]]:
         """Yield each take with its place on the board, from 0."""
+        if not self.board:
+            return enumerate(self.takes)
         mine = {take.id for take in self.takes}
-        return ((place, take) for place, take in enumerate(self.board or self.takes) if take.id in mine)
+        return ((place, take) for place, take in enumerate(self.board) if take.id in mine)
 
     def board_numbers(self) -> Mapping[str, int]:
-        """Return the number that each take of a shard has within its shot on the whole board; nothing without a shard.
+        """Return the number of each take within its shot on the whole board; nothing without a shard.
 
         All shards know it, so their labels differ as long as the board only grows.
         """
-        mine, last = {take.id for take in self.takes}, Counter[str]()
-        numbers = {}
+        last, numbers = Counter[str](), {}
         for take in self.board:
             last[take.shot_id] += 1
-            if take.id in mine:
-                numbers[take.id] = last[take.shot_id]
+            numbers[take.id] = last[take.shot_id]
         return numbers
 
     def _repr_html_(self) -> str:

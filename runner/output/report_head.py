@@ -130,7 +130,7 @@ class Summary:
         return Head(
             mode="run",
             key=_line(header.run_id),
-            name=_line(header.name),
+            name=_line(f"{header.name}, shard {header.shard}" if header.shard else header.name),
             simulated=simulated,
             version=_line(header.version),
             made=f"Made {display.when(made)} by {source}{self._going(goes_on=goes_on)}",

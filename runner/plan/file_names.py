@@ -45,8 +45,9 @@ def names_of_files(
         UsageError: the text is not a template.
     """
     text = record.name_template if template is None else kept_template(template)
-    if not text:
-        return file_names(text, (_named(take, 0) for take in plan.takes))
+    # A shard without takes has no axis that a template could name.
+    if not text or not plan.takes:
+        return file_names("", (_named(take, 0) for take in plan.takes))
     numbers = take_numbers(plan, record.takes, comparison)
     return file_names(text, (_named(take, numbers[take.id].number) for take in plan.takes))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TypeVar
 
+from runner.domain.labels import take_label
 from runner.domain.records import RunRecord, Standing
 from runner.domain.shots import Plan
 from runner.domain.states import ACTIVE, PAID, DeliveryState, TakeState
@@ -181,10 +182,13 @@ def _views(plan: Plan, records: Mapping[str, Standing], comparison: Comparison) 
 
 def _elsewhere(plan: Plan) -> Iterator[Candidate]:
     """Yield the takes of other shards: a pattern that means only these is right, and finds nothing to do here."""
-    mine = {take.id for take in plan.takes}
+    mine, numbers = {take.id for take in plan.takes}, plan.board_numbers()
     for take in plan.board:
         if take.id not in mine:
-            yield Candidate(take.id, take.shot_id, take.tags, TakeState.PENDING, DeliveryState.NONE)
+            label = take_label(take.shot_id, numbers[take.id], take.id)
+            yield Candidate(
+                take.id, take.shot_id, take.tags, TakeState.PENDING, DeliveryState.NONE, label=label
+            )
 
 
 def _gone(record: Standing) -> Candidate:
