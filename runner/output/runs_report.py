@@ -26,7 +26,9 @@ from runner.output.runs_text import absent_lines
 from runner.system import csv_cells
 from runner.system.version import __version__
 
-RUN = "run"
+RUN, SIMULATED = "run", "simulated"
+"""The columns that stand before all others; `simulated` is `yes` or empty, so that no sum need mix the two."""
+
 _MOST_NEEDS = 40
 _SIMULATED = " (simulated)"
 
@@ -129,7 +131,7 @@ class RunsReport:
         )
 
     def write_csv(self, file: BinaryIO) -> None:
-        """Write the table with a column `run` before all others; `file` is a path from the folder of the table."""
+        """Write the table, with `run` and `simulated` before all columns; `file` is a path from the table's folder."""
         own = dict.fromkeys(name for part in self.parts for name in own_columns(part.header))
         write_rows(file, self._rows, lambda lacked: _columns(own, lacked))
 
@@ -140,7 +142,10 @@ class RunsReport:
             cells, lacked = row_of(part.header, take, said.decision if said else None)
             there = {_aside(name): cell for name, cell in cells.items()}
             file = part.file(take.file) if take.file else None
-            yield {**there, RUN: part.name, "file": file}, lacked
+            yield (
+                {**there, RUN: part.name, SIMULATED: "yes" if part.simulated else None, "file": file},
+                lacked,
+            )
 
     def _spending(self, *, simulated: bool) -> Spending:
         found = (part.spending.charges for part in self.parts if part.simulated is simulated)
@@ -152,12 +157,12 @@ def _listed(part: RunPart) -> Iterator[tuple[RunPart, TakeRecord]]:
 
 
 def _aside(column: str) -> str:
-    """Return a column of a manifest; one that is called `run` makes room."""
-    return f"{csv_cells.SHADOWED}{column}" if column.casefold() == RUN else column
+    """Return a column of a manifest; one that is called `run` or `simulated` makes room."""
+    return f"{csv_cells.SHADOWED}{column}" if column.casefold() in {RUN, SIMULATED} else column
 
 
 def _columns(own: Iterable[str], lacked: Iterable[str]) -> list[str]:
-    return [*dict.fromkeys((RUN, *map(_aside, own), *map(_aside, lacked), *RESULT_COLUMNS))]
+    return [*dict.fromkeys((RUN, SIMULATED, *map(_aside, own), *map(_aside, lacked), *RESULT_COLUMNS))]
 
 
 def _placed(made: Card, part: RunPart, *, of_many: bool) -> Card:
@@ -169,6 +174,7 @@ def _placed(made: Card, part: RunPart, *, of_many: bool) -> Card:
         "shot": shot,
         "point": [f"{RUN}={name}", *made["point"]],
         "details": [(RUN, name), *made["details"]],
+        "facts": [*made["facts"], *([SIMULATED] if part.simulated else [])],
         "clip": part.link(made["clip"]),
         "sidecar": part.link(made["sidecar"]),
         "poster": poster

@@ -113,7 +113,8 @@ def test_sums_are_exact_and_what_was_simulated_is_apart_in_every_one() -> None:
     thrice = [part(name, [done("s010")]) for name in "abc"]
     played = part("s", [done("s010")], spending=Spending((Charge("s010", cost=5.0),)), simulated=True)
     report = RunsReport([*thrice, played], NOW)
-    cards(report)
+    assert ["simulated" in made["facts"] for made in cards(report)] == [False, False, False, True]
+    assert [row["simulated"] for row in table(report)] == ["", "", "", "yes"]
     head = report.head()
     assert head["facts"][:3] == ["4 takes", "spent $0.30", "spent $5.00, simulated"]
     assert not head["simulated"]
