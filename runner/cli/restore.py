@@ -25,6 +25,7 @@ def command(arguments: argparse.Namespace) -> int:
         simulated=arguments.simulate,
         api_base=arguments.api_base,
         schema_dirs=arguments.schema_dir,
+        shard=arguments.shard,
     )
     opening, dry = opening_of(arguments), arguments.dry_run
     found = (foresee if dry else rebuild)(target, opening=opening)

@@ -17,6 +17,7 @@ from runner.cli.arg_types import (
     number,
     or_auto,
     period,
+    shard,
     stretch,
     whole,
 )
@@ -56,6 +57,12 @@ _EXTENT = (
     ),
     switch("--no-download", "do not download the clips; they stay at the API"),
     value("--run-dir DIR", Path, "folder of the run (default: reports/NAME beside the manifest)"),
+    value(
+        "--shard N/M",
+        shard,
+        "handle only this part of the board, such as 2/5, in a folder of its own; the others are for other machines or "
+        "accounts, and each has limits of its own",
+    ),
     NAME,
     switch("-y, --yes", "submit paid jobs without asking"),
     switch(

@@ -266,5 +266,6 @@ def _opened(request: RunRequest, plan: Plan, place: RunDir) -> StateFile:
         simulated=request.simulated,
         api_base=request.origin,
         now=request.clock.wall(),
+        shard=request.shard,
     )
     return open_run.open_state(place, header=header, opening=request.opening)

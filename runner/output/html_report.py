@@ -164,6 +164,12 @@ def write_shared_page(file: BinaryIO, cards: Iterable[Card], head: Head) -> None
     )
 
 
+def write_page_of_runs(file: BinaryIO, cards: Iterable[Card], head: Callable[[], Head], *, mark: str) -> None:
+    """Write a page of the takes of several runs; its head is asked for when every card was taken."""
+    sealed = {"mark": escape(mark), "otherwise": _IN_TABLE}
+    _write(file, iter(cards), head, sealed, style=_joined(STYLES), script=_joined(SCRIPTS))
+
+
 def _write(
     file: BinaryIO,
     cards: Iterator[Card | Shown],

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from runner.domain.disk_errors import file_error
-from runner.domain.errors import DiskFailed
+from runner.domain.errors import DiskFailed, UsageError
 from runner.domain.money import Spending
 from runner.domain.picks import NO_PICKS, Picks
 from runner.domain.preview_names import PREVIEWS
@@ -28,6 +28,7 @@ from runner.output import csv_report, html_report
 from runner.output.clip_links import BESIDE_THE_PAGE, ClipLinks
 from runner.output.page_data import DATA, FILE_NAME, SIZES, Sizes
 from runner.output.report_view import Beside
+from runner.output.runs_report import RunsReport
 from runner.system.private_files import NotOurs, make_folder, open_private, whole_file, write_whole
 from runner.system.version import __version__
 
@@ -37,6 +38,8 @@ _KEPT_S = 3600
 """How long the data of an earlier page stays: a tab may still show it, and another process may be writing."""
 _PART_NAME = re.compile(r"report-[0-9]{4,}\.csv", re.ASCII)
 _COPIED = 1 << 20
+
+_OF_RUNS = "several runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,33 @@ def write_report(
             advice="free memory or raise ulimit -v, then make the report again",
         ) from error
     return reports
+
+
+def write_report_of_runs(folder: Path, runs: RunsReport) -> Reports:
+    """Write one page and one CSV of several runs into `folder`, which is there; earlier ones are replaced.
+
+    Raises:
+        UsageError: the folder holds a page or a CSV of something else.
+        CannotCreate, DiskFailed: as for `write_report`.
+    """
+    reports, at = reports_of(folder), int(runs.made * 1e9)
+    _refuse_others(reports)
+    with _replaced(reports.csv, at) as file:
+        runs.write_csv(file)
+    with _replaced(reports.html, at) as file:
+        html_report.write_page_of_runs(file, runs.cards(), runs.head, mark=f"{_OF_RUNS} {__version__}")
+    return reports
+
+
+def _refuse_others(reports: Reports) -> None:
+    try:
+        with os.fdopen(open_private(reports.html), "rb") as file:
+            is_ours = f'content="{_OF_RUNS} '.encode() in file.read(_HEAD)
+    except OSError:
+        is_ours = not any(map(os.path.lexists, (reports.csv, reports.html)))
+    if not is_ours:
+        folder = reports.html.parent
+        raise UsageError(f"{folder} holds a report of something else", advice="name another folder with --to")
 
 
 def reports_are_current(run_dir: Path, record: Record, *, picks: Picks = NO_PICKS) -> bool:

@@ -58,7 +58,7 @@
  * @property {Take[]} every
  *
  * @typedef {object} Head  what is said of the whole run, a `Head` of `report_head.py`
- * @property {string} mode  run; or share, or decide, for others
+ * @property {string} mode  run; runs for several, without decisions; or share, or decide, for others
  * @property {string} key  names the run in the browser's store
  * @property {string} name
  * @property {boolean} simulated

@@ -316,6 +316,13 @@ function saveFile(/** @type {Board} */ board) {
 
 const inDownloads = (/** @type {Head} */ run) => `picks.csv is in your downloads. Take it over with: ${run.importCommand}`;
 
+/** Make the page one without decisions: each run keeps its own, and takes of several may have the same id. */
+function onlyShow() {
+  picks.isOpen = false;
+  at(".decisions").hidden = true;
+  KEYS.splice(0, KEYS.length, ...KEYS.filter(([, says]) => !/pick|note|decision/.test(says)));
+}
+
 async function main() {
   const run = await taken(at("script.run"));
   head(run);
@@ -326,6 +333,7 @@ async function main() {
   overview(run, parts.isComplete ? all : []);
   at(".overview").open = matchMedia("(min-width: 60rem)").matches;
   for (const add of additions.page) add(run, all);
+  if (run.mode === "runs") onlyShow();
   recall(run.key, all);
   findFilters(all);
   const board = new Board(run, all);
