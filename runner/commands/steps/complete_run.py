@@ -91,6 +91,7 @@ def _is_same_run(request: RunRequest, place: RunDir, reader: Reader) -> bool:
         and is_same_api(header.api_base, asked.api_base)
         and origin.machine == machine_id()
         and is_same(origin.place, place_of(place.path))
+        and request.clip_store in {"", header.out}
         and request.name_template in {None, reader.name_template() or BY_ID}
     )
 

@@ -22,6 +22,7 @@ from runner.commands.steps.clip_files import stored_clips
 from runner.commands.steps.input_copies import InputCopies, Read
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.signals import heed_skips
+from runner.delivery.looks import Found
 from runner.domain.clip_checks import Flag, FlagKind, Probe, flags_as_json
 from runner.domain.display import counted
 from runner.domain.environment import NO_INSPECT, is_on
@@ -89,6 +90,8 @@ class ClipInspection:
         self._previews: dict[str, str] = {}
         self._stored = stored_clips(place, out=state.header.out)
         self._known: dict[str, tuple[Probe, Look | None, str]] = {}
+        self._noted: dict[str, Found] = {}
+        self._at_delivery: set[str] = set()
         self._recorded: deque[Future[None]] = deque()
         self._sent: deque[str] = deque()
         self._changed = threading.Condition()
@@ -108,6 +111,11 @@ class ClipInspection:
                 noted = self._takes if isinstance(event.fact, Delivered) else self._sent
                 noted.append(event.take_id)
                 self._changed.notify()
+
+    def note(self, found: Found) -> None:
+        """Take over what a delivery found in a clip, so that its file need not be here; called from any thread."""
+        with self._changed:
+            self._noted[found.sha256] = found
 
     def finish(self, *, patience: float, say: Callable[[str], None] = lambda _: None) -> None:
         """Wait until all clips are looked into, but not longer than `patience` seconds or until a signal; then end."""
@@ -278,7 +286,11 @@ class ClipInspection:
         take = reader.take(take_id)
         if take is None or take.delivery is not DeliveryState.DELIVERED or not (take.file and take.sha256):
             return
-        probe = take.probe
+        probe, noted = take.probe, self._noted.pop(take.sha256, None)
+        if noted is not None:
+            self._known[take.sha256] = _known_of(noted)
+            self._unmade += [noted.unmade] if noted.unmade else []
+            self._at_delivery.add(take.sha256)
         is_hopeless = any(flag.kind is FlagKind.UNREADABLE for flag in take.flags)
         if probe is None or (self._inspector.decodes and not probe.is_decoded and not is_hopeless):
             probe, flags = self._found(take, take.file, take.sha256)
@@ -287,8 +299,9 @@ class ClipInspection:
             self._looked += 1
         if len(self._recorded) > _MOST_WAITING:
             self._recorded.popleft().exception()
-        expected = _expected(take.sha256, probe) if self._inspector.decodes else ()
-        if not all(map(self._has_preview, expected)):
+        # A delivery that looked into a clip has made its previews as well.
+        made_here = self._inspector.decodes and take.sha256 not in self._at_delivery
+        if made_here and not all(map(self._has_preview, _expected(take.sha256, probe))):
             self._previews[take.sha256] = take.file
 
     def _found(self, take: TakeRecord, file: str, sha256: str) -> tuple[Probe, tuple[Flag, ...]]:
@@ -298,14 +311,17 @@ class ClipInspection:
                 self._known.clear()
             try:
                 with self._on_disk(file, sha256) as path:
-                    look = self._inspector.look(path)
-                self._known[sha256] = measured(look), look, ""
+                    self._known[sha256] = _known_of(Found(sha256, self._inspector.look(path)))
             except NotReadable as error:
-                self._known[sha256] = Probe(), None, str(error)
+                self._known[sha256] = _known_of(Found(sha256, None, str(error)))
         probe, found, reason = self._known[sha256]
         if found is None:
             return probe, unreadable(reason)
         return probe, () if sha256 in self._stand_ins else judge(found, asked_of(json.loads(take.body)))
+
+
+def _known_of(found: Found) -> tuple[Probe, Look | None, str]:
+    return Probe() if found.look is None else measured(found.look), found.look, found.reason
 
 
 def _made(run_dir: Path) -> frozenset[str]:
