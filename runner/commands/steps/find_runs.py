@@ -1,7 +1,7 @@
 """Which runs a command over several runs is about: each as `find_run` finds it, or all that a word stands for.
 
 In: words of a person. Out: a path for each run, which `find_run` takes. A board that was run in shards alone stands for
-these, and a folder that is not a run for the runs in it. It opens no record.
+these, and a folder that is not a run for the runs in it, here or in a store. It opens no record.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from runner.commands.steps.find_run import as_seen_from_here, find_run, is_recorded
-from runner.commands.steps.run_in_store import copied_from, name_of
+from runner.commands.steps.run_in_store import address_in, copied_from, name_of, runs_below
 from runner.domain.errors import FileMissing, ShotrunnerError, UsageError
 from runner.store import run_dir as rundir
 from runner.store.run_dir import RunDir
@@ -39,6 +39,11 @@ def find_runs(targets: Iterable[Path], *, simulated: bool | None = None) -> list
 
 
 def _meant(target: Path, *, simulated: bool | None) -> Sequence[Path]:
+    try:
+        if address := address_in(target):
+            return [Path(str(each)) for each in runs_below(address)]
+    except ShotrunnerError:
+        return [target]
     kinds = (False, True) if simulated is None else (simulated,)
     with suppress(OSError):
         if target.is_dir() and not is_recorded(target):
