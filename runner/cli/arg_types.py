@@ -12,6 +12,7 @@ from pathlib import Path
 from runner.domain.errors import UsageError
 from runner.domain.orders import ALL_MODELS, MOST_JOBS
 from runner.domain.rates import Rate
+from runner.domain.shards import Shard, shard_of
 from runner.domain.states import FailureClass
 from runner.domain.store_address import StoreAddress, is_store_address, store_address
 
@@ -94,6 +95,14 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
 
 jobs = whole(1, MOST_JOBS)
+
+
+def shard(text: str) -> Shard:
+    """Parse a part of a board, such as `2/5`."""
+    try:
+        return shard_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from error
 
 
 def or_auto(parse: Callable[[str], int]) -> Callable[[str], int | None]:

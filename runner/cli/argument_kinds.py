@@ -48,12 +48,12 @@ def place(name: str, says: str, **settings: object) -> Argument:
     return Argument([name], {"help": says, **settings})
 
 
-def several(name: str, metavar: str, says: str) -> Argument:
+def several(name: str, metavar: str, says: str, **settings: object) -> Argument:
     """Return an argument without a flag for any number of words. The parser lets all of them be left out.
 
     `*` would fail: with a flag between RUN and TAKE, argparse treats the takes as given and empty.
     """
-    return Argument([name], {"nargs": "+", "default": [], "metavar": metavar, "help": says})
+    return Argument([name], {"nargs": "+", "default": [], "metavar": metavar, "help": says, **settings})
 
 
 def switch(spelled: str, says: str, **settings: object) -> Argument:

@@ -31,6 +31,7 @@ from runner.cli.shared_arguments import (
     FILE_OR_STDIN,
     MANIFEST_SIZE,
     MORE_SCHEMAS,
+    MORE_TARGETS,
     NAME,
     NO_INSPECT,
     ON_DELIVERED,
@@ -38,6 +39,7 @@ from runner.cli.shared_arguments import (
     PROGRESS,
     QUIET,
     SCHEMAS,
+    SHARD,
     SIMULATED,
     STEERING,
     TAKES,
@@ -51,6 +53,7 @@ from runner.cli.shared_arguments import (
 # All may stand before or after the decision. Without SUPPRESS these defaults would undo one given before.
 _SAID_BEFORE = (
     switch("--simulate", "use the manifest's simulated run", default=SUPPRESS),
+    replace(SHARD, settings=SHARD.settings | {"default": SUPPRESS}),
     *consent(default=SUPPRESS),
     replace(OUTPUT, settings=OUTPUT.settings | {"default": SUPPRESS}),
 )
@@ -173,8 +176,9 @@ COMMANDS = (
     ),
     command(
         "status",
-        "show where a run stands, who runs it and when it may end",
+        "show where a run stands, who runs it and when it may end; of several runs a line for each, and the sums",
         *TARGET_OF_TWO,
+        MORE_TARGETS,
         value(
             "--by WHAT",
             str,
@@ -284,6 +288,7 @@ COMMANDS = (
             metavar="RUN",
         ),
         SIMULATED,
+        SHARD,
         switch("-n, --dry-run", "only show what would be recorded"),
         value("--run-dir DIR", folder, "folder of the run (default: reports/NAME beside it)"),
         API_BASE,

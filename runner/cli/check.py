@@ -143,7 +143,7 @@ def _lines(found: Checked) -> list[str]:
 
 
 def _as_json(found: Checked) -> dict[str, object]:
-    labels = labels_of(take_numbers(found.plan.takes))
+    labels = labels_of(take_numbers(found.plan))
     takes = [
         {
             "take": take.id,

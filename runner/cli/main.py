@@ -48,10 +48,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = build_parser().parse_args(words)
         # Not for --help, which ends in the line above.
         from runner.cli.settings import settle
+        from runner.cli.shard_target import settle_shard
 
         arguments.words = shown
-        refuse_token_as_file(getattr(arguments, "target", getattr(arguments, "manifest", None)))
+        place = getattr(arguments, "target", getattr(arguments, "manifest", None))
+        for each in (place, *getattr(arguments, "more", ())):
+            refuse_token_as_file(each)
         settle(arguments, words, os.environ)
+        settle_shard(arguments)
         code: int = arguments.command(arguments)
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT

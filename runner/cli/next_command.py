@@ -23,7 +23,7 @@ _CENT = 10_000
 # A retry's flags that its next command has not: the run's own words choose takes and folder, and the others concern
 # the retry alone.
 _ANSWERED = frozenset(
-    {"only", "exclude", "tag", "status", "limit", "stale", "run_dir", "simulate", "moved"}
+    {"only", "exclude", "tag", "status", "limit", "stale", "run_dir", "simulate", "shard", "moved"}
     | {"reason", "even_moderated", "yes"}
 )
 

@@ -37,7 +37,7 @@ Try it without a key:
 """
 
 _FURTHEST = 2
-_MAY_BE_LEFT_OUT = re.compile(r"\bTAKE\s+\[TAKE \.\.\.\]")
+_MAY_BE_LEFT_OUT = re.compile(r"\b(TAKE|RUN)\s+\[\1 \.\.\.\]")
 
 
 class Parser(argparse.ArgumentParser):
@@ -90,12 +90,12 @@ class Parser(argparse.ArgumentParser):
         raise argparse.ArgumentError(action, f"{value!r} is not one of {', '.join(action.choices)}{meant}")
 
     def format_usage(self) -> str:
-        """Return the usage, with optional takes in brackets."""
-        return _MAY_BE_LEFT_OUT.sub("[TAKE ...]", super().format_usage())
+        """Return the usage, with words that may be left out in brackets."""
+        return _MAY_BE_LEFT_OUT.sub(r"[\1 ...]", super().format_usage())
 
     def format_help(self) -> str:
-        """Return the help, with optional takes in brackets."""
-        return _MAY_BE_LEFT_OUT.sub("[TAKE ...]", super().format_help())
+        """Return the help, with words that may be left out in brackets."""
+        return _MAY_BE_LEFT_OUT.sub(r"[\1 ...]", super().format_help())
 
 
 Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for what add_subparsers returns

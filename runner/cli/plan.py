@@ -57,7 +57,14 @@ def command(arguments: argparse.Namespace) -> int:
 def lines(found: PlanPreview, *, width: int | None = None) -> list[str]:
     """Return the plan for a person: one line per take, then the totals; `width` cuts long reasons."""
     kind = " (simulated, nothing is paid)" if found.simulated else ""
-    return [f"{visible(found.name)}{kind}", *_table(found, width), "", *_totals(found)]
+    return [f"{visible(found.name)}{_part(found)}{kind}", *_table(found, width), "", *_totals(found)]
+
+
+def _part(found: PlanPreview) -> str:
+    if found.shard is None:
+        return ""
+    mine = sum(1 for step in found.steps if not step.is_removed) + found.left_out
+    return f", shard {found.shard}: {mine:,} of the board's {counted(found.board, 'take')}"
 
 
 def _table(found: PlanPreview, width: int | None) -> list[str]:
@@ -148,6 +155,7 @@ def as_json(found: PlanPreview, settings: Sequence[Used] = ()) -> dict[str, obje
         "manifest": str(found.manifest),
         "run_dir": str(found.run_dir),
         "simulated": found.simulated,
+        "shard": found.shard and str(found.shard),
         "takes": [_step_as_json(found, step) for step in found.steps],
         "totals": {
             "takes": len(found.steps),

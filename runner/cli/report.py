@@ -3,24 +3,61 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 
 from runner.cli.json_output import envelope
-from runner.cli.terminal import show_result
+from runner.cli.terminal import note, show_result
 from runner.commands.report import report
+from runner.commands.runs_report import WrittenOfRuns, report_of_runs
+from runner.commands.runs_status import UnreadRun
+from runner.commands.steps.find_runs import find_runs
 from runner.domain.display import PATH_LIMIT, counted, listed, size, visible
 from runner.domain.errors import UsageError
+from runner.output.write_reports import Reports
 
 
 def command(arguments: argparse.Namespace) -> int:
     """Write both and print where they are, or write a page for others."""
+    simulated = arguments.simulate or None
+    runs = find_runs([arguments.target, *arguments.more], simulated=simulated)
     if arguments.share is not None:
+        if len(runs) > 1 or arguments.to is not None:
+            raise UsageError("--share is about one run", advice="name one run, and leave out --to")
+        arguments.target = runs[0]
         return _share(arguments)
     _refuse_lone_flags(arguments)
-    reports = report(arguments.target, simulated=arguments.simulate or None, sign_s=arguments.sign)
-    paths = {"page": str(reports.html), "csv": str(reports.csv), "published": reports.published}
-    lines = (visible(path, PATH_LIMIT) for path in paths.values() if path)
-    show_result(arguments, envelope("report", paths), lines)
+    if len(runs) > 1 or arguments.to is not None:
+        if arguments.sign:
+            raise UsageError(
+                "links are signed for one run at a time", advice="name one run, and leave out --to"
+            )
+        return _several(arguments, report_of_runs(runs, to=arguments.to, simulated=simulated))
+    reports = report(runs[0], simulated=simulated, sign_s=arguments.sign)
+    _show(arguments, reports, runs)
     return 0
+
+
+def _several(arguments: argparse.Namespace, written: WrittenOfRuns) -> int:
+    """Show where the reports of several runs are; the exit code is that of the first run that cannot be read."""
+    _show(arguments, written.reports, written.runs, written.unread)
+    note(f"not read: {each.error.message}" for each in written.unread)
+    return written.unread[0].error.exit_code if written.unread else 0
+
+
+def _show(
+    arguments: argparse.Namespace, reports: Reports, runs: Sequence[Path], unread: Sequence[UnreadRun] = ()
+) -> None:
+    paths = {"page": str(reports.html), "csv": str(reports.csv), "published": reports.published}
+    about = {
+        "runs": [str(run) for run in runs],
+        "unread": [
+            {"run": str(each.run), "exit": each.error.exit_code, "message": each.error.message}
+            for each in unread
+        ],
+    }
+    lines = (visible(path, PATH_LIMIT) for path in paths.values() if path)
+    show_result(arguments, envelope("report", {**paths, **about}), lines)
 
 
 def _refuse_lone_flags(arguments: argparse.Namespace) -> None:

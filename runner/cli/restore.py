@@ -43,6 +43,7 @@ def command(arguments: argparse.Namespace) -> int:
         simulated=arguments.simulate,
         api_base=arguments.api_base,
         schema_dirs=arguments.schema_dir,
+        shard=arguments.shard,
     )
     found = (foresee if dry else rebuild)(target, opening=opening)
     if arguments.output == "json":

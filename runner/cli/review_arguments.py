@@ -9,7 +9,16 @@ from pathlib import Path
 
 from runner.cli.arg_types import signing, whole
 from runner.cli.argument_kinds import command, group, place, several, switch, value
-from runner.cli.shared_arguments import MANIFEST_SIZE, MORE_SCHEMAS, OUTPUT, SIMULATED, TARGET, TARGET_OF_TWO
+from runner.cli.shared_arguments import (
+    MANIFEST_SIZE,
+    MORE_SCHEMAS,
+    MORE_TARGETS,
+    OUTPUT,
+    SHARD,
+    SIMULATED,
+    TARGET,
+    TARGET_OF_TWO,
+)
 
 _SHARING = group(
     "a page for others",
@@ -69,6 +78,7 @@ REROLL = command(
     TARGET,
     place("shot", "the shot's id", metavar="SHOT"),
     SIMULATED,
+    SHARD,
     value(
         "--takes N",
         whole(1, 1000),
@@ -85,13 +95,20 @@ REROLL = command(
 
 REPORT = command(
     "report",
-    "write report.csv and report.html again from the run's record, or a page for others",
+    "write report.csv and report.html again from the run's record, or a page for others; of several runs one of each",
     *TARGET_OF_TWO,
     value(
         "--sign TIME",
         signing,
         "if the clips are in a store: write links that anyone can open, for a time such as 30m, 12h or 7d, the longest."
         " They are in the report here alone",
+    ),
+    MORE_TARGETS,
+    value(
+        "--to DIR",
+        Path,
+        "folder for the page and the CSV of several runs (default: NAME-all-runs beside the first run, or all-runs if "
+        "they are of several boards)",
     ),
     _SHARING,
     OUTPUT,

@@ -16,7 +16,7 @@ from runner.cli.problems import Warnings
 from runner.cli.run_flags import limits_of, notified, request_of, simulator_of
 from runner.cli.run_page import with_page
 from runner.cli.summary_json import summary_as_json
-from runner.cli.terminal import show, show_json, warn
+from runner.cli.terminal import note, show, show_json, warn
 from runner.commands.run import run
 from runner.commands.steps.request import no_warnings
 from runner.commands.steps.summary import RunEstimate, RunSummary
@@ -41,6 +41,10 @@ def _run(arguments: argparse.Namespace, events: EventStream) -> int:
     request = request_of(arguments, manifest=arguments.manifest, simulate=simulate)
     confirm = asker(arguments, assume_yes=arguments.yes, twice=arguments.allow_duplicates)
     warnings = no_warnings if arguments.quiet else Warnings(arguments.manifest)
+    if request.shard is not None and not arguments.quiet:
+        note(
+            [f"shard {request.shard} of the board: --max-cost and other limits count in its own folder alone"]
+        )
     request = replace(notified(request, arguments), confirm=confirm, warn=warnings)
     summary = run(with_page(events.follow(request), arguments))
     return show_end(summary, arguments, arguments.words, events)

@@ -16,6 +16,7 @@ from runner.cli.arg_types import (
     number,
     or_auto,
     period,
+    shard,
     store,
     stretch,
     whole,
@@ -67,6 +68,12 @@ _EXTENT = (
         "--keep-local",
         ("posters", "none", "all"),
         "with --out: which files also stay in the run's folder (default: posters)",
+    ),
+    value(
+        "--shard N/M",
+        shard,
+        "handle only this part of the board, such as 2/5, in a folder of its own; the others are for other machines or "
+        "accounts, and each has limits of its own",
     ),
     NAME,
     switch("-y, --yes", "submit paid jobs without asking"),

@@ -57,6 +57,7 @@ def request_of(arguments: Namespace, *, manifest: Path, simulate: SimulatorSetti
         inspect=not arguments.no_inspect,
         executor=arguments.executor,
         name_template=arguments.name,
+        shard=arguments.shard,
         words=("shotrunner", *arguments.words),
         on_link=(lambda _done, _of: None) if arguments.quiet else _show_looks,
     )

@@ -286,17 +286,22 @@ def _run_of(place: Path, run_dir: Path, arguments: Namespace) -> Path:
     """Return the run that the setting `run-dir` leads to, or `place` itself, where nothing has been run there."""
     from runner.commands.steps.find_run import is_recorded, simulated_beside
 
-    real = () if getattr(arguments, "simulate", False) else (run_dir,)
-    return next((each for each in (*real, simulated_beside(run_dir)) if is_recorded(each)), place)
+    meant = _beside(run_dir, arguments)
+    others = () if getattr(arguments, "simulate", False) else (simulated_beside(meant),)
+    return next((each for each in (meant, *others) if is_recorded(each)), place)
 
 
 def _for_command(used: Used, arguments: Namespace) -> object:
-    """Return the value of a setting; a simulated run has a folder beside the one that is set."""
-    if used.name != "run-dir" or not getattr(arguments, "simulate", False):
-        return used.value
+    """Return the value of a setting; a simulated run and a shard have folders beside the one that is set."""
+    return _beside(Path(str(used.value)), arguments) if used.name == "run-dir" else used.value
+
+
+def _beside(run_dir: Path, arguments: Namespace) -> Path:
     from runner.commands.steps.find_run import simulated_beside
 
-    return simulated_beside(Path(str(used.value)))
+    shard = getattr(arguments, "shard", None)
+    place = Path(f"{run_dir}-{shard.folder}") if shard else run_dir
+    return simulated_beside(place) if getattr(arguments, "simulate", False) else place
 
 
 def settings_lines(settings: Sequence[Used]) -> list[str]:

@@ -8,13 +8,21 @@ from __future__ import annotations
 from argparse import SUPPRESS
 from pathlib import Path
 
-from runner.cli.arg_types import amount, executor_way, number, progress_way, whole
+from runner.cli.arg_types import amount, executor_way, number, progress_way, shard, whole
 from runner.cli.argument_kinds import Argument, Group, group, one_of, place, several, switch, value, values
 from runner.manifest.size_limits import MOST_FILE_BYTES, MOST_TAKES, MOST_TEXT_BYTES
 
 TARGET = place("target", "a manifest that was run, or a run directory", type=Path, metavar="RUN")
 SIMULATED = switch("--simulate", "use the manifest's simulated run")
-TARGET_OF_TWO = (TARGET, SIMULATED)
+SHARD = value("--shard N/M", shard, "use the manifest's run of this part of the board, such as 2/5")
+TARGET_OF_TWO = (TARGET, SIMULATED, SHARD)
+MORE_TARGETS = several(
+    "more",
+    "RUN",
+    "more runs, to be shown together; a folder that is not a run stands for all runs in it, and a manifest that was "
+    "run in shards alone for all of these",
+    type=Path,
+)
 FILE_OR_STDIN = place("manifest", "YAML, CSV or .xlsx file of shots; - is standard input", type=Path)
 TAKES = several("takes", "TAKE", "ids or labels of takes")
 SCHEMAS = values("--schema-dir DIR", Path, "folder with more model schemas; may be repeated")

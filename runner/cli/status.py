@@ -6,6 +6,8 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from runner.cli.json_output import envelope
 from runner.cli.record_json import (
@@ -18,19 +20,26 @@ from runner.cli.record_json import (
     time_as_json,
 )
 from runner.cli.status_watch import Frame, watch
-from runner.cli.terminal import lines_for, show, show_json, width_of
+from runner.cli.terminal import lines_for, note, show, show_json, show_result, width_of
+from runner.commands.runs_status import RunsStatus, status_of_runs
 from runner.commands.status import RunStatus, status
+from runner.commands.steps.find_runs import find_runs
 from runner.domain.display import visible
 from runner.domain.errors import UsageError
 from runner.output.activity_text import activity_line, order_line, pace_line, pause_line, settings_line
+from runner.output.runs_text import RunLine, absent_lines, run_lines, sum_lines
 from runner.output.safe_stream import Canvas, SafeStream
 from runner.output.status_text import choice_line, standings, status_lines
 
 
 def command(arguments: argparse.Namespace) -> int:
     """Print where the run stands; with --watch until it has ended or a person leaves."""
+    runs = find_runs([arguments.target, *arguments.more], simulated=arguments.simulate or None)
+    if len(runs) > 1:
+        return _several(arguments, runs)
+    arguments.target = runs[0]
     if arguments.watch is not None:
-        _watch(arguments)
+        _watch(arguments, lambda: _frame(_look(arguments), by=arguments.by or ""))
         return 0
     found = _look(arguments)
     if arguments.output == "json":
@@ -44,17 +53,73 @@ def _look(arguments: argparse.Namespace) -> RunStatus:
     return status(arguments.target, simulated=arguments.simulate or None, by=arguments.by or "")
 
 
-def _watch(arguments: argparse.Namespace) -> None:
+def _frame(found: RunStatus, *, by: str) -> Frame:
+    # A lock that cannot be tested says nothing, so only a person ends that watch.
+    lines = lines_for(sys.stdout, _lines(found, by=by))
+    return Frame(tuple(lines), is_last=found.activity.running is False)
+
+
+def _several(arguments: argparse.Namespace, runs: Sequence[Path]) -> int:
+    """Print where several runs stand; the exit code is that of the first one that cannot be read."""
+    if arguments.by is not None:
+        raise UsageError("--by is about one run", advice="name one run, or leave out --by")
+
+    def look() -> RunsStatus:
+        return status_of_runs(runs, simulated=arguments.simulate or None)
+
+    def frame() -> Frame:
+        found = look()
+        is_last = all(run.activity.running is False for _, run in found.runs)
+        return Frame(tuple(lines_for(sys.stdout, _lines_of_runs(found))), is_last)
+
+    if arguments.watch is not None:
+        _watch(arguments, frame)
+        return 0
+    found = look()
+    show_result(arguments, _runs_as_json(found), lines_for(sys.stdout, _lines_of_runs(found)))
+    note(f"not read: {each.error.message}" for each in found.unread)
+    return found.unread[0].error.exit_code if found.unread else 0
+
+
+def _lines_of_runs(found: RunsStatus) -> list[str]:
+    lines = [
+        RunLine(name, standings(run.counts, run.deliveries), run.spending, run.simulated, _doing(run))
+        for name, run in found.runs
+    ]
+    paid, simulated = found.spending(simulated=False), found.spending(simulated=True)
+    sums = sum_lines(len(lines), found.states, paid=paid, simulated=simulated)
+    return [*run_lines(lines), "", *sums, *absent_lines(found.absent)]
+
+
+def _doing(run: RunStatus) -> str:
+    if run.pause is not None:
+        return "paused"
+    words = {True: "running", False: "not running", None: "unknown whether it is running"}
+    return words[run.activity.running]
+
+
+def _runs_as_json(found: RunsStatus) -> dict[str, object]:
+    return envelope(
+        "runs",
+        {
+            "runs": [{"run": name, "status": _as_json(run)} for name, run in found.runs],
+            "unread": [
+                {"run": str(each.run), "exit": each.error.exit_code, "message": each.error.message}
+                for each in found.unread
+            ],
+            "states": states_as_json(found.states),
+            "paid": money_as_json(found.spending(simulated=False)),
+            "simulated": money_as_json(found.spending(simulated=True)),
+            "absent_shards": [{"name": name, "shard": str(shard)} for name, shard in found.absent],
+        },
+    )
+
+
+def _watch(arguments: argparse.Namespace, look: Callable[[], Frame]) -> None:
     if arguments.output == "json":
         raise UsageError("--watch draws on a terminal, and is not for JSON", advice="leave out --watch")
     if width_of(SafeStream.over(sys.stdout), os.environ) is None:
         raise UsageError("--watch needs a terminal to draw on", advice="leave out --watch")
-
-    def look() -> Frame:
-        found = _look(arguments)
-        lines = lines_for(sys.stdout, _lines(found, by=arguments.by or ""))
-        # A lock that cannot be tested says nothing, so only a person ends that watch.
-        return Frame(tuple(lines), is_last=found.activity.running is False)
 
     canvas = Canvas.over(sys.stdout)
     try:
@@ -106,6 +171,7 @@ def _as_json(found: RunStatus) -> dict[str, object]:
             "name": found.header.name,
             "run_dir": str(found.run_dir),
             "simulated": found.simulated,
+            "shard": found.header.shard or None,
             "running": activity.running,
             "pid": activity.pid,
             "host": activity.host or None,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runner.commands.check import check
 from runner.commands.steps.api_session import recorded_request
-from runner.commands.steps.find_run import find_run, manifest_of, read_header
+from runner.commands.steps.find_run import find_run, manifest_of, read_header, recorded_shard
 from runner.commands.steps.open_for_decision import Decided, named, refuse_unclear
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.commands.steps.sync_record import adopted
@@ -20,6 +20,7 @@ from runner.domain.shots import Plan
 from runner.domain.states import PAID, KeptAsIs
 from runner.manifest.size_limits import LIMITS, Limits
 from runner.plan.selection import ALL, Choice
+from runner.plan.shard_takes import of_shard
 from runner.store.run_dir import RunDir
 
 
@@ -49,6 +50,7 @@ def accept(
     manifest = target if target.is_file() else manifest_of(place, header)
     private = recorded_request(place, header).on_this_machine
     plan = check(manifest, schema_dirs=schema_dirs, allow_private_media=private, limits=manifest_limits)
+    plan = of_shard(plan, recorded_shard(header))
     return keep_stale(place, plan, names=names, choice=choice, by=by, opening=opening)
 
 

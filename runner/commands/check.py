@@ -28,6 +28,7 @@ from runner.manifest.size_limits import LIMITS, Limits
 from runner.models.registry import Models, search_path
 from runner.plan.build import make_plan
 from runner.plan.columns import header_advice
+from runner.plan.shard_takes import moved_elsewhere, of_shard
 from runner.system.clock import Clock, SystemClock
 from runner.system.nearest_name import Speller
 
@@ -146,7 +147,7 @@ def plan_of(request: RunRequest, *, given: bytes | None = None) -> Plan:
     refuse_unused_models(
         plan, {flag: models.keys() - request.optional_models for flag, models in limited.items()}
     )
-    return plan
+    return of_shard(plan, request.shard)
 
 
 def refuse_unused_models(plan: Plan, limited: Mapping[str, Iterable[str]]) -> None:
@@ -290,7 +291,8 @@ def warnings_of(plan: Plan, reader: Reader) -> tuple[Problem, ...]:
     known = reader.schemas()
     # Only a schema that has changed can be a reason to read every take.
     has_changed = any(each.sha256 != plan.schemas.get(each.model, each.sha256) for each in known)
-    return (*plan.warnings, *(drift(plan, reader.takes(), known) if has_changed else ()))
+    lost = moved_elsewhere(plan, reader.standings()) if plan.board else ()
+    return (*plan.warnings, *lost, *(drift(plan, reader.takes(), known) if has_changed else ()))
 
 
 def drift(plan: Plan, takes: Iterable[TakeRecord], schemas: Iterable[SchemaRecord]) -> tuple[Problem, ...]:

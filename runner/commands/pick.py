@@ -31,6 +31,9 @@ from runner.store.run_dir import RunDir
 from runner.system.clock import Clock, SystemClock
 from runner.system.csv_cells import guard
 
+_PATIENCE_S = 2.0
+"""Every decision waits for the store, and the next one or a report copies the file as well."""
+
 
 @dataclass(frozen=True, slots=True)
 class ShotChoices:
@@ -260,7 +263,7 @@ def _merged(
 def _published(place: RunDir) -> tuple[str, ...]:
     """Copy the picks of a run to the store of its clips; if that fails they are safe here, and a remark says so."""
     try:
-        if (stored := stored_clips(place)) is not None:
+        if (stored := stored_clips(place, patience_s=_PATIENCE_S)) is not None:
             publish_picks(place, stored)
     except ShotrunnerError as error:
         return (f"{PICKS} is written here, but not in the store: {error.message}; the next report copies it",)

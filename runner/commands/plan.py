@@ -26,6 +26,7 @@ from runner.domain.errors import CannotCreate, DiskFailed, Position, Problem, Se
 from runner.domain.money import Spending, total
 from runner.domain.name_template import FileNames
 from runner.domain.records import RunRecord
+from runner.domain.shards import Shard
 from runner.domain.shots import Plan
 from runner.models.registry import Models, search_path
 from runner.plan import prices as pricing
@@ -54,7 +55,8 @@ class PlanPreview:
     takes that were not chosen; `forecast` is None where no such job has ended yet. `prices` are by model, for the takes
     that would be submitted. `labels` are the short names of all takes by their ids, and `stems` the names of the files
     of those on the board.
-    `duplicates` would pay again for a request that another take sends, and no one has agreed to that.
+    `duplicates` would pay again for a request that another take sends, and no one has agreed to that. With a `shard` it
+    is about some of the takes on the board, and `board` is how many there are.
     """
 
     name: str
@@ -73,6 +75,8 @@ class PlanPreview:
     manifest_sha256: str = ""
     duplicates: tuple[str, ...] = ()
     nothing_paid: bool = False
+    shard: Shard | None = None
+    board: int = 0
 
     @property
     def counts(self) -> Mapping[Action, int]:
@@ -175,10 +179,12 @@ def _shown(
             *(_about_file(request, remark) for remark in names.remarks),
         ),
         prices=pricing.rates(plan, going),
-        labels=labels_of(take_numbers(plan.takes, record.takes, decision.comparison)),
+        labels=labels_of(take_numbers(plan, record.takes, decision.comparison)),
         stems=names.stems,
         manifest_sha256=plan.manifest.sha256,
         nothing_paid=record.nothing_paid,
+        shard=request.shard,
+        board=len(plan.board),
     )
 
 
@@ -191,7 +197,14 @@ def _recorded(request: RunRequest, plan: Plan, place: RunDir) -> tuple[RunRecord
     with open_reader(place.state_file) as reader:
         refuse_less_known(reader.path, reader.header.run_id, told, unknown=reader.unrecorded)
         name, base = plan.manifest.name, reader.header.api_base
-        asked = new_header(place, request.manifest, name=name, simulated=request.simulated, api_base=base)
+        asked = new_header(
+            place,
+            request.manifest,
+            name=name,
+            simulated=request.simulated,
+            api_base=base,
+            shard=request.shard,
+        )
         refuse_other_run(reader.header, asked, place, moved=request.opening.moved)
         return reader.record(), warnings_of(plan, reader)
 

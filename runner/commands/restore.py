@@ -19,7 +19,7 @@ from pathlib import Path
 from runner.api.account import named_base, on_this_machine
 from runner.api.json_fields import cost
 from runner.commands.check import check
-from runner.commands.steps.find_run import manifest_of, read_takes
+from runner.commands.steps.find_run import manifest_of, read_takes, recorded_shard
 from runner.commands.steps.known_jobs import known_outside, sidecars_of, trace_in
 from runner.commands.steps.open_run import OpenOptions, new_header, open_recorded
 from runner.commands.steps.request import SIMULATOR_BASE
@@ -27,12 +27,14 @@ from runner.commands.steps.sync_record import sync
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import CannotCreate, FileMissing, RecordDamaged
 from runner.domain.records import RunHeader, TakeRecord
+from runner.domain.shards import Shard
 from runner.domain.shots import Plan
 from runner.domain.states import ACTIVE, Delivered, Ended, FetchStarted, TakeState
 from runner.manifest.reader import manifest_name
 from runner.media.clips.restore_sidecars import clips_of
 from runner.media.clips.sidecar import CLIPS, Sidecar
 from runner.plan.compare import compare
+from runner.plan.shard_takes import of_shard
 from runner.store.lock import LOCK, OWNER
 from runner.store.marker import MARKER, read_marker, went_to
 from runner.store.reader import open_reader
@@ -55,10 +57,17 @@ class Target:
     simulated: bool
     api_base: str
     schema_dirs: tuple[Path, ...]
+    shard: Shard | None = None
 
 
 def find_target(
-    named: Path, *, run_dir: Path | None, simulated: bool, api_base: str | None, schema_dirs: Sequence[Path]
+    named: Path,
+    *,
+    run_dir: Path | None,
+    simulated: bool,
+    api_base: str | None,
+    schema_dirs: Sequence[Path],
+    shard: Shard | None = None,
 ) -> Target:
     """Return which run is meant by its manifest or by its directory, which may be gone.
 
@@ -70,8 +79,8 @@ def find_target(
     manifest = named if named.is_file() else None
     home = run_dir or named
     if manifest and run_dir is None:
-        home = default_run_dir(manifest, name=manifest_name(manifest), simulated=simulated)
-    return Target(RunDir(home), manifest, simulated, base, tuple(schema_dirs))
+        home = default_run_dir(manifest, name=manifest_name(manifest), simulated=simulated, shard=shard)
+    return Target(RunDir(home), manifest, simulated, base, tuple(schema_dirs), shard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +316,13 @@ def _header(target: Target, told: Testimony, *, now: float) -> RunHeader:
         )
     place, name = target.place, plan.manifest.name
     made = new_header(
-        place, target.manifest, name=name, simulated=target.simulated, api_base=target.api_base, now=now
+        place,
+        target.manifest,
+        name=name,
+        simulated=target.simulated,
+        api_base=target.api_base,
+        now=now,
+        shard=target.shard,
     )
     return replace(made, run_id=read_marker(place.state_file) or made.run_id)
 
@@ -319,7 +334,8 @@ def _plan(target: Target, header: RunHeader | None) -> Plan | None:
         return None
     run = header or target
     local = run.simulated or on_this_machine(run.api_base)
-    return check(manifest, schema_dirs=target.schema_dirs, allow_private_media=local)
+    plan = check(manifest, schema_dirs=target.schema_dirs, allow_private_media=local)
+    return of_shard(plan, recorded_shard(header) if header else target.shard)
 
 
 def _fitted(

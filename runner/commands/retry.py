@@ -11,7 +11,7 @@ from unicodedata import normalize
 from runner.commands.check import check, drift
 from runner.commands.run import run
 from runner.commands.steps.api_session import recorded_request
-from runner.commands.steps.find_run import find_run, manifest_of, read_takes
+from runner.commands.steps.find_run import find_run, manifest_of, read_takes, recorded_shard
 from runner.commands.steps.known_picks import decisions_for
 from runner.commands.steps.open_for_decision import Decided, named, open_for_decision
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
@@ -24,8 +24,9 @@ from runner.domain.errors import FileMissing, Problem, UsageError
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import ACTIVE, IN_DOUBT, RETRYABLE, FailureClass, RetryRequested, TakeState
-from runner.plan.scope import scope_of
+from runner.plan.scope import duplicates_in, scope_of
 from runner.plan.selection import UNDECIDED, Choice, Decisions, choose
+from runner.plan.shard_takes import of_shard
 from runner.store.lock import RunLock
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir, is_run
@@ -173,11 +174,17 @@ def propose(
         schemas = reader.schemas()
     if request.simulated and not header.simulated:
         raise UsageError(f"{place.path} holds a paid run", advice="leave out --simulate")
+    shard = recorded_shard(header)
+    if request.shard not in {None, shard}:
+        raise UsageError(
+            f"{place.path} does not hold shard {request.shard} of its board", advice="leave out --shard"
+        )
     manifest = _manifest(target, place, header, moved=request.opening.moved)
     # If the run was moved, the command to continue names the manifest's present place.
     header = replace(header, manifest=os.path.relpath(manifest.resolve(), place.path.resolve()))
     private, limits = header.simulated or request.on_this_machine, request.manifest_limits
     plan = check(manifest, schema_dirs=request.schema_dirs, allow_private_media=private, limits=limits)
+    plan = of_shard(plan, shard)
     choice = None if request.choice.is_all else request.choice
     if not names and choice is None:
         raise UsageError("which takes?", advice="name them, or say --only status:failed")
@@ -206,7 +213,7 @@ def propose(
 
 def _place(target: Path, request: RunRequest) -> RunDir:
     if request.run_dir is None:
-        return find_run(target, simulated=request.simulated or None)
+        return find_run(target, simulated=request.simulated or None, shard=request.shard)
     if not is_run(request.run_dir):
         raise FileMissing(f"nothing has been run in {request.run_dir}")
     return RunDir(request.run_dir)
@@ -228,11 +235,9 @@ def _duplicates(
 
     All ids are those of `plan`. That run's pattern may mean more takes than were chosen.
     """
-    from runner.plan.duplicates import paid_twice
-
     waiting = [replace(take, state=TakeState.PENDING) if take.take_id in chosen else take for take in takes]
     found = scope_of(plan, waiting, Choice(only=tuple(chosen)))
-    return paid_twice(plan.takes, going=found.sends, sent=sent)
+    return duplicates_in(plan, going=found.sends, sent=sent)
 
 
 def retry(
@@ -265,7 +270,13 @@ def retry(
         recorded = request_retries(place, asked, by=by, reason=reason, opening=opening)
         for note in (*look.remarks, *recorded.remarks):
             say(note)
-        request = replace(request, manifest=proposal.manifest, run_dir=place.path, opening=opening)
+        request = replace(
+            request,
+            manifest=proposal.manifest,
+            run_dir=place.path,
+            opening=opening,
+            shard=recorded_shard(proposal.header),
+        )
         return run(replace(request, choice=Choice(only=proposal.take_ids), stale=False))
 
 

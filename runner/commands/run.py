@@ -277,6 +277,7 @@ def _opened(request: RunRequest, plan: Plan, place: RunDir) -> StateFile:
         simulated=request.simulated,
         api_base=request.origin,
         now=request.clock.wall(),
+        shard=request.shard,
         out=request.clip_store,
     )
     return open_run.open_state(place, header=header, opening=request.opening)

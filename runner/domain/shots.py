@@ -7,6 +7,7 @@ fingerprinted, paid job.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -220,13 +221,15 @@ class Take:
 class Plan:
     """Checked takes in the manifest's order, ready to be recorded, with the warnings about them.
 
-    `schemas` are the SHA-256 of the schema files that the takes were checked against, by model.
+    `schemas` are the SHA-256 of the schema files that the takes were checked against, by model. Where `takes` are those
+    of one shard, `board` are the takes of all shards; else it is empty.
     """
 
     manifest: Manifest
     takes: tuple[Take, ...]
     warnings: tuple[Problem, ...] = ()
     schemas: Mapping[str, str] = field(default_factory=dict)
+    board: tuple[Take, ...] = ()
 
     def __repr__(self) -> str:
         shots = len({take.shot_id for take in self.takes})
@@ -234,6 +237,24 @@ class Plan:
             f"<Plan {self.manifest.name}: takes: {len(self.takes):,}, shots: {shots:,},"
             f" warnings: {len(self.warnings):,}>"
         )
+
+    def placed(self) -> Iterator[tuple[int, Take]]:
+        """Yield each take with its place on the board, from 0."""
+        if not self.board:
+            return enumerate(self.takes)
+        mine = {take.id for take in self.takes}
+        return ((place, take) for place, take in enumerate(self.board) if take.id in mine)
+
+    def board_numbers(self) -> Mapping[str, int]:
+        """Return the number of each take within its shot on the whole board; nothing without a shard.
+
+        All shards know it, so their labels differ as long as the board only grows.
+        """
+        last, numbers = Counter[str](), {}
+        for take in self.board:
+            last[take.shot_id] += 1
+            numbers[take.id] = last[take.shot_id]
+        return numbers
 
     def _repr_html_(self) -> str:
         """Return a table of the takes, for a notebook."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import csv
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     Frame: TypeAlias = pd.DataFrame
 
 Cell: TypeAlias = "str | int | float | None"
+Row: TypeAlias = "tuple[Mapping[str, Cell], Sequence[str]]"
+"""A take's cells by column, and the columns of inputs that the manifest itself lacks."""
+
 Takes: TypeAlias = "Callable[[], Iterable[TakeRecord]]"
 """Gives all takes of a run in the order in which they are listed, from the first one at each call."""
 
@@ -44,6 +47,8 @@ YAML_COLUMNS = ("id", "model", "tags", "notes")
 SEEDS = "seeds"
 SWEEP = "sweep"
 LINK_LIMIT = 8192
+PART = 50_000
+"""Rows after which a large table is cut, for spreadsheets and for people who mail it."""
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _OWN = frozenset({*YAML_COLUMNS, *RESULT_COLUMNS, SEEDS, SWEEP, "price", "takes"}) - {"seed"}
 
@@ -61,7 +66,7 @@ def frame(header: RunHeader, takes: Iterable[TakeRecord], *, picks: Picks = NO_P
     import pandas as pd
 
     decisions = picks.decisions
-    rows = [_row(header, take, decisions.get(take.take_id)) for take in takes if is_listed(take)]
+    rows = [row_of(header, take, decisions.get(take.take_id)) for take in takes if is_listed(take)]
     columns = _columns(header, (name for _, names in rows for name in names))
     table = [[cells.get(column) for column in columns] for cells, _ in rows]
     return pd.DataFrame(table, columns=columns, dtype=object)
@@ -97,41 +102,60 @@ def write_csv(
     takes: Takes,
     *,
     picks: Picks = NO_PICKS,
+    part: int = PART,
     links: ClipLinks = BESIDE_THE_PAGE,
-) -> None:
+) -> Sequence[int]:
     """Write the table as CSV: a BOM for spreadsheets, CRLF, empty for None, cells guarded against formulas.
 
-    `picks` fill the column `pick`, and `links` the column `file`.
+    `picks` fill the column `pick`, and `links` the column `file`. Return where each `part` rows begin, in bytes; before
+    the first are the columns.
 
     It is written row by row, and a second time if a later take has an input that the first one lacks: the columns come
     first, and no row is kept. `file` is at its start.
     """
-    lacked = [name for take in islice(filter(is_listed, takes()), 1) for name in _row(header, take)[1]]
-    columns = _columns(header, lacked)
     decisions = picks.decisions
-    while more := _write_table(file, header, takes(), columns, decisions, links):
-        columns = _columns(header, more)
+
+    def rows() -> Iterator[Row]:
+        for take in filter(is_listed, takes()):
+            cells, lacked = row_of(header, take, decisions.get(take.take_id))
+            yield {**cells, "file": links.table(take)}, lacked
+
+    return write_rows(file, rows, lambda lacked: _columns(header, lacked), part=part)
+
+
+def write_rows(
+    file: BinaryIO,
+    rows: Callable[[], Iterable[Row]],
+    columns_with: Callable[[Iterable[str]], Sequence[str]],
+    *,
+    part: int = PART,
+) -> Sequence[int]:
+    """Write rows as `write_csv` does; `columns_with` gives all columns, with those of inputs that rows lack."""
+    columns = columns_with([name for _, names in islice(rows(), 1) for name in names])
+    bounds: list[int] = []
+    while more := _write_table(file, rows(), columns, bounds, part):
+        columns = columns_with(more)
+        bounds.clear()
         file.seek(0)
         file.truncate()
+    return bounds
 
 
 def _write_table(
-    file: BinaryIO,
-    header: RunHeader,
-    takes: Iterable[TakeRecord],
-    columns: Sequence[str],
-    decisions: Mapping[str, Decision],
-    links: ClipLinks,
+    file: BinaryIO, rows: Iterable[Row], columns: Sequence[str], bounds: list[int], part: int
 ) -> Iterable[str]:
-    """Write the table, or return the columns of all inputs as soon as it is known that some are missing."""
+    """Write the table, or return the columns of all inputs as soon as it is known that some are missing.
+
+    `bounds` gets where each `part` rows begin.
+    """
     text = codecs.getwriter("utf-8")(file, "replace")
     text.write("\ufeff")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(map(csv_cells.guard, columns))
     known, lacked = frozenset(columns), dict[str, None]()
-    for take in filter(is_listed, takes):
-        cells, names = _row(header, take, decisions.get(take.take_id))
-        cells = {**cells, "file": links.table(take)}
+    for number, (cells, names) in enumerate(rows):
+        if number % part == 0:
+            bounds.append(file.tell())
         lacked.update(dict.fromkeys(names))
         if known.issuperset(lacked):
             row = map(cells.get, columns)
@@ -140,13 +164,16 @@ def _write_table(
 
 
 def _columns(header: RunHeader, lacked: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys((*(header.columns or YAML_COLUMNS), *lacked, *RESULT_COLUMNS)))
+    return list(dict.fromkeys((*own_columns(header), *lacked, *RESULT_COLUMNS)))
 
 
-def _row(
-    header: RunHeader, take: TakeRecord, decision: Decision | None = None
-) -> tuple[Mapping[str, Cell], Sequence[str]]:
-    """Return one take's cells by column, and the columns of inputs that the manifest itself lacks."""
+def own_columns(header: RunHeader) -> tuple[str, ...]:
+    """Return the columns of the manifest itself, which come first."""
+    return header.columns or YAML_COLUMNS
+
+
+def row_of(header: RunHeader, take: TakeRecord, decision: Decision | None = None) -> Row:
+    """Return the row of one take."""
     body, result = json.loads(take.body), _result(take)
     result["pick"] = None if decision is None else decision.value
     if header.columns and not take.point and _is_as_written(take):

@@ -1,15 +1,14 @@
 """The HTML page: one self-contained file with a run's takes as data, to be opened from the disk or served.
 
 The page loads nothing but the clips beside it: style and script are inline and allowed by their hash alone. The data is
-JSON, deflated so that a hundred thousand takes stay a small file, and in base64, in which no markup can be written.
+JSON, deflated so that it stays small, and in base64, in which no markup can be written. Of many takes only the first
+are in the page; its script, and nothing else, may load the others from the files that `page_data` makes.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from importlib import resources
@@ -21,6 +20,7 @@ from runner.domain import display
 from runner.domain.money import NOTHING_SPENT, Spending
 from runner.domain.records import RunHeader, TakeRecord
 from runner.output.csv_report import is_listed
+from runner.output.page_data import DATA, SIZES, Parts, Put, Shown, Sizes, divided, packed
 from runner.output.report_head import Head, Summary
 from runner.output.report_view import NOTHING_BESIDE, TEXT_LIMIT, Beside, Card, card
 
@@ -29,6 +29,7 @@ BLOCK = 1000
 STYLES = ("page.css", "rows.css", "play.css", "lightbox.css", "print.css")
 SCRIPTS = (
     "data.js",
+    "parts.js",
     "long_list.js",
     "picks.js",
     "in_step.js",
@@ -51,7 +52,8 @@ LIVE_SCRIPTS = (*SCRIPTS[:-1], "live.js", SCRIPTS[-1])
 """The files of a page that is served while the run goes on."""
 _IN_TABLE = "The same takes are in report.csv, beside this page."
 _IN_FOLDER = "The clips are in the folder clips, beside this page."
-_FASTEST = 1
+_BESIDE = f'<meta name="shotrunner-data" content="{DATA}">\n'
+"""What a page says near its beginning if it does not hold all of its takes."""
 _LIVE = """\
 <meta name="shotrunner-live" content="events?after={after}">
 <meta name="shotrunner-save" content="picks">
@@ -72,29 +74,75 @@ def write_page(
     mark: str = "",
     beside: Beside = NOTHING_BESIDE,
     after: int | None = None,
+    put: Put | None = None,
+    sizes: Sizes = SIZES,
 ) -> None:
-    """Write the page; `made` in unix seconds is shown as the time it was made, `mark` is kept near its beginning.
+    """Write the page; `made` in unix seconds is shown as the time it was made.
 
-    With `simulated` nothing was paid. `goes_on` says whether the run went on then, None where that is not known. With
-    `after` the page is served: it asks its server for all changes after the one with this number, and hands decisions
-    to it.
+    With `simulated` nothing was paid. `goes_on` says whether the run went on then, None where that is not known. The
+    others are those of `write_cards`.
 
     The page shows the same words and sums of money as `status`: every submission counts, not only each take's latest.
     """
     summary, links = Summary(), beside.links
-    cards = _cards(header, takes, spending, summary, beside, goes_on=bool(goes_on))
-    sealed = {"mark": escape(mark), "otherwise": _IN_TABLE}
-    _write(
+    write_cards(
         file,
-        cards,
+        _cards(header, takes, spending, summary, beside, goes_on=bool(goes_on)),
         lambda: _with_remarks(
             summary.head(header, spending, simulated=simulated, made=made, goes_on=goes_on), links.remarks
         ),
-        sealed,
+        mark=mark,
+        after=after,
+        put=put,
+        sizes=sizes,
+        media=links.media,
+    )
+
+
+def write_cards(
+    file: BinaryIO,
+    cards: Iterable[Card],
+    head_of_all: Callable[[], Head],
+    *,
+    mark: str = "",
+    after: int | None = None,
+    put: Put | None = None,
+    sizes: Sizes = SIZES,
+    media: str = "",
+) -> None:
+    """Write a page of these cards, of one run or of several; its head is asked for when every card was seen.
+
+    `mark` is kept near its beginning. With `after` the page is served: it asks its server for all changes after the one
+    with this number, and hands decisions to it. With `put` more takes than `sizes.alone` go into files, before anything
+    of the page is written. `media` is a further origin of clips.
+    """
+    shown, division = (cards, None) if put is None else divided(cards, put, sizes=sizes)
+    first = shown if division is None else division.first.values()
+    parts = None if division is None else division.parts
+    write_first(file, first, head_of_all, parts=parts, mark=mark, after=after, media=media)
+
+
+def write_first(
+    file: BinaryIO,
+    cards: Iterable[Card | Shown],
+    head_of_all: Callable[[], Head],
+    *,
+    parts: Parts | None,
+    mark: str = "",
+    after: int | None = None,
+    media: str = "",
+) -> None:
+    """Write a page that holds these cards and, with `parts`, loads all takes from there."""
+    _write(
+        file,
+        iter(cards),
+        head_of_all,
+        {"mark": escape(mark), "otherwise": _IN_TABLE},
         style=_joined(STYLES),
         script=_joined(SCRIPTS if after is None else LIVE_SCRIPTS),
         live="" if after is None else _LIVE.format(after=after),
-        media=links.media,
+        parts=parts,
+        media=media,
     )
 
 
@@ -116,24 +164,34 @@ def write_shared_page(file: BinaryIO, cards: Iterable[Card], head: Head) -> None
     )
 
 
+def write_page_of_runs(file: BinaryIO, cards: Iterable[Card], head: Callable[[], Head], *, mark: str) -> None:
+    """Write a page of the takes of several runs; its head is asked for when every card was taken."""
+    sealed = {"mark": escape(mark), "otherwise": _IN_TABLE}
+    _write(file, iter(cards), head, sealed, style=_joined(STYLES), script=_joined(SCRIPTS))
+
+
 def _write(
     file: BinaryIO,
-    cards: Iterator[Card],
+    cards: Iterator[Card | Shown],
     head_of_all: Callable[[], Head],
     words: Mapping[str, str],
     *,
     style: str,
     script: str,
     live: str = "",
+    parts: Parts | None = None,
     media: str = "",
 ) -> None:
     """Write a page take by take; its head is asked for when every take was seen."""
     before, _, after = _part("page.html").partition("<!-- data -->\n")
-    policies = policy(style=style, script=script, is_live=bool(live), media=media)
-    sealed = {**words, "policy": policies, "style": style, "script": script}
+    policies = policy(style=style, script=script, is_live=bool(live), loads=parts is not None, media=media)
+    beside = "" if parts is None else _BESIDE
+    sealed = {**words, "policy": policies, "style": style, "script": script, "beside": beside}
     file.write(Template(before.replace("<title>", f"{live}<title>")).substitute(sealed).encode())
     while block := list(islice(cards, BLOCK)):
         file.write(_data("takes", block))
+    if parts is not None:
+        file.write(_data("parts", parts))
     head = head_of_all()
     file.write(_data("run", head))
     file.write(Template(after).substitute(sealed, plain=_plain(head)).encode())
@@ -155,10 +213,8 @@ def _cards(
         yield card(header, take, before, beside=beside, goes_on=goes_on)
 
 
-def _data(kind: str, value: Sequence[Card] | Head) -> bytes:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    packed = base64.b64encode(zlib.compress(text.encode(), _FASTEST))
-    return b'<script type="text/plain" class="%b">%b</script>\n' % (kind.encode(), packed)
+def _data(kind: str, value: Sequence[Card | Shown] | Head | Parts) -> bytes:
+    return b'<script type="text/plain" class="%b">%b</script>\n' % (kind.encode(), packed(value))
 
 
 def _plain(head: Head) -> str:
@@ -168,16 +224,18 @@ def _plain(head: Head) -> str:
     return "".join(f"<p>{escape(each)}</p>" for each in said if each)
 
 
-def policy(*, style: str, script: str, is_live: bool = False, media: str = "") -> str:
+def policy(*, style: str, script: str, is_live: bool = False, loads: bool = False, media: str = "") -> str:
     """Return the page's Content-Security-Policy: nothing but the clips beside it, and code known by its hash.
 
-    A live page may also ask its own server. `media` is a further origin of clips.
+    A live page may also ask its own server. If it `loads` data, that script may add others, and markup may not. `media`
+    is a further origin of clips.
     """
-    more = f" {media}" if media else ""
+    clips = f" {media}" if media else ""
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
+    more = " 'strict-dynamic'" if loads else ""
     return (
-        f"default-src 'none'; media-src 'self'{more}; img-src 'self' data:{more}; "
-        f"style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; media-src 'self'{clips}; img-src 'self' data:{clips}; "
+        f"style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'{more}; base-uri 'none'; form-action 'none'"
         + ("; connect-src 'self'" if is_live else "")
     )
 

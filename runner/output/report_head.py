@@ -31,10 +31,10 @@ _MOST_ROWS = 40
 class Head(TypedDict):
     """What the page says of the whole run; `data.js` declares the same.
 
-    `mode` is `run`; it is `share` or `decide` for a page without money, ids and errors. `key` names the run in the
-    browser's own store. `facts` begin with the number of takes, `totals` are counts by state. `models` and `classes`
-    are tables, the first row their heads. Each of `needs` is a kind, a sentence and a command. `importCommand` takes
-    over `picks.csv`.
+    `mode` is `run`, or `runs` for a page of several runs, which takes no decisions. It is `share` or `decide` for one
+    without money, ids and errors. `key` names the run in the browser's own store. `facts` begin with the number of
+    takes, `totals` are counts by state. `models` and `classes` are tables, the first row their heads. Each of `needs`
+    is a kind, a sentence and a command. `importCommand` takes over `picks.csv`.
     """
 
     mode: str
@@ -89,8 +89,8 @@ class Summary:
     began: float = math.inf
     ended: float = -math.inf
 
-    def note(self, take: TakeRecord | TakeFigures) -> None:
-        """Count one take."""
+    def note(self, take: TakeRecord | TakeFigures, *, mark: str = "") -> None:
+        """Count one take; `mark` keeps its money apart in the tables, as behind the model's name."""
         self.takes += 1
         self.standings[display.standing(take.state, take.delivery)] += 1
         self.standings[_STALE] += take.is_stale
@@ -99,9 +99,9 @@ class Summary:
         if need := _need(take):
             self.needs[need] += 1
         if take.attempts:
-            self.models[take.model].note(take)
+            self.models[f"{take.model}{mark}"].note(take)
         if take.failure:
-            self.classes[take.failure.value].note(take)
+            self.classes[f"{take.failure.value}{mark}"].note(take)
         if take.submitted_at is not None:
             self.began = min(self.began, take.submitted_at)
         if take.finished_at is not None:
@@ -130,20 +130,20 @@ class Summary:
         return Head(
             mode="run",
             key=_line(header.run_id),
-            name=_line(header.name),
+            name=_line(f"{header.name}, shard {header.shard}" if header.shard else header.name),
             simulated=simulated,
             version=_line(header.version),
             made=f"Made {display.when(made)} by {source}{self._going(goes_on=goes_on)}",
             facts=[
                 display.counted(self.takes, "take"),
                 display.spent_words(spending, simulated=simulated) or "nothing spent",
-                *self._wall_time(),
+                *self.wall_time(),
             ],
             totals=self.totals,
             causes=list(self.causes.sentences(least=2)),
-            models=_table("model", self.models),
-            classes=_table("failure", self.classes),
-            needs=list(self._needs(header)),
+            models=self.model_table,
+            classes=self.class_table,
+            needs=list(self.needs_of(header)),
             importCommand=run_command(header, "pick", "--import", "picks.csv"),
         )
 
@@ -154,11 +154,23 @@ class Summary:
         is_over = goes_on is None or not any(self.standings[word] for word in _GOES_ON)
         return "" if is_over else "; the run was not going on then, and is not over"
 
-    def _wall_time(self) -> Iterator[str]:
+    @property
+    def model_table(self) -> list[list[str]]:
+        """The jobs by model, the first row its heads."""
+        return _table("model", self.models)
+
+    @property
+    def class_table(self) -> list[list[str]]:
+        """The failures by class, the first row its heads."""
+        return _table("failure", self.classes)
+
+    def wall_time(self) -> Iterator[str]:
+        """Yield how long it took from the first submission to the last result, if that is known."""
         if math.isfinite(self.began) and self.ended >= self.began:
             yield f"{display.duration(self.ended - self.began)} from the first submission to the last result"
 
-    def _needs(self, header: RunHeader) -> Iterator[tuple[str, str, str]]:
+    def needs_of(self, header: RunHeader) -> Iterator[tuple[str, str, str]]:
+        """Yield what waits for a person: a kind, a sentence, and a command of this run."""
         for kind, (sentence, verb) in _NEEDS.items():
             if count := self.needs[kind]:
                 yield kind, f"{display.counted(count, 'take')} {sentence}", run_command(header, verb)

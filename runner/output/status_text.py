@@ -49,7 +49,8 @@ def status_lines(
     clips. `failures` say what helps. `activity` are safe lines about who runs it, `in_use` says that someone does, and
     `remarks` are lines about the whole run.
     """
-    name, total = display.visible(header.name), sum(counts.values())
+    shard = f", shard {header.shard}" if header.shard else ""
+    name, total = f"{display.visible(header.name)}{shard}", sum(counts.values())
     lines = [
         f"{name} (simulated, nothing is paid)" if simulated else name,
         *activity,

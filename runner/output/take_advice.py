@@ -37,8 +37,11 @@ _AGAIN = frozenset({TakeState.PENDING, TakeState.QUEUED, TakeState.RUNNING})
 
 def run_command(header: RunHeader, verb: str, *words: str) -> str:
     """Return the command `shotrunner VERB MANIFEST WORDS` for a run."""
-    simulated = ("--simulate",) if header.simulated else ()
-    return command_line(verb, PurePath(PurePath(header.manifest).name), *words, *simulated)
+    flags = (
+        *(("--simulate",) if header.simulated else ()),
+        *(("--shard", header.shard) if header.shard else ()),
+    )
+    return command_line(verb, PurePath(PurePath(header.manifest).name), *words, *flags)
 
 
 def advice(header: RunHeader, take: TakeRecord, *, goes_on: bool = False) -> tuple[str, str]:

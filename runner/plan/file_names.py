@@ -5,7 +5,7 @@ In: takes, what is on record, and how the two compare. Out: labels and names by 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from runner.domain.labels import Numbered, new_numbers, take_label
 from runner.domain.name_template import FileNames, NamedTake, file_names, kept_template
@@ -15,19 +15,19 @@ from runner.plan.compare import Comparison
 
 
 def take_numbers(
-    takes: Sequence[Take], recorded: Iterable[Standing] = (), comparison: Comparison | None = None
+    plan: Plan, recorded: Iterable[Standing] = (), comparison: Comparison | None = None
 ) -> Mapping[str, Numbered]:
     """Return the number of every take within its shot, planned or recorded, by the id that it will have."""
     renames = comparison.renames if comparison else {}
     known = {renames.get(record.take_id, record.take_id): record for record in recorded}
-    planned = {take.id: take.shot_id for take in takes}
+    planned, wished = {take.id: take.shot_id for take in plan.takes}, plan.board_numbers()
     # A take that is new has no record, even if the one that made room for it had its id.
     gone = {take_id: record.shot_id for take_id, record in known.items() if take_id not in planned}
     every = [
-        Numbered(take_id, shot, known[take_id].number if take_id in known else 0)
+        Numbered(take_id, shot, known[take_id].number if take_id in known else wished.get(take_id, 0))
         for take_id, shot in (planned | gone).items()
     ]
-    changed = new_numbers(every, moved=frozenset(renames.values()))
+    changed = new_numbers(every, moved=frozenset(renames.values()) | (wished.keys() - known.keys()))
     return {take.take_id: take._replace(number=changed.get(take.take_id, take.number)) for take in every}
 
 
@@ -45,9 +45,10 @@ def names_of_files(
         UsageError: the text is not a template.
     """
     text = record.name_template if template is None else kept_template(template)
-    if not text:
-        return file_names(text, (_named(take, 0) for take in plan.takes))
-    numbers = take_numbers(plan.takes, record.takes, comparison)
+    # A shard without takes has no axis that a template could name.
+    if not text or not plan.takes:
+        return file_names("", (_named(take, 0) for take in plan.takes))
+    numbers = take_numbers(plan, record.takes, comparison)
     return file_names(text, (_named(take, numbers[take.id].number) for take in plan.takes))
 
 

@@ -6,11 +6,12 @@ changes nothing and knows no disk. Both commands ask this module alone, so they 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TypeVar
 
+from runner.domain.labels import take_label
 from runner.domain.records import RunRecord, Standing
 from runner.domain.shots import Plan
 from runner.domain.states import ACTIVE, PAID, DeliveryState, TakeState
@@ -120,12 +121,27 @@ def decide(
         )
     )
     renames = scope.comparison.renames
-    duplicates = paid_twice(
-        plan.takes,
+    duplicates = duplicates_in(
+        plan,
         going={step.take_id for step in chosen if step.action is Action.SUBMIT},
         sent={renames.get(take_id, take_id) for take_id in record.sent},
     )
     return Decision(scope, comparison, chosen, len(every) - len(chosen), duplicates)
+
+
+def duplicates_in(plan: Plan, *, going: Collection[str], sent: Collection[str]) -> tuple[str, ...]:
+    """Return which of the `going` takes pay again for a request that another one of the board sends or has sent.
+
+    What other shards do is not known here, so they count as sending all of their takes. Of two takes in two shards only
+    the later one on the board pays again.
+    """
+    mine = {take.id for take in plan.takes}
+    elsewhere = {take.id for take in plan.board} - mine
+    return tuple(
+        take_id
+        for take_id in paid_twice(plan.board or plan.takes, going={*going, *elsewhere}, sent=sent)
+        if take_id in mine
+    )
 
 
 def first_ones_first(items: Sequence[R], first: Sequence[str], *, key: Callable[[R], str]) -> Sequence[R]:
@@ -149,7 +165,7 @@ def _views(plan: Plan, records: Mapping[str, Standing], comparison: Comparison) 
     came_from, new = comparison.came_from, frozenset(comparison.new)
     # These are sent whatever their record says.
     unasked = frozenset((*comparison.new, *comparison.renewed, *comparison.replaced))
-    labels = labels_of(take_numbers(plan.takes, records.values(), comparison))
+    labels = labels_of(take_numbers(plan, records.values(), comparison))
     views = []
     for take in plan.takes:
         record = None if take.id in new else records.get(came_from.get(take.id, take.id))
@@ -159,9 +175,20 @@ def _views(plan: Plan, records: Mapping[str, Standing], comparison: Comparison) 
         stale, waits = changed and state in PAID, state is TakeState.PENDING or take.id in unasked
         flags, label = record.flags if record else (), labels[take.id]
         views.append(Candidate(take.id, take.shot_id, take.tags, state, delivery, stale, waits, flags, label))
-    elsewhere = {*came_from.values(), *comparison.renames, *(take.id for take in plan.takes)}
-    gone = [record for record in records.values() if record.take_id not in elsewhere]
-    return [*views, *(_gone(record) for record in gone)]
+    known = {*came_from.values(), *comparison.renames, *(take.id for take in plan.takes)}
+    gone = [record for record in records.values() if record.take_id not in known]
+    return [*views, *map(_gone, gone), *_elsewhere(plan)]
+
+
+def _elsewhere(plan: Plan) -> Iterator[Candidate]:
+    """Yield the takes of other shards: a pattern that means only these is right, and finds nothing to do here."""
+    mine, numbers = {take.id for take in plan.takes}, plan.board_numbers()
+    for take in plan.board:
+        if take.id not in mine:
+            label = take_label(take.shot_id, numbers[take.id], take.id)
+            yield Candidate(
+                take.id, take.shot_id, take.tags, TakeState.PENDING, DeliveryState.NONE, label=label
+            )
 
 
 def _gone(record: Standing) -> Candidate:

@@ -61,8 +61,8 @@ def adopt(
     _store_schemas(connection, plan.schemas, at=at)
     _rename(connection, renames, at=at)
     _forget_places(connection, {take.id for take in plan.takes})
-    connection.executemany(_UPSERT, _rows(plan.takes))
-    _give_numbers(connection, frozenset(renames.values()))
+    connection.executemany(_UPSERT, _rows(plan.placed()))
+    _give_numbers(connection, frozenset(renames.values()) | _wish_numbers(connection, plan))
     by_id = {take.id: take for take in plan.takes}
     for take_id in renew:
         if take_id not in by_id:
@@ -126,6 +126,15 @@ def _forget_places(connection: sqlite3.Connection, planned: Collection[str]) -> 
     connection.executemany("UPDATE takes SET position = NULL WHERE take_id = ?", gone)
 
 
+def _wish_numbers(connection: sqlite3.Connection, plan: Plan) -> frozenset[str]:
+    """Give each new take of a shard its number on the whole board; return the ids, since another may have it."""
+    wished = plan.board_numbers()
+    new = connection.execute("SELECT take_id FROM takes WHERE number = 0").fetchall() if wished else ()
+    fresh = [(wished[take_id], take_id) for (take_id,) in new if take_id in wished]
+    connection.executemany("UPDATE takes SET number = ? WHERE take_id = ?", fresh)
+    return frozenset(take_id for _, take_id in fresh)
+
+
 def _give_numbers(connection: sqlite3.Connection, moved: Collection[str]) -> None:
     """Give each new take the next number of its shot, and so one that `moved` to a shot where its own is taken."""
     if not moved and not connection.execute("SELECT 1 FROM takes WHERE number = 0 LIMIT 1").fetchone():
@@ -171,8 +180,8 @@ def _named_takes(connection: sqlite3.Connection) -> Iterator[NamedTake]:
         )
 
 
-def _rows(takes: Iterable[Take]) -> Iterable[tuple[object, ...]]:
-    for position, take in enumerate(takes):
+def _rows(takes: Iterable[tuple[int, Take]]) -> Iterable[tuple[object, ...]]:
+    for position, take in takes:
         tags, cells = json.dumps(take.tags), json.dumps(dict(take.cells))
         price = take.price.to_json() if take.price else ""
         terms = (estimate(take.price, take.body), price)

@@ -234,7 +234,15 @@ def _known(line: dict[str, Any]) -> _Known:
 
 def _header(values: dict[str, Any]) -> RunHeader:
     header = RunHeader(**{**values, "columns": tuple(values.get("columns", ()))})
-    texts = (header.run_id, header.name, header.manifest, header.api_base, header.version, *header.columns)
+    texts = (
+        header.run_id,
+        header.name,
+        header.manifest,
+        header.api_base,
+        header.version,
+        *header.columns,
+        header.shard,
+    )
     if not all(isinstance(text, str) for text in texts):
         raise TypeError(values)
     return replace(header, simulated=bool(header.simulated), created_at=float(header.created_at))

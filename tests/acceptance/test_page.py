@@ -225,6 +225,7 @@ def test_what_a_person_has_opened_stays_when_it_leaves_the_screen(tab: Tab, tmp_
 
 def test_a_list_that_no_browser_could_lay_out_is_shown_in_parts(tab: Tab, tmp_path: Path) -> None:
     tab.open(_page(tmp_path, _many(10_001)))
+    tab.until("parts.isComplete")
     assert tab.js("document.querySelector('.parts output').value") == "shots 1–10000 of 10001"
     tab.js("document.querySelector('.after').click()")
     tab.until(f"{BUILT} === 1")

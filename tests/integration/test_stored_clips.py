@@ -25,8 +25,10 @@ from runner.commands.steps.clip_files import LocalCopies, stored_clips
 from runner.commands.steps.clips_at_hand import at_hand, clips_of, playing
 from runner.commands.steps.cut_list import cut_list
 from runner.commands.steps.find_run import find_run_to_read
+from runner.commands.steps.find_runs import find_runs
 from runner.commands.steps.open_run import OpenOptions, open_recorded
 from runner.commands.steps.request import RunRequest
+from runner.commands.steps.run_in_store import address_in
 from runner.commands.verify import Flaw, mark, verify
 from runner.commands.watch import RecordedPage
 from runner.domain.errors import CannotCreate, NotInStore, UsageError
@@ -169,6 +171,14 @@ def test_the_report_in_the_store_links_to_the_clips_beside_it(studio: Studio) ->
     assert [row["file"] for row in table(studio.store / "report.csv")] == ["clips/a.mp4", "clips/b.mp4"]
 
 
+def test_the_data_of_an_earlier_page_leaves_the_store(studio: Studio) -> None:
+    (studio.store / "report-data").mkdir()
+    (studio.store / "report-data/earlier.js").write_text("of an earlier page", "utf-8")
+    report(studio.place.path)
+    assert (studio.store / "report.html").is_file()
+    assert not (studio.store / "report-data/earlier.js").exists()
+
+
 def test_the_report_here_has_no_dead_link_and_says_where_the_clips_are(studio: Studio) -> None:
     made = report(studio.place.path)
     links = [take["clip"] for take in takes_in(made.html)]
@@ -251,6 +261,17 @@ def test_a_run_is_read_by_the_address_of_its_store(studio: Studio, tmp_path: Pat
     assert {path: path.stat().st_mtime_ns for path in studio.store.rglob("*")} == before
     shared = share(target, tmp_path / "page")
     assert shared.takes == 2
+
+
+def test_an_address_above_several_runs_stands_for_them(studio: Studio) -> None:
+    known_by_its_store(studio)
+    shutil.copytree(studio.store, studio.board.parent / "other")
+    above = Path(f"file://{studio.board.parent}")
+    found = find_runs([above])
+    assert [str(address_in(each)) for each in found] == [
+        f"file://{studio.board.parent}/{name}" for name in ("other", "store")
+    ]
+    assert find_runs([found[0]]) == [found[0]]
 
 
 def test_what_decides_or_sends_refuses_an_address(studio: Studio) -> None:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias, TypeVar
 
 from runner.api.account import BASE_VARIABLE, Account, Secret, find_account, parse_base
-from runner.commands.steps.find_run import manifest_of
+from runner.commands.steps.find_run import manifest_of, recorded_shard
 from runner.commands.steps.open_run import DEFAULT_OPTIONS, OpenOptions
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.signals import Interrupts
@@ -59,9 +59,10 @@ def recorded_request(
     Raises:
         UsageError: the flag or the environment names another API than the run's.
     """
-    manifest = manifest_of(place, header)
+    manifest, shard = manifest_of(place, header), recorded_shard(header)
     if header.simulated:
-        return RunRequest(manifest, simulate=SimulatorSettings(), environ=environ, opening=opening)
+        simulate = SimulatorSettings()
+        return RunRequest(manifest, simulate=simulate, environ=environ, opening=opening, shard=shard)
     asked = api_base or environ.get(BASE_VARIABLE)
     origin = parse_base(asked) if asked else header.api_base
     if not is_same_api(origin, header.api_base):
@@ -69,7 +70,7 @@ def recorded_request(
             f"the jobs of this run live at {header.api_base}, not at {origin}",
             advice=f"leave out --api-base and unset {BASE_VARIABLE}",
         )
-    return RunRequest(manifest, api_base=origin, environ=environ, opening=opening)
+    return RunRequest(manifest, api_base=origin, environ=environ, opening=opening, shard=shard)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir, is_run
 from runner.system.private_files import make_folder
 
-_PATIENCE_S = 20.0
+PATIENCE_S = 20.0
 """How long a store may be away: a person waits for these commands."""
 
 AT_ONCE = 8
@@ -65,15 +65,22 @@ class Store(Protocol):
         """Write a small file, whole or not at all, over an older one."""
         ...
 
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        ...
+
     def sign(self, name: str, seconds: int) -> str:
         """Return a link that opens the file for anyone, for this number of seconds."""
         ...
 
 
-def stored_clips(place: RunDir, *, out: str | None = None) -> StoredClips | None:
+def stored_clips(
+    place: RunDir, *, out: str | None = None, patience_s: float = PATIENCE_S
+) -> StoredClips | None:
     """Return the store that the clips of a run are in, None if they are in its own folder.
 
-    `out` is the address that the run's header holds; without it the header is read. Nothing is asked of the store yet.
+    `out` is the address that the run's header holds; without it the header is read. Nothing is asked of the store yet,
+    and later it is asked again for `patience_s` seconds.
 
     Raises:
         UsageError, ExtraMissing, StoreRefused: the address on record cannot be used here.
@@ -90,7 +97,7 @@ def stored_clips(place: RunDir, *, out: str | None = None) -> StoredClips | None
     from runner.object_store.store import open_store
 
     address = StoreAddress(out)
-    return StoredClips(address, open_store(address, patience=Patience(_PATIENCE_S)), place.path)
+    return StoredClips(address, open_store(address, patience=Patience(patience_s)), place.path)
 
 
 class StoredClips:

@@ -79,10 +79,15 @@ def _is_same_run(request: RunRequest, place: RunDir, reader: Reader) -> bool:
     """Return whether the run is where it was, and of this manifest and API."""
     header, origin = reader.header, reader.origin()
     asked = new_header(
-        place, request.manifest, name=header.name, simulated=request.simulated, api_base=request.origin
+        place,
+        request.manifest,
+        name=header.name,
+        simulated=request.simulated,
+        api_base=request.origin,
+        shard=request.shard,
     )
     return (
-        (header.manifest, header.simulated) == (asked.manifest, asked.simulated)
+        (header.manifest, header.simulated, header.shard) == (asked.manifest, asked.simulated, asked.shard)
         and is_same_api(header.api_base, asked.api_base)
         and origin.machine == machine_id()
         and is_same(origin.place, place_of(place.path))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from runner.commands.steps.clip_files import stored_clips
 from runner.commands.steps.find_run import find_run_to_read, read_header, read_takes
+from runner.commands.steps.find_runs import find_runs
 from runner.domain.clip_checks import FlagKind, Probe
 from runner.domain.display import standing, sweep
 from runner.domain.errors import FileMissing
@@ -60,7 +61,8 @@ def cut_list(
     try:
         place = find_run_to_read(target, simulated=simulated)
     except FileMissing:
-        if not target.is_file():
+        # Its shards may have clips, so it is not a board that was never run.
+        if not target.is_file() or find_runs([target]) != [target]:
             raise
         return _planned(target, schema_dirs=schema_dirs, choice=choice, fps=fps)
     header, takes = read_header(place), read_takes(place)

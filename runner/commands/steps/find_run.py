@@ -12,6 +12,7 @@ from pathlib import Path
 from runner.api.account import named_base
 from runner.commands.steps.run_in_store import address_in, copied_from, refuse_address, run_in_store
 from runner.domain.records import RunHeader, TakeRecord
+from runner.domain.shards import Shard, shard_of
 from runner.store import run_dir as rundir
 from runner.store.marker import read_marker
 from runner.store.reader import open_reader
@@ -20,8 +21,8 @@ from runner.system.escapes import command_line, path_word
 from runner.system.web_links import is_same_api
 
 
-def find_run(target: str | Path, *, simulated: bool | None = None) -> RunDir:
-    """Return the run directory meant by `target`, a run directory or a manifest.
+def find_run(target: str | Path, *, simulated: bool | None = None, shard: Shard | None = None) -> RunDir:
+    """Return the run directory meant by `target`, a run directory or a manifest; of that, the run of a `shard`.
 
     Raises:
         FileMissing: nothing has been run there.
@@ -34,7 +35,8 @@ def find_run(target: str | Path, *, simulated: bool | None = None) -> RunDir:
     if is_recorded(path):
         return RunDir(path)
     name = manifest_name(path)
-    return rundir.existing(path, name=name, kinds=(False, True) if simulated is None else (simulated,))
+    kinds = (False, True) if simulated is None else (simulated,)
+    return rundir.existing(path, name=name, kinds=kinds, shard=shard)
 
 
 def find_run_to_read(target: str | Path, *, simulated: bool | None = None) -> RunDir:
@@ -101,13 +103,22 @@ def manifest_of(place: RunDir, header: RunHeader) -> Path:
     return Path(os.path.normpath(place.path.resolve() / header.manifest))
 
 
+def recorded_shard(header: RunHeader) -> Shard | None:
+    """Return the part of the board that a run handles, None if that is all of it."""
+    return shard_of(header.shard) if header.shard else None
+
+
 def run_words(place: RunDir, header: RunHeader) -> list[str]:
     """Return the command line that continues a run, without the program's name."""
     manifest = manifest_of(place, header)
     words = ["run", as_seen_from_here(manifest)]
     if header.simulated:
         words.append("--simulate")
-    if rundir.default_run_dir(manifest, name=header.name, simulated=header.simulated) != place.path.resolve():
+    shard = recorded_shard(header)
+    if shard:
+        words += ["--shard", str(shard)]
+    usual = rundir.default_run_dir(manifest, name=header.name, simulated=header.simulated, shard=shard)
+    if usual != place.path.resolve():
         words += ["--run-dir", as_seen_from_here(place.path)]
     # The token is sent only to an API that the user named, so any other than the usual one is named again.
     if not header.simulated and not is_same_api(named_base(None, os.environ), header.api_base):
@@ -126,7 +137,7 @@ def command_about(place: RunDir, header: RunHeader, verb: str, *words: str) -> s
     if verb == run:
         return command_line(run, manifest, *flags, *words)
     # Not every command has the flags of `run`; all of them take the folder itself.
-    target = as_seen_from_here(place.path) if "--run-dir" in flags else manifest
+    target = as_seen_from_here(place.path) if {"--run-dir", "--shard"} & {*flags} else manifest
     return command_line(verb, target, *words, *(["--simulate"] if header.simulated else []))
 
 

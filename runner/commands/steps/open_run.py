@@ -13,6 +13,7 @@ from unicodedata import normalize
 from runner.commands.steps.known_jobs import forget_outside, known_outside, refuse_lost_record, second_places
 from runner.domain.errors import MOVED, FlagRequired, ShotrunnerError, UsageError
 from runner.domain.records import RunHeader
+from runner.domain.shards import Shard
 from runner.domain.states import DeliveryState
 from runner.store.disk_failure import SafetyOptions
 from runner.store.location import place_of
@@ -141,6 +142,13 @@ def refuse_other_run(recorded: RunHeader, asked: RunHeader, run_dir: RunDir, *, 
                 condition="if it is the same board, and one of the two was moved or copied on purpose",
                 otherwise=f"if not, {renamed}",
             )
+    if recorded.shard != asked.shard:
+        held, wanted = (
+            f"shard {each} of the board" if each else "the whole board"
+            for each in (recorded.shard, asked.shard)
+        )
+        add = f"add --shard {recorded.shard}" if recorded.shard else "leave out --shard"
+        raise UsageError(f"{run_dir.path} holds {held}, and not {wanted}", advice=f"{add}, or {elsewhere}")
     if not is_same_api(recorded.api_base, asked.api_base):
         raise UsageError(
             f"{run_dir.path} was run against {recorded.api_base}, not {asked.api_base}",
@@ -178,8 +186,11 @@ def new_header(
     simulated: bool,
     api_base: str,
     now: float = 0.0,
+    shard: Shard | None = None,
     out: str = "",
 ) -> RunHeader:
     """Return the header of a run; the manifest is named relative to the folder, so that a tree can be moved whole."""
-    relative = os.path.relpath(manifest.resolve(), run_dir.path.resolve())
-    return RunHeader(uuid.uuid4().hex, name, relative, simulated, api_base, now, __version__, out=out)
+    relative, part = os.path.relpath(manifest.resolve(), run_dir.path.resolve()), str(shard) if shard else ""
+    return RunHeader(
+        uuid.uuid4().hex, name, relative, simulated, api_base, now, __version__, out=out, shard=part
+    )

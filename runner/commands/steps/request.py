@@ -106,7 +106,9 @@ class RunRequest:
 
     def home(self, name: str) -> Path:
         """Return the run directory of the board called `name`; it may not be there yet."""
-        return self.run_dir or default_run_dir(self.manifest, name=name, simulated=self.simulated)
+        return self.run_dir or default_run_dir(
+            self.manifest, name=name, simulated=self.simulated, shard=self.shard
+        )
 
     @property
     def origin(self) -> str:

@@ -21,6 +21,7 @@ from runner.store.run_dir import RunDir
 from runner.system.escapes import command_line
 from runner.system.private_files import write_whole
 
+_BELOW = re.compile(r"(.+)/\.shotrunner/state/[0-9]+\.db\.gz\Z")
 _MARK = ".copied-from-store"
 _ONE_SLASH = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")
 
@@ -88,6 +89,24 @@ def run_in_store(address: StoreAddress) -> RunDir:
         write_whole(folder / PICKS, store.read(PICKS))
     write_whole(folder / _MARK, f"{address}\n")
     return place
+
+
+def runs_below(address: StoreAddress) -> list[StoreAddress]:
+    """Return the runs whose folders are below an address, such as shards; only itself if a run or nothing is there.
+
+    Everything below the address is listed, so it takes a request for each thousand files.
+
+    Raises:
+        StoreAway, StoreRefused, ExtraMissing: the store cannot be read.
+    """
+    from runner.object_store.record_copy import copies
+    from runner.object_store.store import open_store
+
+    store = open_store(address)
+    if copies(store):
+        return [address]
+    folders = {found[1] for name in store.sizes("") if (found := _BELOW.match(name))}
+    return [address.under(folder) for folder in sorted(folders)] or [address]
 
 
 def copied_from(place: RunDir) -> StoreAddress | None:

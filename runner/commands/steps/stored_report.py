@@ -21,6 +21,7 @@ from runner.domain.picks import Picks
 from runner.domain.preview_names import preview_names
 from runner.domain.records import RunHeader, TakeRecord
 from runner.output.clip_links import BESIDE_THE_PAGE, ClipLinks, file_link
+from runner.output.page_data import DATA
 from runner.output.write_reports import Record, previews_in, write_report
 from runner.store.picks_file import PICKS
 from runner.store.run_dir import RunDir
@@ -71,7 +72,7 @@ def publish_reports(
 ) -> None:
     """Write the reports into the store, beside the clips, with `picks.csv` and the previews that it lacks.
 
-    The page comes last, so that what it shows is there.
+    The page comes last, so that what it shows is there. Then the data of an earlier page is removed.
 
     Raises:
         StoreAway, StoreRefused: the store takes no file.
@@ -86,8 +87,15 @@ def publish_reports(
         files = {
             path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()
         }
-        _put_all(stored, ((path, name) for name, path in files.items() if name != _PAGE))
+        earlier = stored.store.sizes(DATA)
+        # A file of the page's data has a name that says what it holds.
+        same = {
+            name for name, size in earlier.items() if name in files and files[name].stat().st_size == size
+        }
+        _put_all(stored, ((path, name) for name, path in files.items() if name not in {_PAGE, *same}))
         _put_all(stored, [(files[_PAGE], _PAGE)])
+    for name in earlier.keys() - files.keys():
+        stored.store.remove(name)
 
 
 def publish_picks(place: RunDir, stored: StoredClips) -> None:

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from runner.commands.check import check
 from runner.commands.steps.clip_files import StoredClips, stored_clips
-from runner.commands.steps.find_run import manifest_of, read_takes
+from runner.commands.steps.find_run import manifest_of, read_takes, recorded_shard
 from runner.commands.steps.known_picks import decisions_for
 from runner.commands.steps.open_for_decision import OpenRecord, named
 from runner.commands.steps.open_run import OpenOptions, open_recorded
@@ -35,6 +35,7 @@ from runner.plan.compare import Comparison, compare
 from runner.plan.prices import priced, recorded_prices
 from runner.plan.scope import Scope, scope_of
 from runner.plan.selection import ALL, Choice
+from runner.plan.shard_takes import of_shard
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
@@ -272,6 +273,7 @@ def follow_names(place: RunDir, header: RunHeader, names: Sequence[str], *, open
         return
     try:
         plan = check(manifest_of(place, header), allow_private_media=True, limits=CEILING)
+        plan = of_shard(plan, recorded_shard(header))
         if not unknown.isdisjoint(compare(plan.takes, takes).came_from):
             follow(place, plan, opening=opening)
     except ManifestInvalid as error:

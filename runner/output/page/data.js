@@ -48,16 +48,17 @@
  * @property {number | null} ended
  * @property {number | null} took  seconds
  * @property {number | null} cost  US dollars
- * @property {number} order  its place in the data, which `takesOf` adds
+ * @property {number} order  its place among all takes
+ * @property {boolean} isWhole  false while `parts.js` has not read all of it
  *
  * @typedef {object} Row  a shot; `takes` are those that are shown, `every` are all
  * @property {string} shot
- * @property {number} place  in board order, from 0
+ * @property {number} place  in board order: that of its first take
  * @property {Take[]} takes
  * @property {Take[]} every
  *
  * @typedef {object} Head  what is said of the whole run, a `Head` of `report_head.py`
- * @property {string} mode  run; or share, or decide, for others
+ * @property {string} mode  run; runs for several, without decisions; or share, or decide, for others
  * @property {string} key  names the run in the browser's store
  * @property {string} name
  * @property {boolean} simulated
@@ -81,21 +82,27 @@ const additions = {
 
 const at = (/** @type {string} */ selector) => document.querySelector(selector);
 
-/** Return the JSON value of a block of data, which leaves the page. */
-async function taken(/** @type {Element} */ block) {
-  const packed = atob(block.textContent);
+/** Return the JSON value of a block of data, which leaves the page; null without a block. */
+async function taken(/** @type {Element | null} */ block) {
+  if (!block) return null;
   block.remove();
+  return unpacked(block.textContent);
+}
+
+/** Return the JSON value of data in base64. */
+async function unpacked(/** @type {string} */ text64) {
+  const packed = atob(text64);
   const bytes = new Uint8Array(packed.length);
   for (let at = 0; at < bytes.length; at++) bytes[at] = packed.charCodeAt(at);
   const text = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Response(text).json();
 }
 
-/** Return all takes of the page in their order. */
+/** Return the takes that the page holds, in their order. */
 async function takesOf() {
   const takes = /** @type {Take[]} */ ([]);
   for (const block of document.querySelectorAll("script.takes")) {
-    for (const take of await taken(block)) takes.push(Object.assign(take, { order: takes.length }));
+    for (const take of await taken(block)) takes.push(Object.assign(take, { order: take.order ?? takes.length, isWhole: true }));
   }
   return takes;
 }
@@ -103,12 +110,19 @@ async function takesOf() {
 /** Return the shots in the order in which their first takes come. */
 function rowsOf(/** @type {Take[]} */ takes) {
   const rows = /** @type {Map<string, Row>} */ (new Map());
-  for (const take of takes) {
-    if (!rows.has(take.shot)) rows.set(take.shot, { shot: take.shot, place: rows.size, takes: [], every: [] });
-    rows.get(take.shot).every.push(take);
-  }
-  for (const row of rows.values()) row.takes = row.every;
+  for (const take of takes) putInRow(rows, take);
   return [...rows.values()];
+}
+
+/** Put a take into the row of its shot, made where it is missing; return the row. */
+function putInRow(/** @type {Map<string, Row>} */ rows, /** @type {Take} */ take) {
+  let row = rows.get(take.shot);
+  if (!row) {
+    const every = /** @type {Take[]} */ ([]);
+    rows.set(take.shot, row = { shot: take.shot, place: take.order, takes: every, every });
+  }
+  row.every.push(take);
+  return row;
 }
 
 /** Return the states of a take, among them stale and flagged. */
@@ -117,8 +131,8 @@ function statesOf(/** @type {Take} */ take) {
 }
 
 // A file has the extension that its own bytes gave it when it was downloaded.
-const isPicture = (/** @type {Take} */ take) => /\.(?:png|jpe?g|webp|gif|avif|bmp|tif)$/i.test(take.clip ?? "");
-const isSound = (/** @type {Take} */ take) => /\.(?:wav|mp3|aac|flac|m4a|ogg|opus|caf|amr|aiff)$/i.test(take.clip ?? "");
+const isPicture = (/** @type {Take} */ take) => /\.(?:png|jpe?g|webp|gif|avif|bmp|tif)(?:\?|$)/i.test(take.clip ?? "");
+const isSound = (/** @type {Take} */ take) => /\.(?:wav|mp3|aac|flac|m4a|ogg|opus|caf|amr|aiff)(?:\?|$)/i.test(take.clip ?? "");
 
 /** Return whether a take has something that a player can play, which a picture is not. */
 const isPlayable = (/** @type {Take} */ take) => take.clip !== null && !isPicture(take);

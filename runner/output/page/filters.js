@@ -62,21 +62,27 @@ const texts = /** @type {WeakMap<Take, string>} */ (new WeakMap());
 const plain = (/** @type {string} */ text) => ` ${text.toLowerCase().replace(/[^\p{L}\p{N}\p{M}]+/gu, " ").trim()}`;
 
 function textOf(/** @type {Take} */ take) {
-  if (!texts.has(take)) {
-    const said = [take.id, take.label, take.shot, take.model, promptOf(take), take.tags.join(" "), take.notes, take.note, take.seed];
-    texts.set(take, plain(said.join(" ")));
-  }
+  if (!texts.has(take)) rememberWords(take);
   return texts.get(take);
 }
 
 const HASHES = new Set(["request", "sha256", "fingerprint"]);
+/** The hashes of each take, as far as they were read. */
+const codes = /** @type {WeakMap<Take, string[]>} */ (new WeakMap());
+
+/** Remember by which words a take is found; `said` has what the take itself does not keep. */
+function rememberWords(/** @type {Take} */ take, said = take) {
+  const words = [said.id, said.label, said.shot, said.model, promptOf(said), said.tags.join(" "), said.notes, said.note, said.seed];
+  texts.set(take, plain(words.join(" ")));
+  codes.set(take, said.details.filter(([name]) => HASHES.has(name)).map(([, text]) => text));
+}
 
 /** Return whether a word of the search fits: it begins a word of the take, or behind # a hash, an id or a tag. */
 function hasWord(/** @type {Take} */ take, /** @type {string} */ word) {
-  if (!word.startsWith("#")) return textOf(take).includes(plain(word));
+  const text = textOf(take);
+  if (!word.startsWith("#")) return text.includes(plain(word));
   const sought = word.slice(1);
-  const codes = take.details.filter(([name]) => HASHES.has(name)).map(([, text]) => text);
-  return [...codes, ...take.tags].some((text) => text.toLowerCase().startsWith(sought));
+  return [...codes.get(take), ...take.tags].some((text) => text.toLowerCase().startsWith(sought));
 }
 
 // --- The choice applied ---

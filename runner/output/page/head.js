@@ -9,6 +9,7 @@ function head(/** @type {Head} */ run) {
   renew(at(".meta"), spans(run.facts));
   renew(at(".causes"), run.causes.map((cause) => make("li", {}, cause)));
   at(".causes").hidden = !run.causes.length;
+  if (run.mode === "runs") at("footer").textContent = `Made by shotrunner ${run.version} from the state files of these runs. The clips play from the folders of the runs; links to the service expire. To decide about takes, open the page of their run.`;
   if (run.mode === "run") at("footer").textContent = `Made by shotrunner ${run.version} from the run's state file. The clips play from the run's folder; links to the service expire.`;
 }
 

@@ -18,7 +18,9 @@ const LIGHTBOX_KEYS = [
 function openLightbox(/** @type {Take[]} */ takes, first = 0) {
   rowInHand?.stop();
   const from = Math.max(0, Math.min(first - MOST_COMPARED / 2, takes.length - MOST_COMPARED));
-  return new Lightbox(takes.slice(from, from + MOST_COMPARED), first - from);
+  const compared = takes.slice(from, from + MOST_COMPARED);
+  whole(compared);
+  return new Lightbox(compared, first - from);
 }
 
 /** A dialog with one take, or with two that are compared in step: `chosen` has the numbers of the first and the second. */

@@ -15,7 +15,6 @@ class News {
   /** @param {Board} board */
   constructor(board) {
     this.board = board;
-    this.rowOf = new Map(board.rows.map((row) => [row.shot, row]));
     /** The takes that were heard of since the last frame, by their ids. */
     this.takes = /** @type {Map<string, Take>} */ (new Map());
     /** Those that the whole board does not follow yet. */
@@ -75,19 +74,16 @@ class News {
     const changed = /** @type {Set<Take>} */ (new Set());
     for (const [id, news] of this.takes) {
       const take = picks.takes.get(id);
+      // What is not known yet may come older than this, so it waits.
+      if (!take && !parts.isComplete) continue;
+      this.takes.delete(id);
       if (!take) continue;
-      texts.delete(take);
-      changed.add(Object.assign(take, news));
+      changed.add(Object.assign(take, news, { isWhole: true }));
+      if (texts.has(take)) rememberWords(take);
       this.changed.add(take);
     }
-    this.takes.clear();
     reread();
-    const shown = new Map(this.board.part.map((row) => [row.place, row]));
-    for (const shot of new Set([...changed].map((take) => take.shot))) {
-      const row = this.rowOf.get(shot);
-      showChanges(shown.get(row.place) ?? row, changed);
-    }
-    document.dispatchEvent(new CustomEvent("changed", { detail: changed }));
+    this.board.refresh(changed);
     this.settleSoon();
   }
 
@@ -119,7 +115,7 @@ class News {
     Object.assign(board.run, this.head);
     board.headings.needs.needs = this.head.needs;
     head(board.run);
-    overview(board.run, board.all);
+    overview(board.run, parts.isComplete ? board.all : []);
     showTotals(board.run.totals, changed);
     findFilters([...this.changed]);
     showFilters(changed);
@@ -227,6 +223,7 @@ function goLive(/** @type {Board} */ board) {
     if (!news.isOld && unsavedTakes().length) event.preventDefault();
   });
   news.listen();
+  document.addEventListener("complete", () => news.draw());
 }
 
 additions.board.push(goLive);

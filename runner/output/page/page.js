@@ -10,6 +10,7 @@ class Board {
     this.run = run;
     this.all = all;
     this.rows = rowsOf(all);
+    this.rowOf = new Map(this.rows.map((row) => [row.shot, row]));
     this.shown = this.rows;
     /** The rows of the part that is on the page. */
     this.part = /** @type {Row[]} */ ([]);
@@ -27,10 +28,63 @@ class Board {
   /** Show what the choice says, from its first part. */
   change() {
     writeChoice();
+    this.begin();
+  }
+
+  /** Show what the choice says, which is in the address. */
+  begin() {
     showChoice();
+    if (choice.words.trim() && parts.known) parts.words ??= readWords(this).catch(sayLost);
     at(".shown").ariaLive = "polite";
     this.shown = chosenRows(this.rows);
     this.show(0);
+  }
+
+  /** Take further takes in, which `complete` shows once all of them are here. */
+  add(/** @type {Take[]} */ takes) {
+    const grown = /** @type {Set<Row>} */ (new Set());
+    for (const take of takes) {
+      // The page shows some already, and has heard of them since.
+      if (parts.takes[take.order]) continue;
+      parts.takes[take.order] = take;
+      picks.takes.set(take.id, take);
+      this.all.push(take);
+      grown.add(putInRow(this.rowOf, take));
+    }
+    for (const row of grown) {
+      row.every.sort((one, other) => one.order - other.order);
+      row.place = row.every[0].order;
+      commons.delete(row.every);
+    }
+    const every = new Set([...grown].map((row) => row.every));
+    for (const [row] of mounted) if (every.has(row.every)) showOthers(row);
+    this.rows = [...this.rowOf.values()].sort((one, other) => one.place - other.place);
+    this.tally();
+  }
+
+  /** Show all takes: every one is known now. */
+  complete() {
+    this.all.sort((one, other) => one.order - other.order);
+    reread();
+    overview(this.run, this.all);
+    findFilters(this.all);
+    showFilters(() => this.change());
+    // A value that no take of the first had is a choice by now.
+    readChoice();
+    showChoice();
+    this.follow();
+    showDecisions(this);
+    document.dispatchEvent(new CustomEvent("complete"));
+  }
+
+  /** Show on what is built that these takes have changed. */
+  refresh(/** @type {Set<Take>} */ changed) {
+    const shown = new Map(this.part.map((row) => [row.place, row]));
+    for (const shot of new Set([...changed].map((take) => take.shot))) {
+      const row = this.rowOf.get(shot);
+      showChanges(shown.get(row.place) ?? row, changed);
+    }
+    document.dispatchEvent(new CustomEvent("changed", { detail: changed }));
   }
 
   show(/** @type {number} */ start) {
@@ -73,8 +127,7 @@ class Board {
       this.part.push(this.shown[place]);
       takes += this.shown[place].takes.length;
     }
-    const count = this.shown.reduce((sum, row) => sum + row.takes.length, 0);
-    at(".shown").value = isFiltered() ? `${count.toLocaleString("en")} of ${this.all.length.toLocaleString("en")}` : "";
+    this.tally();
     at(".empty").textContent = this.all.length ? "No take fits." : "No takes yet.";
     const end = start + this.part.length;
     at(".empty").hidden = this.part.length > 0;
@@ -83,6 +136,14 @@ class Board {
     at(".before").disabled = start === 0;
     at(".after").disabled = end >= this.shown.length;
     at(".unprinted").hidden = takes <= MOST_PRINTED && end >= this.shown.length;
+  }
+
+  /** Show how many takes fit, or how many are known so far. */
+  tally() {
+    const said = (/** @type {number} */ count, /** @type {number} */ all) => `${count.toLocaleString("en")} of ${all.toLocaleString("en")}`;
+    const count = this.shown.reduce((sum, row) => sum + row.takes.length, 0);
+    const fitting = isFiltered() ? said(count, this.all.length) : "";
+    at(".shown").value = parts.isComplete ? fitting : `reading: ${said(this.all.length, parts.known.count)} takes`;
   }
 
   /** Return the rows with headings before them: what waits for a person comes first, if that is the order. */
@@ -108,7 +169,7 @@ class Board {
 
   /** Remember that the focus is in a card. */
   stand(/** @type {HTMLElement} */ card) {
-    this.take = this.all[Number(card.dataset.order)];
+    this.take = takeOf.get(card);
     this.row = this.part.find((row) => row.takes.includes(this.take));
     setHere(card);
     for (const other of document.querySelectorAll(".take.current")) other.classList.remove("current");
@@ -246,7 +307,8 @@ function withDecisions(/** @type {Board} */ board) {
 
 /** Save all decisions as a file, as a page from the disk does. */
 function saveFile(/** @type {Board} */ board) {
-  withName(() => {
+  withName(async () => {
+    await parts.ready;
     savePicks(board.all);
     at(".said").value = inDownloads(board.run);
   });
@@ -254,13 +316,24 @@ function saveFile(/** @type {Board} */ board) {
 
 const inDownloads = (/** @type {Head} */ run) => `picks.csv is in your downloads. Take it over with: ${run.importCommand}`;
 
+/** Make the page one without decisions: each run keeps its own, and takes of several may have the same id. */
+function onlyShow() {
+  picks.isOpen = false;
+  at(".decisions").hidden = true;
+  KEYS.splice(0, KEYS.length, ...KEYS.filter(([, says]) => !/pick|note|decision/.test(says)));
+}
+
 async function main() {
   const run = await taken(at("script.run"));
   head(run);
+  parts.known = await taken(at("script.parts"));
+  parts.isComplete = !parts.known;
   const all = await takesOf();
-  overview(run, all);
+  for (const take of all) parts.takes[take.order] = take;
+  overview(run, parts.isComplete ? all : []);
   at(".overview").open = matchMedia("(min-width: 60rem)").matches;
   for (const add of additions.page) add(run, all);
+  if (run.mode === "runs") onlyShow();
   recall(run.key, all);
   findFilters(all);
   const board = new Board(run, all);
@@ -269,7 +342,9 @@ async function main() {
   at(".unprinted").textContent = `At most ${MOST_PRINTED} takes are printed; filter for the others.`;
   at(".tools").hidden = false;
   const sought = choice.take;
-  board.change();
+  // What is not known yet must stay in the address.
+  if (parts.isComplete) board.change();
+  else board.begin();
   for (const add of additions.board) add(board);
   withDecisions(board);
   listen(board);
@@ -283,6 +358,11 @@ async function main() {
     board.seek(sought);
   });
   board.seek(sought);
+  if (parts.isComplete) return;
+  document.addEventListener("arrived", ({ detail }) => board.refresh(detail));
+  parts.ready = readIndex(board).then(() => {
+    if (!board.take) board.seek(sought);
+  }, sayLost);
 }
 
 main().catch((error) => {

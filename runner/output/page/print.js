@@ -16,6 +16,8 @@ function laidOut(/** @type {LongList} */ rows) {
 function printable(/** @type {LongList} */ rows) {
   async function print() {
     // A poster that cannot be shown is left out, and holds nothing up.
+    laidOut(rows);
+    await whole([...built.keys()]);
     await Promise.all(laidOut(rows).map((image) => image.decode().catch(() => {})));
     window.print();
   }

@@ -65,6 +65,8 @@ function showTakes(/** @type {Row} */ row, /** @type {number} */ count) {
   }
   for (; place.shown < Math.min(count, row.takes.length); place.shown++) strip.append(takeCard(row, row.takes[place.shown]));
   if (!strip.querySelector("[data-here]")) setHere(strip.firstElementChild);
+  // What all takes of a shot share is known when all are.
+  whole(row.every.length <= MOST_IN_ROW ? row.every : row.takes.slice(0, place.shown));
   const left = row.takes.length - place.shown;
   if (left <= 0) return;
   const further = button(`${left.toLocaleString("en")} further takes`, "further plain");

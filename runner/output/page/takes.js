@@ -8,13 +8,15 @@ const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 /** The elements of the takes that are built now. */
 const built = /** @type {Map<Take, HTMLElement>} */ (new Map());
 
+const takeOf = /** @type {WeakMap<Element, Take>} */ (new WeakMap());
+
 /** What a hand is in, or may be: it outlives what is said of the take. */
 const IN_HAND = ":scope > :is(.deciding, .commenting, details)";
 
 /** Return the card of a take. */
 function takeCard(/** @type {Row} */ row, /** @type {Take} */ take) {
   const article = make("article", { className: "take", tabIndex: 0 });
-  article.dataset.order = String(take.order);
+  takeOf.set(article, take);
   article.setAttribute("aria-labelledby", `t${take.order}`);
   article.append(film(take), make("div", { className: "body" }, deciding(take), ...additions.card.map((add) => add(take)), details(take)));
   built.set(take, article);
@@ -32,6 +34,7 @@ function showTake(/** @type {Row} */ row, /** @type {Take} */ take) {
   const inHand = body.querySelector(IN_HAND);
   renew(body, [titleOf(row, take), factLine(take), ...remarks(row, take)], inHand);
   if (take.clip && picks.isOpen && !body.querySelector(".deciding")) body.insertBefore(deciding(take), inHand);
+  if (take.details.length && !body.querySelector(":scope > details")) body.append(details(take));
   const folded = body.querySelector("details[open]");
   if (folded) fillDetails(folded, take);
   showDecision(take);
