@@ -200,9 +200,11 @@ class ClipInspection:
             if self._inputs.is_on:
                 self._sent.extend(reader.with_links())
         if self._inspector.decodes:
-            here = _made(self._place.path) | (self._stored.previews if self._stored else frozenset())
+            here = _made(self._place.path)
             for sha256, file, probe in reader.checked_clips():
-                if not _expected(sha256, probe) <= here:
+                lacking = _expected(sha256, probe) - here
+                # The store is listed only if it matters.
+                if lacking and not (self._stored and lacking <= self._stored.previews):
                     self._previews[sha256] = file
 
     def _has_work(self) -> bool:
