@@ -263,7 +263,8 @@ def _one(text: str, how: Mapping[str, Any], folder: Path) -> object:
     if is_switch:
         return text == "true"
     parse = how.get("type", str)
-    return folder / text if parse is Path else parse(text)
+    value = parse(text)
+    return folder / value if isinstance(value, Path) else value
 
 
 def _names_run(command: Command) -> bool:
