@@ -27,9 +27,8 @@ def no_tunnel(
     said = f"HTTP {status}" if status else words or "without a reason"
     if status == _LOGIN or _WRONG_LOGIN.search(words):
         what = f"refuses the login in {proxy.variable}" if proxy.user else "requires a login"
-        advice = (
-            f"put the login into {proxy.variable}: {proxy.scheme}://USER:PASSWORD@{proxy.host}:{proxy.port}"
-        )
+        example = proxy.address.replace("://", "://USER:PASSWORD@")
+        advice = f"put the login into {proxy.variable}: {example}"
     elif status in _FORBIDDEN or _RULES.search(words):
         what = "does not let requests through to this API"
         advice = "ask who runs the proxy to allow CONNECT to the API's host, or exempt the host with NO_PROXY"

@@ -100,7 +100,7 @@ class ReadPool:
         # It imports the other library, for which commands that only read would wait.
         from runner.api.peer_certificate import shown_certificate, words_for
 
-        origin, way = (f"https://{at.host}:{at.port}", None) if at else (self._origin, self._proxy)
+        origin, way = (at.address, None) if at else (self._origin, self._proxy)
         if origin not in self._shown:
             self._shown[origin] = await shown_certificate(origin, way)
         host = f"the proxy {at}" if at else urlsplit(origin).hostname or origin

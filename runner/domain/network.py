@@ -6,7 +6,7 @@ opens no connection.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
@@ -48,13 +48,16 @@ def network_in(environ: Mapping[str, str]) -> ProxyRules:
     return proxies_in(environ)
 
 
-def proxies_in(environ: Mapping[str, str]) -> ProxyRules:
-    """Return which proxy the environment names; raises as `network_in`, for proxies alone."""
+def proxies_in(environ: Mapping[str, str], *, find: Callable[[str], object] = find_spec) -> ProxyRules:
+    """Return which proxy the environment names; raises as `network_in`, for proxies alone.
+
+    `find` returns a module that is installed, or None.
+    """
     try:
         rules = read_proxies(environ)
     except ProxyFault as fault:
         raise UsageError(str(fault), advice=_EXAMPLE) from None
-    if rules.proxy and rules.proxy.is_socks and not all(map(find_spec, SOCKS_MODULES)):
+    if rules.proxy and rules.proxy.is_socks and not all(map(find, SOCKS_MODULES)):
         raise ExtraMissing(f"the SOCKS proxy in {rules.proxy.variable}", extra="socks")
     return rules
 

@@ -9,6 +9,7 @@ import functools
 import os
 import re
 import ssl
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def certificate_faults(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield why the variables name certificates that cannot be read; OpenSSL would pass over them silently."""
     if file := environ.get(CERT_FILE):
         try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+            _read(file)
         except ssl.SSLError:
             yield f"{CERT_FILE}: {file} holds no certificate in PEM form"
         except OSError as error:
@@ -53,6 +54,13 @@ def certificate_faults(environ: Mapping[str, str]) -> Iterator[str]:
             _has_hashed(folder)
         except OSError as error:
             yield f"{CERT_DIR}: {folder} cannot be read: {(error.strerror or str(error)).lower()}"
+
+
+def _read(file: str) -> None:
+    # A device or a pipe could be read for ever.
+    if not stat.S_ISREG(Path(file).stat().st_mode):
+        raise OSError("it is not a file")
+    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
 
 
 def unhashed(environ: Mapping[str, str]) -> tuple[str, ...]:

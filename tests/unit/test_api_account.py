@@ -207,6 +207,7 @@ def test_certificates_that_cannot_be_read_are_refused_before_anything(tmp_path: 
         ("SSL_CERT_FILE", tmp_path / "none.pem"),
         ("SSL_CERT_FILE", tmp_path / "empty.pem"),
         ("SSL_CERT_FILE", tmp_path),
+        ("SSL_CERT_FILE", "/dev/zero"),
         ("SSL_CERT_DIR", tmp_path / "none"),
     ):
         with pytest.raises(UsageError, match=name):

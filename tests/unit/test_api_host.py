@@ -226,6 +226,13 @@ def test_a_run_whose_way_is_barred_ends_at_once_with_what_to_do(
     assert journal.facts == []
 
 
+def test_a_run_that_reached_the_api_before_ends_as_after_an_outage() -> None:
+    away = RequestFailure(FailureKind.TRANSIENT, "not accepted")
+    run = night([ticket("s0")], queue=ScriptedQueue({"s0": HOPELESS}, probes=[away] * 9))
+    assert run.ending.kind is EndingKind.OUTAGE
+    assert run.ending.reason == "not accepted"
+
+
 class TestARunWhoseFirstContactsFindNoHost:
     """It ends within a minute, says what to check, and nothing has moved."""
 

@@ -19,6 +19,7 @@ from runner.domain.errors import (
     NoSuchHost,
     Position,
     Problem,
+    ProxyRefused,
     ShotrunnerError,
 )
 
@@ -40,12 +41,13 @@ def error_of(found: dict[str, Any]) -> dict[str, Any]:
         (FileMissing("no run", advice="shotrunner run 'my board.yaml'"), [["run", "my board.yaml"]]),
         (FileMissing("no run", advice="see it with shotrunner status"), []),
         (NoSuchHost("no host", advice="check it"), [["run", "my board.yaml"]]),
+        (ProxyRefused("no tunnel", advice="name another"), [["run", "my board.yaml"]]),
         (
             FlagRequired("moved", flag="--new-run", condition="if so", otherwise="else"),
             [[*WORDS, "--new-run"]],
         ),
     ],
-    ids=["a command", "a sentence", "no host", "a flag"],
+    ids=["a command", "a sentence", "no host", "no tunnel", "a flag"],
 )
 def test_an_advice_that_is_a_command_is_given_as_its_words(
     error: ShotrunnerError, next_words: list[list[str]]

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.domain.errors import UsageError
-from runner.domain.network import network_in
+from runner.domain.errors import ExtraMissing, UsageError
+from runner.domain.network import network_in, proxies_in
 from runner.system.certificates import Certificate, read_certificate
 from runner.system.proxies import DIRECT, read_proxies
 
@@ -70,6 +70,16 @@ def test_what_is_no_proxy_is_refused_without_being_repeated(value: str) -> None:
     assert "p.example" not in shown
     assert SECRET not in shown
     assert refused.value.__cause__ is None
+
+
+def test_socks_without_its_extra_says_how_to_install_it() -> None:
+    environ = {"ALL_PROXY": f"socks5://nora:{SECRET}@p.example"}
+    with pytest.raises(
+        ExtraMissing, match=r"the SOCKS proxy in ALL_PROXY needs the \[socks\] extra"
+    ) as missing:
+        proxies_in(environ, find=lambda name: None if name == "socksio" else name)
+    assert missing.value.advice == "pip install 'shotrunner[socks]'"
+    assert proxies_in(environ, find=lambda name: name).proxy is not None
 
 
 def test_small_letters_count_first_and_a_proxy_for_all_last() -> None:

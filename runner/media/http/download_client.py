@@ -208,12 +208,9 @@ class Downloads:
         try:
             if isinstance(connected, socket.socket):
                 peer = ipaddress.ip_address(connected.getpeername()[0])
-                objection = (
-                    ""
-                    if is_proxy or rule(peer)
-                    else f"the name leads to {peer}, which is not a public address"
-                )
-                if not objection:
+                objection = f"the name leads to {peer}, which is not a public address"
+                if is_proxy or rule(peer):
+                    objection = ""
                     deadline.guard(connected)
         except OSError as error:
             objection = error.strerror or str(error)
