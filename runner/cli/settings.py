@@ -35,14 +35,15 @@ SETTABLE = (
     "jobs", "model-jobs", "rate", "first", "max-cost", "warn-cost", "max-submits", "until", "for", "max-unknown",
     "on-unknown", "retries", "halt", "scout", "outage-limit", "job-limit", "poll-interval", "submit-window", "name",
     "run-dir", "schema-dir", "no-look", "no-inspect", "progress", "notify", "on-delivered",
+    "executor",
 )  # fmt: skip
 """The flags that may have a default in a file. Consent, the API's address and the choice of takes never have one."""
 
 BY_MODEL = ("model-jobs", "rate")
 """The flags that limit models."""
 
-FOR_THE_USER = frozenset({"notify", "on-delivered"})
-"""What starts a program or sends to an address, so only the user's own file may set it.
+FOR_THE_USER = frozenset({"notify", "on-delivered", "executor"})
+"""What starts a program, sends to an address or lets another machine work, so only the user's own file may set it.
 
 A manifest may come from another person, and so may each file beside it.
 """
@@ -99,7 +100,7 @@ def settle(arguments: Namespace, words: Sequence[str], environ: Mapping[str, str
     # What `tune` does not name stays as it is, so a default would change what no one asked for.
     flags = settable(command.arguments) if command and command.name != "tune" else {}
     is_about_run = command is not None and _names_run(command)
-    if command is None or place is None or not (flags or is_about_run):
+    if command is None or not isinstance(place, Path) or not (flags or is_about_run):
         return
     try:
         is_folder, is_file = place.is_dir(), place.is_file() or is_stdin(place)

@@ -118,7 +118,7 @@ class FilesFolder:
         return str(self._files.sign(self._path(name), expiration=seconds))
 
     def sweep(self, *, older_than: float) -> int:
-        """Remove the hidden files that were last written that many seconds ago."""
+        """Remove the hidden files that were last written at least `older_than` seconds ago."""
         hidden = [name for folder in FOLDERS for name in self._found(folder) if COMING in name]
         times = {name: self._files.modified(self._path(name)).timestamp() for name in hidden}
         old = [name for name, at in times.items() if self._wall() - at >= older_than]
