@@ -106,8 +106,8 @@ def test_little_space_is_a_warning_and_a_missing_extra_only_a_hint() -> None:
     assert found == Check(
         "extras",
         State.OK,
-        "installed: video, speed; not installed: timeline, excel, notify",
-        "pip install 'shotrunner[timeline,excel,notify]'",
+        "installed: video, speed; not installed: timeline, excel, notify, cloud, dask",
+        "pip install 'shotrunner[timeline,excel,notify,cloud,dask]'",
     )
 
 

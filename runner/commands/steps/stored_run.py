@@ -1,7 +1,7 @@
 """A run whose clips are in a store: it holds the run's log there, and copies of its record.
 
 In: an open state file that names a store. Out: a promise that each attempt is in the log before a connection is made
-for it, so that a machine that takes the run over knows of it, and that no attempt is made after that. It decides nothing about
+for it. A machine that takes the run over knows of it, and no attempt is made after that. It decides nothing about
 takes, and it never reads a clip.
 """
 
