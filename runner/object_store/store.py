@@ -12,8 +12,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
+from runner.domain.disk_errors import file_error
 from runner.domain.errors import BrokenPromise, NotInStore, StoreAway, StoreRefused, UsageError
 from runner.domain.store_address import StoreAddress
 from runner.object_store.failures import AlreadyInStore, sorted_failure
@@ -82,11 +83,18 @@ class ObjectStore:
         return self._ask(name, lambda folder: folder.read(name))
 
     def get_file(self, name: str, target: Path) -> None:
-        """Write a file to a local path that does not exist yet: whole, or not at all."""
+        """Write a file to a local path that does not exist yet: whole, or not at all.
+
+        Raises:
+            DiskFailed, CannotCreate: this disk does not take it.
+        """
         coming = target.with_name(f".{target.name}.coming")
         try:
-            self._ask(name, lambda folder: folder.get_file(name, coming))
+            with coming.open("wb") as file:
+                self._ask(name, lambda folder: _get(folder, name, file))
             coming.replace(target)
+        except OSError as error:
+            raise file_error(error, target) from error
         finally:
             coming.unlink(missing_ok=True)
 
@@ -94,7 +102,11 @@ class ObjectStore:
         """Write a local file: nothing has its name until all bytes are there and verified; an older one is replaced.
 
         `sha256` is in hexadecimal digits. If the bytes of `source` have another one, nothing is written.
+
+        Raises:
+            OSError: `source` is not there.
         """
+        source.stat()
         self._ask(name, lambda folder: folder.put_file(source, name, sha256=sha256))
 
     def put_bytes(self, name: str, data: bytes) -> None:
@@ -187,6 +199,22 @@ def _folder(address: StoreAddress) -> Folder:
         if key not in _open:
             _open[key] = FilesFolder(address)
         return _open[key]
+
+
+def _get(folder: Folder, name: str, file: BinaryIO) -> None:
+    """Write a file of the store from the start of a local one; what this disk does is not a failure of the store."""
+
+    def take(piece: bytes) -> None:
+        try:
+            file.write(piece)
+            file.flush()
+        except OSError as error:
+            raise file_error(error, file.name) from error
+
+    if file.tell():
+        file.seek(0)
+        file.truncate()
+    folder.get(name, take)
 
 
 def _refuse_event_loop() -> None:
