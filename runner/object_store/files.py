@@ -66,11 +66,14 @@ class FilesFolder:
         """Return all bytes of a file."""
         return bytes(self._files.cat_file(self._path(name)))
 
-    def get_file(self, name: str, target: Path) -> None:
-        """Write a file to a local path; its length is verified."""
-        size = self.size_of(name)
-        self._files.get_file(self._path(name), str(target))
-        if target.stat().st_size != size:
+    def get(self, name: str, take: Callable[[bytes], object]) -> None:
+        """Pass a file's bytes on, in pieces; raises `StoreAway` if they are fewer than the store said."""
+        left = self.size_of(name)
+        with self._files.open(self._path(name), "rb") as file:
+            while piece := file.read(_PIECE):
+                take(piece)
+                left -= len(piece)
+        if left:
             raise StoreAway("it ended early")
 
     def put_file(self, source: Path, name: str, *, sha256: str) -> None:
@@ -118,7 +121,7 @@ class FilesFolder:
         return str(self._files.sign(self._path(name), expiration=seconds))
 
     def sweep(self, *, older_than: float) -> int:
-        """Remove the hidden files that were last written that many seconds ago."""
+        """Remove the hidden files that were last written at least `older_than` seconds ago."""
         hidden = [name for folder in FOLDERS for name in self._found(folder) if COMING in name]
         times = {name: self._files.modified(self._path(name)).timestamp() for name in hidden}
         old = [name for name, at in times.items() if self._wall() - at >= older_than]

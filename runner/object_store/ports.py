@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -28,8 +28,8 @@ class Folder(Protocol):
         """Return all bytes of a file."""
         ...
 
-    def get_file(self, name: str, target: Path) -> None:
-        """Write a file to a local path."""
+    def get(self, name: str, take: Callable[[bytes], object]) -> None:
+        """Pass a file's bytes on, in pieces; raises `StoreAway` if they are fewer than the store said."""
         ...
 
     def put_file(self, source: Path, name: str, *, sha256: str) -> None:

@@ -69,13 +69,24 @@ class S3Folder:
     def read(self, name: str) -> bytes:
         """Return all bytes of a file; the checksum of the store is verified."""
         found = bytearray()
-        self._get(name, found.extend)
+        self.get(name, found.extend)
         return bytes(found)
 
-    def get_file(self, name: str, target: Path) -> None:
-        """Write a file to a local path; its length, and the checksum of the store, are verified."""
-        with target.open("wb") as file:
-            self._get(name, file.write)
+    def get(self, name: str, take: Callable[[bytes], object]) -> None:
+        """Pass a file's bytes on, in pieces; raises `StoreAway` if they are fewer than the store said."""
+
+        async def get(s3: Any) -> None:  # noqa: ANN401 - botocore makes its clients at run time
+            answer = await asyncio.wait_for(s3.get_object(**self._at(name)), _WAIT)
+            left = int(answer["ContentLength"])
+            async with answer["Body"] as body:
+                # The time-out is of each read, so a long file may take as long as it needs.
+                while piece := await asyncio.wait_for(body.read(_PIECE), _WAIT):
+                    take(piece)
+                    left -= len(piece)
+            if left:
+                raise StoreAway("it ended early")
+
+        self._run(get, seconds=None)
 
     def put_file(self, source: Path, name: str, *, sha256: str) -> None:
         """Write a local file, whole and verified or not at all; raises `StoreAway` if its bytes are not `sha256`."""
@@ -199,26 +210,10 @@ class S3Folder:
     def _abort(self, key: str, upload_id: str) -> None:
         self._run(lambda s3: s3.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload_id))
 
-    def _get(self, name: str, take: Callable[[bytes], object]) -> None:
-        """Pass a file's bytes on; raises `StoreAway` if they are fewer than the store said."""
-
-        async def get(s3: Any) -> None:  # noqa: ANN401 - botocore makes its clients at run time
-            answer = await asyncio.wait_for(s3.get_object(**self._at(name)), _WAIT)
-            left = int(answer["ContentLength"])
-            async with answer["Body"] as body:
-                # The time-out is of each read, so a long file may take as long as it needs.
-                while piece := await asyncio.wait_for(body.read(_PIECE), _WAIT):
-                    take(piece)
-                    left -= len(piece)
-            if left:
-                raise StoreAway("it ended early")
-
-        self._run(get, seconds=None)
-
     def _verify(self, name: str, *, sha256: str) -> None:
         """Read back what a store wrote without saying that it verified it, and remove it if it is wrong."""
         found = hashlib.sha256()
-        self._get(name, found.update)
+        self.get(name, found.update)
         if found.hexdigest() != sha256:
             self.remove(name)
             raise StoreAway("it was stored with wrong bytes")

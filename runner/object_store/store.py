@@ -12,8 +12,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
+from runner.domain.disk_errors import file_error
 from runner.domain.errors import BrokenPromise, NotInStore, StoreAway, StoreRefused, UsageError
 from runner.domain.store_address import StoreAddress
 from runner.object_store.failures import AlreadyInStore, sorted_failure
@@ -22,6 +23,8 @@ from runner.object_store.ports import Folder
 
 LONGEST_LINK = 7 * 24 * 3600
 _CAN_CREATE = "S3, Google Cloud Storage, Azure, SFTP and a folder on a disk can"
+_ONE_THREAD = frozenset({"sftp", "ssh"})
+"""Stores whose connection serves one thread."""
 
 T = TypeVar("T")
 _open: dict[tuple[StoreAddress, int, int], Folder] = {}
@@ -29,14 +32,16 @@ _opening = threading.Lock()
 
 
 def open_store(address: StoreAddress, *, patience: Patience | None = None) -> ObjectStore:
-    """Return the store at an address; S3 is asked nothing yet, and a host of SFTP is connected to.
+    """Return the store at an address; nothing is asked of it yet.
 
     Raises:
         ExtraMissing: the [cloud] extra is not installed.
         UsageError: another package is missing, or this kind of store is not known.
     """
     store = ObjectStore(address, patience or Patience())
-    store.connect()
+    # A folder of SFTP connects as it is made, which only the first call may wait for.
+    if address.scheme not in _ONE_THREAD:
+        _folder(address)
     return store
 
 
@@ -56,12 +61,8 @@ class ObjectStore:
         return ObjectStore, (self.address,)
 
     def patient(self, seconds: float) -> ObjectStore:
-        """Return the same store that is asked again for that many seconds."""
+        """Return the same store that is asked again for `seconds`."""
         return replace(self, patience=replace(self.patience, seconds=seconds))
-
-    def connect(self) -> None:
-        """Make what the first call would make, so that a missing package is known early."""
-        self._ask("", lambda _: None)
 
     def size_of(self, name: str) -> int | None:
         """Return how many bytes the file has, None if it is not there."""
@@ -82,11 +83,18 @@ class ObjectStore:
         return self._ask(name, lambda folder: folder.read(name))
 
     def get_file(self, name: str, target: Path) -> None:
-        """Write a file to a local path that does not exist yet: whole, or not at all."""
+        """Write a file to a local path that does not exist yet: whole, or not at all.
+
+        Raises:
+            DiskFailed, CannotCreate: this disk does not take it.
+        """
         coming = target.with_name(f".{target.name}.coming")
         try:
-            self._ask(name, lambda folder: folder.get_file(name, coming))
+            with coming.open("wb") as file:
+                self._ask(name, lambda folder: _get(folder, name, file))
             coming.replace(target)
+        except OSError as error:
+            raise file_error(error, target) from error
         finally:
             coming.unlink(missing_ok=True)
 
@@ -94,7 +102,11 @@ class ObjectStore:
         """Write a local file: nothing has its name until all bytes are there and verified; an older one is replaced.
 
         `sha256` is in hexadecimal digits. If the bytes of `source` have another one, nothing is written.
+
+        Raises:
+            OSError: `source` is not there.
         """
+        source.stat()
         self._ask(name, lambda folder: folder.put_file(source, name, sha256=sha256))
 
     def put_bytes(self, name: str, data: bytes) -> None:
@@ -126,7 +138,7 @@ class ObjectStore:
         self._ask(name, lambda folder: folder.remove(name))
 
     def sign(self, name: str, seconds: int) -> str:
-        """Return a link that opens the file for anybody who has it, for that many seconds, at most 7 days.
+        """Return a link that opens the file for anyone who has it, for `seconds`, at most 7 days.
 
         It is a secret like a password: it must not be in a log.
         """
@@ -181,12 +193,28 @@ def _folder(address: StoreAddress) -> Folder:
         return S3Folder(address)
     from runner.object_store.files import FilesFolder
 
-    # A process that was forked has connections of its own, and a connection of SFTP serves one thread.
-    key = (address, os.getpid(), threading.get_ident() if address.scheme in {"sftp", "ssh"} else 0)
+    # A process that was forked has connections of its own.
+    key = (address, os.getpid(), threading.get_ident() if address.scheme in _ONE_THREAD else 0)
     with _opening:
         if key not in _open:
             _open[key] = FilesFolder(address)
         return _open[key]
+
+
+def _get(folder: Folder, name: str, file: BinaryIO) -> None:
+    """Write a file of the store from the start of a local one; what this disk does is not a failure of the store."""
+
+    def take(piece: bytes) -> None:
+        try:
+            file.write(piece)
+            file.flush()
+        except OSError as error:
+            raise file_error(error, file.name) from error
+
+    if file.tell():
+        file.seek(0)
+        file.truncate()
+    folder.get(name, take)
 
 
 def _refuse_event_loop() -> None:

@@ -15,7 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from runner.domain.errors import BrokenPromise, NotInStore, StoreAway, StoreRefused, UsageError
+from runner.domain.errors import (
+    BrokenPromise,
+    CannotCreate,
+    DiskFailed,
+    NotInStore,
+    StoreAway,
+    StoreRefused,
+    UsageError,
+)
 from runner.domain.store_address import store_address
 from runner.object_store.failures import AlreadyInStore
 from runner.object_store.files import COMING
@@ -111,6 +119,19 @@ def test_what_is_not_there_is_so_in_each_way(store: ObjectStore, tmp_path: Path)
         store.get_file(ODD, tmp_path / "a.mp4")
     store.remove(ODD)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fault_of_this_disk_is_none_of_the_store(store: ObjectStore, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        store.put_file(tmp_path / "nowhere", ODD, sha256="")
+    store.put_bytes("a", b"1")
+    with pytest.raises(CannotCreate):
+        store.get_file("a", tmp_path / "nowhere" / "a")
+    full = Path("/dev/full")
+    if full.exists():
+        (tmp_path / ".a.coming").symlink_to(full)
+        with pytest.raises(DiskFailed):
+            store.get_file("a", tmp_path / "a")
 
 
 def test_of_many_creators_one_succeeds(store: ObjectStore) -> None:
