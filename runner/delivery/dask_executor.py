@@ -326,7 +326,7 @@ def _local_cluster(workers: int) -> Any:  # noqa: ANN401 - distributed is an opt
         memory_limit=0,
         preload=[_OUR_SETUP],
         env=dict.fromkeys((name for name in TOKEN_VARIABLES if name in os.environ), ""),
-        # One who reaches the scheduler can run programs as this user. Certificates need another library.
+        # A stranger who reaches the scheduler could run programs as this user. Certificates need another library.
         security=find_spec("cryptography") is not None or None,
     )
 

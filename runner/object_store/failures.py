@@ -50,7 +50,7 @@ _LASTING = frozenset(
 
 
 class AlreadyInStore(Exception):
-    """A file that was to be created is there already; whoever creates decides what that means."""
+    """A file that was to be created is there already; the caller decides what that means."""
 
 
 def sorted_failure(error: Exception, *, at: str) -> ShotrunnerError | AlreadyInStore | None:

@@ -117,7 +117,7 @@ class FilesFolder:
         return str(self._files.sign(self._path(name), expiration=seconds))
 
     def sweep(self, *, older_than: float) -> int:
-        """Remove the hidden files that were last written so many seconds ago."""
+        """Remove the hidden files that were last written at least `older_than` seconds ago."""
         old = [
             name
             for name in self._found("")

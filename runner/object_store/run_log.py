@@ -1,8 +1,8 @@
 """The sealed log of a run in its store: numbered files, each of which only one machine can have created.
 
 In: lines, which are JSON objects. Out: a promise for each that it is in the store. Only the holder of the log appends.
-Whoever opens it creates the next number, so the next line of any earlier session fails: that fences a machine that lost
-the run, without clocks. It does not know what the lines mean.
+A session that opens it creates the next number, so the next line of any earlier session fails: that fences a machine
+that lost the run, without clocks. It does not know what the lines mean.
 
 The first file of each session stays for ever. A session that slept for days would otherwise find its next number free.
 """
@@ -15,16 +15,17 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from runner.domain.display import when
-from runner.domain.errors import NotInStore, RecordDamaged, RunElsewhere, ShotrunnerError
+from runner.domain.errors import NotInStore, RecordDamaged, RunElsewhere
+from runner.domain.store_address import StoreAddress
 from runner.object_store.failures import AlreadyInStore
 from runner.object_store.store import ObjectStore
-from runner.system.escapes import visible
+from runner.system.escapes import command_line, visible
 
 FOLDER = ".shotrunner/log"
 PATIENCE = 120.0
@@ -57,12 +58,13 @@ class Part:
     holder: Holder
     since: float
 
-    def as_error(self) -> RunElsewhere:
-        """Return the error for everybody else."""
+    def as_error(self, address: StoreAddress) -> RunElsewhere:
+        """Return the error for everybody else who uses the store at `address`."""
         where = visible(f"{self.holder.machine}:{self.holder.folder}")
         return RunElsewhere(
             f"run {visible(self.holder.run_id)} is held by {where} since {when(self.since)}",
-            advice="continue there; `shotrunner restore` brings it to this machine",
+            advice=f"continue there; only if it must continue here, bring it here: "
+            f"{command_line('restore', str(address), '--run-dir', 'FOLDER')}",
         )
 
 
@@ -91,9 +93,7 @@ class RunLog:
         self.store, self.holder, self.number = store, newest.holder, newest.number
         self._newest, self._first, self._lost = newest, newest.first, False
         self._earlier_left = True
-        self._waiting: queue.SimpleQueue[tuple[Mapping[str, object], Future[None]] | None] = (
-            queue.SimpleQueue()
-        )
+        self._waiting: queue.SimpleQueue[tuple[str, Future[None]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="run-log", daemon=True)
         self._thread.start()
 
@@ -103,26 +103,28 @@ class RunLog:
         store: ObjectStore,
         holder: Holder,
         *,
-        take_over: bool = False,
+        session: str,
+        after: Collection[str] | None = None,
         patience: float = PATIENCE,
         wall: Callable[[], float] = time.time,
     ) -> RunLog:
-        """Begin or continue the log of a run, and fence every session before this one.
+        """Begin or continue the log of a run as `session`, and fence every session before this one.
 
-        `take_over` lets another holder of the same run continue it. `patience` is how many seconds a line may wait for
-        a store that is away.
+        It continues a log whose newest session is one of `after`, or any of the same run with None: that takes it over.
+        No two sessions have the same name. `patience` is how many seconds a line may wait for a store that is away.
 
         Raises:
-            RunElsewhere: another run, or without `take_over` another holder, has this log.
+            RunElsewhere: another run, or a session that is not one of `after`, has this log.
             StoreAway, StoreRefused: the store does not answer, or cannot keep such a log.
         """
         store = store.patient(patience)
         store.check_create()
-        session = uuid.uuid4().hex
         for _ in range(_RACES):
             newest = newest_part(store)
-            if newest and not _may_continue(newest.holder, holder, take_over=take_over):
-                raise newest.as_error()
+            if newest and not (
+                newest.holder.run_id == holder.run_id and (after is None or newest.session in after)
+            ):
+                raise newest.as_error(store.address)
             number = newest.number + 1 if newest else 1
             part = Part(number, session, number, uuid.uuid4().hex, holder, wall())
             try:
@@ -138,10 +140,10 @@ class RunLog:
         """Return a promise that the line is in the store; lines that wait go into one file, in their order.
 
         The promise fails with `RunElsewhere` for good once another session holds the log. It fails with `StoreAway` or
-        `StoreRefused` if the line may not be there; it may be read later all the same.
+        `StoreRefused` if the line may not be there; it may be read later even so.
         """
         promise: Future[None] = Future()
-        self._waiting.put((line, promise))
+        self._waiting.put((json.dumps(line), promise))
         return promise
 
     def lines(self, *, since: int) -> Iterator[Mapping[str, Any]]:
@@ -175,24 +177,24 @@ class RunLog:
             is_open = batch[-1] is not None
             self._keep([each for each in batch if each])
 
-    def _keep(self, batch: Sequence[tuple[Mapping[str, object], Future[None]]]) -> None:
+    def _keep(self, batch: Sequence[tuple[str, Future[None]]]) -> None:
         """Write lines into one file and keep their promises, or fail them."""
-        error: ShotrunnerError | None = None
+        error: Exception | None = None
         try:
             if batch:
                 self._put([line for line, _ in batch])
-        except ShotrunnerError as failed:
+        except Exception as failed:  # noqa: BLE001 - a promise that is not kept must fail, or its caller waits for ever
             error = failed
         for _, promise in batch:
             if promise.set_running_or_notify_cancel():
                 promise.set_exception(error) if error else promise.set_result(None)
 
-    def _put(self, lines: Sequence[Mapping[str, object]]) -> None:
+    def _put(self, lines: Sequence[str]) -> None:
         """Create the next file with these lines; one that is there already says whose it is."""
         nonce = uuid.uuid4().hex
         while True:
             if self._lost:
-                raise self._newest.as_error()
+                raise self._newest.as_error(self.store.address)
             before = self._newest
             number = before.number + 1
             part = Part(number, before.session, before.first, nonce, before.holder, before.since)
@@ -209,10 +211,6 @@ class RunLog:
                     return
 
 
-def _may_continue(held_by: Holder, holder: Holder, *, take_over: bool) -> bool:
-    return held_by == holder or (take_over and held_by.run_id == holder.run_id)
-
-
 def _name(number: int) -> str:
     return f"{FOLDER}/{number:08d}.jsonl"
 
@@ -221,8 +219,8 @@ def _numbers(store: ObjectStore) -> list[int]:
     return sorted(int(match[1]) for name in store.sizes(FOLDER) if (match := _FORM.fullmatch(name)))
 
 
-def _create(store: ObjectStore, part: Part, lines: Sequence[Mapping[str, object]]) -> None:
-    text = "".join(json.dumps(line) + "\n" for line in ({"log": asdict(part)}, *lines))
+def _create(store: ObjectStore, part: Part, lines: Sequence[str]) -> None:
+    text = "\n".join((json.dumps({"log": asdict(part)}), *lines, ""))
     store.create(_name(part.number), text.encode())
 
 
