@@ -269,9 +269,11 @@ def _copy(answer: Future[T], done: Future[T]) -> None:
 
 
 def open_cluster(
-    address: str, *, key_of: Callable[..., str], limit_s: float = 3600.0, workers: int = LOCAL_WORKERS
+    address: str, *, key_of: Callable[..., str], limit_s: float = 3600.0, connect_s: float = CONNECT_S
 ) -> DaskExecutor:
     """Return an executor on the cluster whose scheduler has this address, or on one of this machine if it is empty.
+
+    A scheduler may take `connect_s` seconds to answer.
 
     Raises:
         ExtraMissing: the [dask] extra is not installed.
@@ -287,9 +289,9 @@ def open_cluster(
     cluster = None
     try:
         if not address:
-            cluster = _local_cluster(workers)
+            cluster = _local_cluster()
         make: Any = distributed.Client
-        client = make(cluster or address, timeout=CONNECT_S, set_as_default=False)
+        client = make(cluster or address, timeout=connect_s, set_as_default=False)
     except (OSError, ValueError, TimeoutError, RuntimeError) as error:
         if cluster is not None:
             cluster.close(timeout=_CLOSE_S)
@@ -303,7 +305,7 @@ def open_cluster(
     return executor
 
 
-def _local_cluster(workers: int) -> Any:  # noqa: ANN401 - distributed is an optional part
+def _local_cluster() -> Any:  # noqa: ANN401 - distributed is an optional part
     import dask
     import distributed
 
@@ -317,7 +319,7 @@ def _local_cluster(workers: int) -> Any:  # noqa: ANN401 - distributed is an opt
     dask.config.set(settings)
     make: Any = distributed.LocalCluster
     return make(
-        n_workers=workers,
+        n_workers=LOCAL_WORKERS,
         threads_per_worker=LOCAL_THREADS,
         host="127.0.0.1",
         scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
