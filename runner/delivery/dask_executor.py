@@ -15,7 +15,6 @@ import pickle
 import platform
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Executor, Future
 from contextlib import suppress
@@ -25,7 +24,8 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any, ParamSpec, TypeVar
 
-from runner.delivery.ports import ClusterLost, NotDoneThere, TaskKilled
+from runner.delivery.alone import run_alone, run_pickled
+from runner.delivery.ports import ClusterLost, NotDoneThere
 from runner.domain.errors import ExtraMissing, UsageError
 from runner.domain.token_leaks import TOKEN_VARIABLES
 from runner.system.daemon_executor import DaemonExecutor
@@ -78,12 +78,6 @@ def mismatch(here: WorkerFacts, there: Mapping[str, WorkerFacts | BaseException]
     return ""
 
 
-def run_pickled(call: bytes) -> object:
-    """Call what was pickled; a worker calls it."""
-    fn, args = pickle.loads(call)  # noqa: S301 - it comes from the scheduler, which may run anything here anyway
-    return fn(*args)
-
-
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     """A call without a result yet; `since` is a monotonic time."""
@@ -98,7 +92,7 @@ class DaskExecutor(Executor):
 
     `key_of` gets the arguments of a call and returns what identifies it: an equal call that is not over yet is not
     begun again. `limit_s` is how many seconds a call may take before it is done elsewhere. The futures raise what the
-    call raises, `TaskKilled` if each worker that ran it died, and `NotDoneThere` or `ClusterLost` if it was not done.
+    call raises, `TaskKilled` if each process that ran it died, and `NotDoneThere` or `ClusterLost` if it was not done.
     """
 
     def __init__(
@@ -116,8 +110,7 @@ class DaskExecutor(Executor):
         self._limit_s, self._no_worker_s, self._check_s = limit_s, no_worker_s, check_s
         self._calls = DaemonExecutor(1, name="dask calls")
         self._waiting: dict[str, _Waiting] = {}
-        self._suspects: deque[str] = deque()
-        self._on_trial = ""
+        self._suspects = DaemonExecutor(1, name="dask suspect")
         self._lost = ""
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -141,7 +134,7 @@ class DaskExecutor(Executor):
         elif twin is not None:
             twin.answer.add_done_callback(partial(_copy, answer))
         else:
-            self._calls.submit(self._send, key, key, call)
+            self._calls.submit(self._send, key, call)
         return answer
 
     def ask_workers(self, fn: Callable[[], T]) -> Mapping[str, T | BaseException]:
@@ -149,10 +142,9 @@ class DaskExecutor(Executor):
         answers: Mapping[str, T | BaseException] = self._client.run(fn, on_error="return")
         return answers
 
-    def _send(self, key: str, name: str, call: bytes) -> None:
-        """Give a call to the cluster, which knows it by `name`."""
+    def _send(self, key: str, call: bytes) -> None:
         try:
-            future = self._client.submit(run_pickled, call, key=name, pure=False)
+            future = self._client.submit(run_pickled, call, key=key, pure=False)
             self._client.loop.add_callback(self._follow, key, future)
         except Exception as error:  # noqa: BLE001 - whatever a lost connection leads to
             self._lose(f"the Dask scheduler is lost ({type(error).__name__})")
@@ -168,35 +160,29 @@ class DaskExecutor(Executor):
         except CancelledError:
             self._lose("the Dask scheduler is lost")
         except KilledWorker:
-            failure = TaskKilled("each worker that worked on this clip died of it, or was killed")
+            future.release()
+            self._suspects.submit(self._try_alone, key)
+            return
         except BaseException as error:  # noqa: BLE001 - it is passed on to the future's caller
             failure = error
         # The same call may come again at once, after trouble with a clip. So the cluster forgets this one first.
         future.release()
-        self._client.loop.add_callback(self._judge, key, result, failure)
+        self._client.loop.add_callback(self._end, key, result, failure)
 
-    def _judge(self, key: str, result: object, failure: BaseException | None) -> None:
-        """Hand a result on; a call whose workers died is tried again when no other suspect is.
+    def _try_alone(self, key: str) -> None:
+        """Do on this machine, one at a time, what Dask gives up because several workers died that had it.
 
-        Dask suspects each call that was on a dying worker, so one bad clip would condemn its neighbours.
+        Dask suspects each call that was on a dying worker. So one bad clip, or a person who ends workers, would condemn
+        calls that are without fault.
         """
         with self._lock:
-            is_first = isinstance(failure, TaskKilled) and key != self._on_trial
-            if is_first:
-                self._suspects.append(key)
-            elif key == self._on_trial:
-                self._on_trial = ""
-        if not is_first:
-            self._end(key, result, failure)
-        with self._lock:
-            suspect = None
-            if not self._on_trial and self._suspects:
-                self._on_trial = self._suspects.popleft()
-                suspect = self._waiting.get(self._on_trial)
-                if suspect is None:
-                    self._on_trial = ""
-        if suspect is not None:
-            self._calls.submit(self._send, self._on_trial, f"{self._on_trial}-alone", suspect.call)
+            suspect = self._waiting.get(key)
+        if suspect is None:
+            return
+        try:
+            self._end(key, run_alone(suspect.call), None)
+        except Exception as error:  # noqa: BLE001 - it is passed on to the future's caller
+            self._end(key, None, error)
 
     def _end(self, key: str, result: object, error: BaseException | None) -> None:
         with self._lock:
@@ -249,6 +235,7 @@ class DaskExecutor(Executor):
             return
         self._over.set()
         self._calls.shutdown(wait=False)
+        self._suspects.shutdown(wait=False)
         # What does not answer is left behind: its workers end with the pipe to this process.
         leaving = threading.Thread(target=self._leave, name="dask leave", daemon=True)
         leaving.start()
@@ -269,9 +256,11 @@ def _copy(answer: Future[T], done: Future[T]) -> None:
 
 
 def open_cluster(
-    address: str, *, key_of: Callable[..., str], limit_s: float = 3600.0, workers: int = LOCAL_WORKERS
+    address: str, *, key_of: Callable[..., str], limit_s: float = 3600.0, connect_s: float = CONNECT_S
 ) -> DaskExecutor:
     """Return an executor on the cluster whose scheduler has this address, or on one of this machine if it is empty.
+
+    A scheduler may take `connect_s` seconds to answer.
 
     Raises:
         ExtraMissing: the [dask] extra is not installed.
@@ -287,9 +276,9 @@ def open_cluster(
     cluster = None
     try:
         if not address:
-            cluster = _local_cluster(workers)
+            cluster = _local_cluster()
         make: Any = distributed.Client
-        client = make(cluster or address, timeout=CONNECT_S, set_as_default=False)
+        client = make(cluster or address, timeout=connect_s, set_as_default=False)
     except (OSError, ValueError, TimeoutError, RuntimeError) as error:
         if cluster is not None:
             cluster.close(timeout=_CLOSE_S)
@@ -303,7 +292,7 @@ def open_cluster(
     return executor
 
 
-def _local_cluster(workers: int) -> Any:  # noqa: ANN401 - distributed is an optional part
+def _local_cluster() -> Any:  # noqa: ANN401 - distributed is an optional part
     import dask
     import distributed
 
@@ -317,7 +306,7 @@ def _local_cluster(workers: int) -> Any:  # noqa: ANN401 - distributed is an opt
     dask.config.set(settings)
     make: Any = distributed.LocalCluster
     return make(
-        n_workers=workers,
+        n_workers=LOCAL_WORKERS,
         threads_per_worker=LOCAL_THREADS,
         host="127.0.0.1",
         scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
@@ -326,7 +315,7 @@ def _local_cluster(workers: int) -> Any:  # noqa: ANN401 - distributed is an opt
         memory_limit=0,
         preload=[_OUR_SETUP],
         env=dict.fromkeys((name for name in TOKEN_VARIABLES if name in os.environ), ""),
-        # One who reaches the scheduler can run programs as this user. Certificates need another library.
+        # A stranger who reaches the scheduler could run programs as this user. Certificates need another library.
         security=find_spec("cryptography") is not None or None,
     )
 

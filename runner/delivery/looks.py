@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from runner.delivery.ports import MakesInspector
@@ -18,6 +17,8 @@ from runner.domain.job_files import ClipFile
 from runner.video.inspector import Inspector, NoDecoder
 from runner.video.judge import Look
 from runner.video.kinds import NotReadable
+
+_MOST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def look_into(clip: ClipFile, folder: Path, make: MakesInspector) -> Found | Non
 
     A clip that crashes the decoder, or is not decoded in time, is not readable.
     """
-    with _decoders(make).one() as inspector:
+    with _decoders.setdefault(make, _Decoders(make)).one() as inspector:
         try:
             look = inspector.look(folder / clip.name)
         except NotReadable as error:
@@ -52,12 +53,18 @@ def look_into(clip: ClipFile, folder: Path, make: MakesInspector) -> Found | Non
         return Found(clip.sha256, look)
 
 
-class _Decoders:
-    """A few inspectors, made when they are needed and kept until the process ends: their pipes end them then."""
+def close_idle() -> None:
+    """End the decoders of this process that no thread uses; the others end with the process."""
+    for each in _decoders.values():
+        each.close_idle()
 
-    def __init__(self, make: MakesInspector, *, most: int) -> None:
+
+class _Decoders:
+    """A few inspectors, made when they are needed; the pipes to them end those that are left with the process."""
+
+    def __init__(self, make: MakesInspector) -> None:
         self._make = make
-        self._turns = threading.Semaphore(most)
+        self._turns = threading.Semaphore(max(1, min(_MOST, (os.cpu_count() or 1) - 1)))
         self._idle: list[Inspector] = []
 
     @contextmanager
@@ -73,7 +80,11 @@ class _Decoders:
             finally:
                 self._idle.append(inspector)
 
+    def close_idle(self) -> None:
+        """End those that no thread has."""
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
 
-@cache
-def _decoders(make: MakesInspector) -> _Decoders:
-    return _Decoders(make, most=max(1, (os.cpu_count() or 1) - 1))
+
+_decoders: dict[MakesInspector, _Decoders] = {}

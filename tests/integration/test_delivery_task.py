@@ -380,7 +380,7 @@ def test_a_clip_that_kills_each_worker_is_trouble_of_its_take_alone(cluster: Das
     trouble = ClipDelivery(_Killing(cluster), task).fetch(ticket("http://x/1.mp4")).result(timeout=SOON)
     assert isinstance(trouble, FetchTrouble)
     assert trouble.permanent
-    assert "worker" in trouble.reason
+    assert "died of it" in trouble.reason
     assert all(other.result(timeout=SOON) for other in others)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from runner.commands.steps.request import RunRequest
 from runner.delivery.clip_delivery import ClipDelivery
 from runner.delivery.fallback import FallbackExecutor
-from runner.delivery.looks import Found
+from runner.delivery.looks import Found, close_idle
 from runner.delivery.place import RunPlace
 from runner.delivery.ports import ClipStore, ClusterLost
 from runner.delivery.task import DeliveryTask
@@ -45,6 +45,7 @@ class StartedDelivery:
     def leave(self) -> None:
         """Begin nothing more, and leave what goes on."""
         self._executor.shutdown(wait=False)
+        close_idle()
 
     def wait_for_end(self, seconds: float) -> None:
         """Begin nothing more, and wait at most that long for the downloads of this machine."""
