@@ -18,6 +18,7 @@ from runner.commands.check import gc_paused, plan_of, warnings_of
 from runner.commands.steps.known_jobs import known_outside, refuse_lost_record
 from runner.commands.steps.known_picks import decisions_for
 from runner.commands.steps.open_run import new_header, refuse_other_run
+from runner.commands.steps.other_splits import other_splits
 from runner.commands.steps.prices import known_prices
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.sync_record import missing
@@ -173,6 +174,7 @@ def _shown(
         left_out=decision.left_out,
         warnings=(
             *plan.warnings,
+            *other_splits(request, plan),
             *filter(None, [lost_zeros(plan, going, record.takes)]),
             *_expiring(request, plan, going),
             *_unwritable(request, place, [*going, *map(names.stems.__getitem__, going)]),

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.commands.steps.open_run import new_header, refuse_other_run
+from runner.commands.steps.other_splits import other_splits
+from runner.commands.steps.request import RunRequest
 from runner.domain.errors import FileMissing, UsageError
 from runner.domain.records import TakeRecord
 from runner.domain.shards import Shard, shard_of
@@ -22,6 +24,7 @@ from runner.plan.file_names import labels_of, take_numbers
 from runner.plan.scope import duplicates_in, scope_of
 from runner.plan.selection import Choice
 from runner.plan.shard_takes import moved_elsewhere, of_shard
+from runner.simulator.settings import SimulatorSettings
 from runner.store.reader import open_reader
 from runner.store.run_dir import STATE_FILE, RunDir, default_run_dir, existing
 from tests.integration.store_samples import HEADER, make_plan, make_take, new_state_file
@@ -157,6 +160,29 @@ def test_a_shard_has_a_folder_of_its_own_and_its_commands_name_it(tmp_path: Path
     assert str(place) in missing.value.advice
     part = replace(header(simulated=True), shard="2/5")
     assert run_command(part, "fetch") == "shotrunner fetch storyboard.yaml --simulate --shard 2/5"
+
+
+@pytest.mark.parametrize(
+    ("here", "shard", "warned"),
+    [
+        ((), None, ""),
+        (("board-shard-1-of-2",), Shard(2, 2), ""),
+        (("board-shard-1-of-2",), Shard(2, 3), "board-shard-1-of-2"),
+        (("board-shard-1-of-2", "board-shard-2-of-2"), None, "board-shard-1-of-2, board-shard-2-of-2"),
+        (("board",), Shard(1, 2), "board"),
+        (("board", "board-shard-1-of-2-simulated"), None, ""),
+    ],
+)
+def test_a_board_that_was_run_in_another_split_is_warned_of_where_it_would_be_paid_again(
+    tmp_path: Path, here: Sequence[str], shard: Shard | None, warned: str
+) -> None:
+    for name in here:
+        (tmp_path / "reports" / name).mkdir(parents=True)
+        (tmp_path / "reports" / name / STATE_FILE).touch()
+    request = RunRequest(tmp_path / "board.yaml", shard=shard)
+    found = other_splits(request, board())
+    assert [f"in {warned}, beside" in each.message for each in found] == ([True] if warned else [])
+    assert not other_splits(replace(request, simulate=SimulatorSettings()), board())
 
 
 def test_the_record_keeps_which_part_it_is(tmp_path: Path) -> None:

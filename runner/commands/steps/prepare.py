@@ -14,6 +14,7 @@ from runner.commands.steps import prices
 from runner.commands.steps.api_session import api_is_simulator
 from runner.commands.steps.complete_run import completion_of
 from runner.commands.steps.known_picks import decisions_for
+from runner.commands.steps.other_splits import other_splits
 from runner.commands.steps.recheck_failed import recheck
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.summary import count_finished, foresee
@@ -96,7 +97,7 @@ def _show_warnings(request: RunRequest, plan: Plan, place: RunDir) -> None:
     """Show what `check` warns of, before anything is asked or sent."""
     with open_reader(place.state_file, checked=True) as reader:
         is_known = reader.manifest_sha256() == plan.manifest.sha256 and bool(reader.sessions())
-        request.warn(warnings_of(plan, reader), is_known)
+        request.warn((*warnings_of(plan, reader), *other_splits(request, plan)), is_known)
 
 
 def _taken_over(request: RunRequest, place: RunDir, state: StateFile) -> tuple[RunRecord, tuple[str, ...]]:
