@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runner.commands.steps.request import RunRequest
 from runner.delivery.clip_delivery import ClipDelivery
@@ -79,7 +79,8 @@ def start_delivery(
     run = RunPlace(place.path, home, MARKER, header.run_id) if home else None
     executor, at_once, is_far = _executor(request, threads, options, None if store else run, say=say)
     task = DeliveryTask(
-        ClipFetch(options),
+        # The proxy of this machine may be another than that of a worker, and its login is not for others.
+        ClipFetch(replace(options, proxies=None) if is_far else options),
         store,
         request.keep_local,
         # On this disk the session itself looks into clips, when nothing waits for it.

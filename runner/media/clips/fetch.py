@@ -24,7 +24,8 @@ from pathlib import Path
 
 from runner.domain.api_answers import FetchAnswer, FetchTrouble
 from runner.domain.disk_errors import BAD_DISK, NEXT_STEP, SHORT_OF
-from runner.domain.errors import DiskFailed
+from runner.domain.errors import DiskFailed, UsageError
+from runner.domain.network import network_in
 from runner.domain.shots import Ticket
 from runner.domain.states import Delivered
 from runner.media.clips.clip_names import clip_name, part_name
@@ -48,7 +49,8 @@ class FetchOptions:
 
     `max_bytes` limits one file and `deadline_s` one download; `connect_s` and `read_s` are per socket operation.
     `spare_bytes` stay free on the volume. `allow_loopback` is for the simulator and for tests. `home` is the device and
-    inode of `run_dir`: clips go nowhere else. `proxies` say which way requests go.
+    inode of `run_dir`: clips go nowhere else. `proxies` say which way requests go; None stands for the
+    environment of the machine that downloads.
     """
 
     run_dir: Path
@@ -59,7 +61,7 @@ class FetchOptions:
     read_s: float = 30.0
     spare_bytes: int = 16 * 2**20
     home: tuple[int, int] | None = None
-    proxies: ProxyRules = DIRECT
+    proxies: ProxyRules | None = DIRECT
 
 
 def room_for_clips(
@@ -89,12 +91,16 @@ def fetch_clip(ticket: Ticket, options: FetchOptions, *, now: Callable[[], float
     if not ticket.outputs or not ticket.request_id:
         missing = "output" if ticket.request_id else "request id"
         return FetchTrouble(f"take {ticket.take_id} has no {missing} to fetch by", permanent=True)
+    try:
+        proxies = network_in(os.environ) if options.proxies is None else options.proxies
+    except UsageError as error:
+        return FetchTrouble(f"the worker's own settings: {error.message}", unreachable=True)
     client = Downloads(
         allow_loopback=options.allow_loopback,
         deadline_s=options.deadline_s,
         connect_s=options.connect_s,
         read_s=options.read_s,
-        proxies=options.proxies,
+        proxies=proxies,
     )
     try:
         with client, Folder(options.run_dir / CLIPS, home=options.home) as folder:
