@@ -36,7 +36,9 @@ from runner.commands.steps.summary import RunEstimate, RunSummary, ended_event, 
 from runner.commands.steps.tuned_settings import flags_of
 from runner.domain.run_ending import Ending, EndingKind, Stop
 from runner.domain.run_events import Listeners
+from runner.domain.shards import shard_of
 from runner.domain.shots import Plan
+from runner.domain.store_address import store_address
 from runner.engine.options import EngineOptions
 from runner.manifest.size_limits import LIMITS
 from runner.manifest.size_limits import Limits as ManifestLimits
@@ -76,6 +78,10 @@ def run_manifest(
     warn: Warn | None = None,
     name_template: str | None = None,
     interrupts: Interrupts | None = None,
+    out: str | None = None,
+    keep_local: str = "posters",
+    executor: str = "threads",
+    shard: str | None = None,
 ) -> RunSummary:
     """Render what the manifest asks for and the run directory does not have yet; calling it again goes on.
 
@@ -90,6 +96,9 @@ def run_manifest(
     `warn` gets the warnings about the manifest before `confirm` is asked, with True if an earlier session got those of
     the same file. `name_template`, such as `{shot}_t{take:02}`, names the clips; a run keeps it until another is given,
     and `{id}` goes back to the ids.
+
+    Clips go to the store at the address `out`, such as `s3://bucket/folder`; `keep_local` is `none`, `posters` or
+    `all`. `executor` is `threads`, `dask` or `dask:ADDRESS`, and `shard` a part of the board, such as `2/5`.
 
     `progress` gets each event of a session that has work: a `RunStarted`, each `FactRecorded`, `Message` and `Steered`,
     and a `RunEnded`. It is called from one thread at a time, but not always from the same one, and must return quickly.
@@ -131,6 +140,10 @@ def run_manifest(
                 first=tuple(first),
                 listeners=(follower,) if follower else (),
                 interrupts=interrupts or Interrupts(),
+                out=None if out is None else store_address(out),
+                keep_local=keep_local,
+                executor=executor,
+                shard=None if shard is None else shard_of(shard),
             )
         )
 
@@ -185,7 +198,7 @@ def _run(request: RunRequest) -> RunSummary:
     with (
         request.opening.locked(place),
         _opened(request, plan, place) as state,
-        stored(place, state, request.clock, patience=request.options.outage_limit) as at_store,
+        stored(place, state, request.opening, patience=request.options.outage_limit) as at_store,
     ):
         todo = prepare(request, plan, place, state)
         # The record has it all now, and a hundred thousand takes need not stay in memory for a night.

@@ -136,6 +136,18 @@ def test_a_copy_of_the_folder_continues_only_if_the_original_has_not(
     assert paid(server) == before
 
 
+def test_a_store_that_does_not_know_the_run_any_more_needs_a_word(user: Desk, server: OutsideServer) -> None:
+    die(user, "submit.recorded")
+    bucket = user.folder / "bucket"
+    bucket.rename(user.folder / "unmounted")
+    before = paid(server)
+    words = ("run", "board.csv", "--run-dir", "first", *PACE)
+    assert "--moved" in user.run(*words, code=78).err
+    assert paid(server) == before
+    assert user.run(*words, "--moved").code == 0
+    assert max(paid(server).values()) == 1
+
+
 @pytest.mark.parametrize("point", ["restore.sealed", "restore.brought"])
 def test_a_restore_that_is_killed_can_be_repeated(user: Desk, server: OutsideServer, point: str) -> None:
     die(user, "submit.answered")

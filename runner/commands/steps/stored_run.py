@@ -19,12 +19,13 @@ from socket import gethostname
 from typing import TYPE_CHECKING
 
 from runner.domain import failpoints
-from runner.domain.errors import RunElsewhere, ShotrunnerError
+from runner.domain.errors import MOVED, FlagRequired, RunElsewhere, ShotrunnerError
 from runner.domain.run_events import Event, FactRecorded
 from runner.domain.shots import Ticket
 from runner.domain.states import SubmissionStarted
 from runner.domain.store_address import store_address
 from runner.store.location import machine_id
+from runner.store.reader import open_reader
 from runner.store.record_copy import copy_record
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
@@ -32,6 +33,7 @@ from runner.store.witness import AboutMoney, line_of
 from runner.system.clock import Clock
 
 if TYPE_CHECKING:
+    from runner.commands.steps.open_run import OpenOptions
     from runner.object_store.run_log import Holder, RunLog
 
 COPY_EVERY_S = 300.0
@@ -146,40 +148,57 @@ class StoredRun:
 
 
 @contextmanager
-def stored(place: RunDir, state: StateFile, clock: Clock, *, patience: float) -> Iterator[StoredRun | None]:
+def stored(
+    place: RunDir, state: StateFile, opening: OpenOptions, *, patience: float
+) -> Iterator[StoredRun | None]:
     """Hold the run at its store as long as the block lasts; None for a run whose clips are in its own folder.
 
     `patience` is how many seconds a submission may wait for a store that is away.
 
     Raises:
         RunElsewhere: another run, folder or machine holds it.
+        FlagRequired: the store does not know this run any more.
         StoreAway, StoreRefused: the store cannot be used.
         ExtraMissing: the packages for this store are not installed.
     """
     if not state.header.out:
         yield None
         return
-    run = StoredRun(_opened_log(place, state, patience=patience), state, clock)
+    log = _opened_log(place, state, patience=patience, is_agreed=opening.moved)
+    run = StoredRun(log, state, opening.clock)
     try:
         yield run
     finally:
         run.close()
 
 
-def _opened_log(place: RunDir, state: StateFile, *, patience: float) -> RunLog:
+def _opened_log(place: RunDir, state: StateFile, *, patience: float, is_agreed: bool) -> RunLog:
     """Open the log of the run as its next session, if the newest one was this record's.
 
-    If another session came since, another folder or machine has submitted, and this record does not know what.
+    If another session came since, another folder or machine has submitted, and this record does not know what. The log
+    may also be gone: the store was emptied, or what answers is another one, such as the folder below a missing mount.
     """
-    from runner.object_store.run_log import RunLog
+    from runner.object_store.run_log import RunLog, newest_part
     from runner.object_store.store import open_store
 
     header, session, mine = state.header, uuid.uuid4().hex, state.log_sessions()
+    store = open_store(store_address(header.out))
+    if mine and not is_agreed and newest_part(store) is None and _has_sent(place):
+        raise FlagRequired(
+            f"{header.out} does not know this run any more",
+            flag=MOVED,
+            condition="if it was emptied on purpose, and no other machine continues this run",
+            otherwise="if not, see that the right store is there",
+        )
     # Noted before it begins: after a kill in between, it may have begun or not.
     state.note_log_sessions([*mine[-_SESSIONS_KEPT:], session])
     holder = holder_at(place.path, run_id=header.run_id, shard=header.shard)
-    store = open_store(store_address(header.out))
     return RunLog.open(store, holder, session=session, after=mine, patience=patience)
+
+
+def _has_sent(place: RunDir) -> bool:
+    with open_reader(place.state_file, checked=True) as reader:
+        return reader.has_sent()
 
 
 def holder_at(folder: Path, *, run_id: str, shard: str) -> Holder:
