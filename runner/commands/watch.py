@@ -110,8 +110,7 @@ class RecordedPage:
         with open_reader(self._place.state_file, checked=True) as reader:
             with self._making:
                 if self._parts is None or self._parts.plan != reader.plan_mark():
-                    self._parts = None
-                    self._count(reader)
+                    self._begin(reader)
                 parts, head, waiting = self._parts, self._head, self._waiting
             # A run that begins or ends waits for each reading. So each take is read by itself; what changes meanwhile
             # is sent after the page.
@@ -239,13 +238,29 @@ class RecordedPage:
             self._count(reader)
         return True
 
+    def _begin(self, reader: Reader) -> None:
+        """Make what a page of many takes needs; its first head has counts and money, and the next look makes the rest."""
+        take_ids = [
+            each.take_id
+            for each in reader.named_takes()
+            if not each.is_gone or self._takes(reader, [each.take_id])
+        ]
+        self._parts = PageParts(take_ids, reader.plan_mark(), self._sizes)
+        if self._head is None and len(take_ids) > self._sizes.alone:
+            self._head = Summary(takes=len(take_ids)).head(
+                reader.header,
+                reader.sums(),
+                simulated=reader.nothing_paid,
+                made=self._clock.wall(),
+                goes_on=self._goes_on,
+            )
+            self._is_head_old = True
+
     def _count(self, reader: Reader) -> None:
-        """Make from all takes the head, and what a page of many takes begins with."""
-        began, plan = self._clock.monotonic(), reader.plan_mark()
-        summary, take_ids, waiting = Summary(), list[str](), list[str]()
+        """Make the head from all takes, and note some of those that wait for a person."""
+        began, summary, waiting = self._clock.monotonic(), Summary(), list[str]()
         for take in filter(is_listed, reader.each_figures()):
             summary.note(take)
-            take_ids.append(take.take_id)
             if len(waiting) < self._sizes.page // 2 and waits_for(take):
                 waiting.append(take.take_id)
         head = summary.head(
@@ -258,8 +273,6 @@ class RecordedPage:
         ended = self._clock.monotonic()
         self._head, self._is_head_old, self._head_due = head, False, ended + _RESTS * (ended - began)
         self._waiting = waiting
-        if self._parts is None:
-            self._parts = PageParts(take_ids, plan, self._sizes)
 
     def _freshened(self, reader: Reader, head: Head) -> Head:
         """Return a head that rests with the counts and the money of this moment, which cost no look at each take."""

@@ -31,7 +31,7 @@ from tests.integration.store_samples import (
     road,
     tell,
 )
-from tests.report_page import parts_in, takes_in, unpacked
+from tests.report_page import head_in, parts_in, takes_in, unpacked
 
 B = make_take("b", prompt="b")
 SHA = "ab" * 32
@@ -141,6 +141,7 @@ def test_a_page_of_many_takes_is_made_in_parts_and_a_change_makes_one_of_them_ag
         assert page.look() is None
         (tmp_path / "page.html").write_bytes(page.page(after=0))
         assert [(take["id"], take["order"]) for take in takes_in(tmp_path / "page.html")] == [("a", 0)]
+        assert head_in(tmp_path / "page.html")["totals"] == [["pending", 7]]
         parts = parts_in(tmp_path / "page.html")
         assert (parts["count"], len(parts["pages"]), len(parts["index"])) == (7, 4, 2)
         names = [each.removeprefix("report-data/") for each in (*parts["index"], parts["pages"][-1])]
