@@ -239,7 +239,7 @@ class RecordedPage:
         return True
 
     def _begin(self, reader: Reader) -> None:
-        """Make what a page of many takes needs; its first head has counts and money, and the next look makes the rest."""
+        """Make what a page of many takes needs; its first head has counts and money alone, the next one all."""
         take_ids = [
             each.take_id
             for each in reader.named_takes()
