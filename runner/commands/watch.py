@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import astuple, replace
 from io import BytesIO
@@ -18,6 +19,7 @@ from pathlib import Path
 from runner.commands.pick import take_over
 from runner.commands.steps.clip_files import LocalCopies, private_folder, stored_clips
 from runner.commands.steps.find_run import find_run
+from runner.commands.steps.page_parts import PageParts
 from runner.commands.steps.run_activity import activity_of
 from runner.domain.errors import ShotrunnerError
 from runner.domain.input_pictures import input_pictures
@@ -27,9 +29,10 @@ from runner.domain.preview_names import input_name, is_preview, preview_names
 from runner.domain.records import TakeRecord
 from runner.output.clip_links import sidecar
 from runner.output.csv_report import is_listed
-from runner.output.html_report import write_page
-from runner.output.report_head import Summary
-from runner.output.report_view import NOTHING_BESIDE, Beside, Card, card
+from runner.output.html_report import write_first, write_page
+from runner.output.page_data import SIZES, Shown, Sizes, further
+from runner.output.report_head import Head, Summary, freshened, waits_for
+from runner.output.report_view import NOTHING_BESIDE, Beside, Card, card, found
 from runner.output.write_reports import previews_in
 from runner.page_server.ports import Change, Row
 from runner.store.lock import is_held
@@ -88,8 +91,10 @@ class RecordedPage:
     `copies` is a folder for what a page asks for of the files in a store.
     """
 
-    def __init__(self, place: RunDir, *, who: str, clock: Clock, copies: Path | None = None) -> None:
-        self._place, self._who, self._clock = place, who, clock
+    def __init__(
+        self, place: RunDir, *, who: str, clock: Clock, copies: Path | None = None, sizes: Sizes = SIZES
+    ) -> None:
+        self._place, self._who, self._clock, self._sizes = place, who, clock, sizes
         self._stored = stored_clips(place)
         self._copies = LocalCopies(self._stored, copies, most=_COPIES) if self._stored and copies else None
         self._signs: object = None
@@ -97,8 +102,11 @@ class RecordedPage:
         self._picks, self._beside = NO_PICKS, NOTHING_BESIDE
         self._renew_picks()
         self._clips: frozenset[str] = frozenset()
-        self._head: Mapping[str, object] = {}
+        self._head: Head | None = None
         self._is_head_old, self._head_due = False, 0.0
+        self._parts: PageParts | None = None
+        self._waiting: list[str] = []
+        self._making = threading.Lock()
         # The log is read whole here, once.
         with open_reader(place.state_file) as reader:
             self._event, self._plan = reader.newest_event(), reader.plan_mark()
@@ -110,13 +118,26 @@ class RecordedPage:
         return self._is_readable and bool(self._goes_on)
 
     def page(self, *, after: int) -> bytes:
-        """Return the page as it is now; raises as `watch`."""
+        """Return the page as it is now; raises as `watch`. One of many takes holds the first of them alone."""
         file = BytesIO()
         # Previews that came since the last page are in a new listing.
         self._stored = stored_clips(self._place)
         with open_reader(self._place.state_file, checked=True) as reader:
-            # A large page takes seconds to make, and a run that begins or ends waits for each reading. So each take
-            # is read by itself; what changes meanwhile is sent after the page.
+            with self._making:
+                if self._parts is None or self._parts.plan != reader.plan_mark():
+                    self._begin(reader)
+                parts, head, waiting = self._parts, self._head, self._waiting
+            # A run that begins or ends waits for each reading. So each take is read by itself; what changes meanwhile
+            # is sent after the page.
+            if parts is not None and head is not None and len(parts.take_ids) > self._sizes.alone:
+                places = parts.first(waiting)
+                first: list[Shown] = [
+                    {**each, "order": place}
+                    for each, place in zip(self._cards(reader, places), places.values(), strict=True)
+                ]
+                fresh = self._freshened(reader, head)
+                write_first(file, first, lambda: fresh, parts=parts.parts, after=after)
+                return file.getvalue()
             take_ids = [each.take_id for each in reader.named_takes()]
             write_page(
                 file,
@@ -133,6 +154,21 @@ class RecordedPage:
                 after=after,
             )
         return file.getvalue()
+
+    def data(self, name: str) -> bytes | None:
+        """Return a file with data of the page of the newest plan; raises as `watch`."""
+        parts = self._parts
+        if parts is None:
+            return None
+        with open_reader(self._place.state_file, checked=True) as reader:
+            return parts.file(
+                name,
+                found=lambda ids: [
+                    {**found(reader.header, take, self._beside, goes_on=self.goes_on)}
+                    for take in self._takes(reader, ids)
+                ],
+                further=lambda ids: [further(each) for each in self._cards(reader, ids)],
+            )
 
     def file(self, name: str) -> Path | None:
         """Return a clip, its sidecar or a preview; nothing that a link leads to."""
@@ -175,20 +211,30 @@ class RecordedPage:
             self._plan, self._event, self._picks_sign = plan, reader.newest_event(), None
             self._renew_picks()
             self._is_head_old = True
-            return Change(self._head, is_reload=True)
+            with self._making:
+                self._parts = None
+            return Change({**(self._head or {})}, is_reload=True)
         event, changed = reader.changed_since(self._event, most=MOST_FACTS)
         self._is_head_old |= event != self._event
         self._event = event
         if event != reader.newest_event():
             self._signs = None
-        cards = self._cards(reader, dict.fromkeys((*changed, *self._renew_picks())))
+        others = dict.fromkeys((*changed, *self._renew_picks()))
+        if self._parts is not None:
+            self._parts.forget(others)
+        cards = self._cards(reader, others)
         if not (cards or self._is_head_old):
             return None
         is_new = self._renew_head(reader)
-        return Change(self._head, cards) if cards or is_new else None
+        if self._head is None or not (cards or is_new):
+            return None
+        return Change({**(self._head if is_new else self._freshened(reader, self._head))}, cards)
+
+    def _takes(self, reader: Reader, take_ids: Iterable[str]) -> list[TakeRecord]:
+        return [take for each in take_ids if (take := reader.take(each)) is not None and is_listed(take)]
 
     def _cards(self, reader: Reader, take_ids: Iterable[str]) -> list[Card]:
-        takes = [take for each in take_ids if (take := reader.take(each)) is not None and is_listed(take)]
+        takes = self._takes(reader, take_ids)
         earlier = reader.spending().earlier if any(take.attempts > 1 for take in takes) else {}
         return [
             card(
@@ -209,12 +255,37 @@ class RecordedPage:
 
     def _renew_head(self, reader: Reader) -> bool:
         """Make the head from all takes, unless it is new or rests; return whether it was made."""
-        began = self._clock.monotonic()
-        if self._head and (not self._is_head_old or began < self._head_due):
-            return False
-        summary = Summary()
+        with self._making:
+            if self._head and (not self._is_head_old or self._clock.monotonic() < self._head_due):
+                return False
+            self._count(reader)
+        return True
+
+    def _begin(self, reader: Reader) -> None:
+        """Make what a page of many takes needs; its first head has counts and money alone, the next one all."""
+        take_ids = [
+            each.take_id
+            for each in reader.named_takes()
+            if not each.is_gone or self._takes(reader, [each.take_id])
+        ]
+        self._parts = PageParts(take_ids, reader.plan_mark(), self._sizes)
+        if self._head is None and len(take_ids) > self._sizes.alone:
+            self._head = Summary(takes=len(take_ids)).head(
+                reader.header,
+                reader.sums(),
+                simulated=reader.nothing_paid,
+                made=self._clock.wall(),
+                goes_on=self._goes_on,
+            )
+            self._is_head_old = True
+
+    def _count(self, reader: Reader) -> None:
+        """Make the head from all takes, and note some of those that wait for a person."""
+        began, summary, waiting = self._clock.monotonic(), Summary(), list[str]()
         for take in filter(is_listed, reader.each_figures()):
             summary.note(take)
+            if len(waiting) < self._sizes.page // 2 and waits_for(take):
+                waiting.append(take.take_id)
         head = summary.head(
             reader.header,
             reader.sums(),
@@ -223,8 +294,13 @@ class RecordedPage:
             goes_on=self._goes_on,
         )
         ended = self._clock.monotonic()
-        self._head, self._is_head_old, self._head_due = {**head}, False, ended + _RESTS * (ended - began)
-        return True
+        self._head, self._is_head_old, self._head_due = head, False, ended + _RESTS * (ended - began)
+        self._waiting = waiting
+
+    def _freshened(self, reader: Reader, head: Head) -> Head:
+        """Return a head that rests with the counts and the money of this moment, which cost no look at each take."""
+        counts, deliveries = reader.counts(), reader.deliveries()
+        return freshened(head, counts, deliveries, reader.sums(), simulated=reader.nothing_paid)
 
     def _renew_picks(self) -> Collection[str]:
         """Read `picks.csv` if it has changed, and return the takes about which it says something else now."""

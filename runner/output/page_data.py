@@ -20,18 +20,13 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TypeAlias, TypedDict
 
-from runner.output.report_view import Card
+from runner.output.report_view import Card, Found
 from runner.system.canonical_json import JsonValue
 
 DATA = "report-data"
 """The folder beside the page."""
 FILE_NAME = re.compile(r"(?:index|takes)-[0-9]{4,}-[0-9a-f]{16}\.js", re.ASCII)
-FOUND_BY = (
-    "id shot label number point model standing stale failure flags advice decision remark who when seed clip tags began"
-    " ended took cost"
-)
-"""The fields of a card by which takes are found, sorted, counted and decided about; `data.js` knows the others."""
-_INDEXED = frozenset(FOUND_BY.split())
+_FOUND_BY = frozenset(Found.__annotations__)
 _FASTEST = 1
 _HASHED = 16
 
@@ -124,12 +119,12 @@ def divided(
 
 def found_by(card: Card) -> Shown:
     """Return the fields by which a take is found."""
-    return {name: given for name, given in card.items() if name in _INDEXED}
+    return {name: given for name, given in card.items() if name in _FOUND_BY}
 
 
 def further(card: Card) -> Shown:
     """Return all other fields of a take."""
-    return {name: given for name, given in card.items() if name not in _INDEXED}
+    return {name: given for name, given in card.items() if name not in _FOUND_BY}
 
 
 def waits(card: Card) -> bool:

@@ -18,13 +18,14 @@ from runner.domain import display
 from runner.domain.money import Spending, micros, usd
 from runner.domain.records import RunHeader, TakeFigures, TakeRecord
 from runner.domain.states import IN_DOUBT, DeliveryState, TakeState
-from runner.output.status_text import Causes
+from runner.output.status_text import Causes, standings
 from runner.output.take_advice import run_command
 from runner.system.escapes import visible
 
 _GOES_ON = ("pending", "submitting", "queued", "running", "fetching")
 _STALE = "stale"
 _FLAGGED = "flagged"
+_NOTHING = "nothing spent"
 _MOST_ROWS = 40
 
 
@@ -96,7 +97,7 @@ class Summary:
         self.standings[_STALE] += take.is_stale
         self.standings[_FLAGGED] += bool(take.flags)
         self.causes.note(take)
-        if need := _need(take):
+        if need := waits_for(take):
             self.needs[need] += 1
         if take.attempts:
             self.models[f"{take.model}{mark}"].note(take)
@@ -136,7 +137,7 @@ class Summary:
             made=f"Made {display.when(made)} by {source}{self._going(goes_on=goes_on)}",
             facts=[
                 display.counted(self.takes, "take"),
-                display.spent_words(spending, simulated=simulated) or "nothing spent",
+                display.spent_words(spending, simulated=simulated) or _NOTHING,
                 *self.wall_time(),
             ],
             totals=self.totals,
@@ -184,7 +185,23 @@ _NEEDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def _need(take: TakeRecord | TakeFigures) -> str:
+def freshened(
+    head: Head,
+    counts: Mapping[TakeState, int],
+    deliveries: Mapping[DeliveryState, int],
+    spending: Spending,
+    *,
+    simulated: bool,
+) -> Head:
+    """Return an earlier head with the counts by state and the money of now; all else in it is as it was."""
+    words = standings(counts, deliveries)
+    words.update({word: count for word, count in head["totals"] if word in (_STALE, _FLAGGED)})
+    totals = [(word, words[word]) for word in (*display.STANDINGS, _STALE, _FLAGGED) if words[word]]
+    spent = display.spent_words(spending, simulated=simulated) or _NOTHING
+    return {**head, "totals": totals, "facts": [head["facts"][0], spent, *head["facts"][2:]]}
+
+
+def waits_for(take: TakeRecord | TakeFigures) -> str:
     """Return what a take waits for; empty if it waits for no person."""
     if take.state in IN_DOUBT:
         return "held"

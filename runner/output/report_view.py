@@ -48,19 +48,14 @@ class Poster(TypedDict):
     motion: str | None
 
 
-class Card(TypedDict):
-    """One take on the page; `data.js` declares the same.
+class Found(TypedDict):
+    """What a take is found, sorted, counted and decided by; of a large page it is all that is in memory of each take.
 
-    `clip` and `sidecar` are checked links to its files. `seed` is empty if the model has none or `point` already shows
-    it. `stale` holds each changed field of its row with the old and the new value. With each text of `outputs`
-    and `inputs` comes whether it may be a link. `frames` are the input pictures: name, address, whether that may be a
-    link, and a checked link to the small copy, None without one. `prompt` is the number of the input that is the
-    prompt, -1 without one.
-
-    `flags` are pairs of kind and phrase, `advice` is a sentence and a command, empty if there is nothing to do.
-    `decision` (empty without one), `remark`, `who` and `when` are the word in the file of picks that counts, and each
-    of `comments` is who said what at which place of the clip. `clipSeconds` and `fps` are measured, None if unknown.
-    `began` and `ended` are unix seconds, `took` is in seconds and `cost` in US dollars.
+    `clip` is a checked link to its file. `seed` is empty if the model has none or `point` already shows it. `stale`
+    holds each changed field of its row with the old and the new value. `flags` are pairs of kind and phrase, `advice`
+    is a sentence and a command, empty if there is nothing to do. `decision` (empty without one), `remark`, `who` and
+    `when` are the word in the file of picks that counts. `began` and `ended` are unix seconds, `took` is in seconds and
+    `cost` in US dollars.
     """
 
     id: str
@@ -71,8 +66,6 @@ class Card(TypedDict):
     model: str
     standing: str
     stale: list[tuple[str, str, str]]
-    note: str
-    notes: str
     failure: str
     flags: list[tuple[str, str]]
     advice: tuple[str, str]
@@ -80,13 +73,30 @@ class Card(TypedDict):
     remark: str
     who: str
     when: str
-    comments: list[tuple[str, str, str]]
     seed: str
-    poster: Poster | None
     clip: str | None
+    tags: list[str]
+    began: int | None
+    ended: int | None
+    took: float | None
+    cost: float | None
+
+
+class Card(Found):
+    """One take on the page; `data.js` declares the same.
+
+    `sidecar` is a checked link to the file beside the clip. With each text of `outputs` and `inputs` comes whether it
+    may be a link. `frames` are the input pictures: name, address, whether that may be a link, and a checked link to the
+    small copy, None without one. `prompt` is the number of the input that is the prompt, -1 without one. Each of
+    `comments` is who said what at which place of the clip. `clipSeconds` and `fps` are measured, None if unknown.
+    """
+
+    note: str
+    notes: str
+    comments: list[tuple[str, str, str]]
+    poster: Poster | None
     sidecar: str | None
     facts: list[str]
-    tags: list[str]
     outputs: list[tuple[str, bool]]
     inputs: list[tuple[str, str, bool]]
     prompt: int
@@ -94,10 +104,6 @@ class Card(TypedDict):
     details: list[tuple[str, str]]
     clipSeconds: float | None
     fps: float | None
-    began: int | None
-    ended: int | None
-    took: float | None
-    cost: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +146,30 @@ def card(
     `goes_on` says that the run goes on.
     """
     body: dict[str, JsonValue] = json.loads(take.body)
-    clip = beside.links.page(take) if take.delivery is DeliveryState.DELIVERED else None
+    by = found(header, take, beside, goes_on=goes_on)
     facts = _facts(take, before)
-    said = beside.decided.get(take.take_id)
-    inputs = [_input(header, name, given) for name, given in body.items()]
     return Card(
+        **by,
+        note=_note(take),
+        notes=_lines(take.notes),
+        comments=[_comment(each) for each in beside.comments.get(take.take_id, ())],
+        poster=_poster(take, beside.previews) if by["clip"] else None,
+        sidecar=sidecar(by["clip"]) if by["clip"] and by["clip"] == file_link(take.file) else None,
+        facts=facts if take.position is not None else [*facts, "no longer in the manifest"],
+        outputs=[(_line(url), _is_link(header, url)) for url in take.outputs],
+        inputs=[_input(header, name, given) for name, given in body.items()],
+        prompt=next((at for at, item in enumerate(body.items()) if is_prompt(*item)), -1),
+        frames=[_frame(header, name, link, beside.previews) for name, link in input_pictures(body)],
+        details=[(name, _lines(text)) for name, text in _details(header, take)],
+        clipSeconds=take.probe.seconds if take.probe else None,
+        fps=take.probe.fps if take.probe else None,
+    )
+
+
+def found(header: RunHeader, take: TakeRecord, beside: Beside, *, goes_on: bool) -> Found:
+    """Return what a take is found by; the parameters are those of `card`."""
+    said = beside.decided.get(take.take_id)
+    return Found(
         id=_line(take.take_id),
         shot=_line(take.shot_id),
         label=_line(take.label),
@@ -153,8 +178,6 @@ def card(
         model=_line(take.model),
         standing=display.standing(take.state, take.delivery),
         stale=[_short(each) for each in take.stale_fields()] if take.is_stale else [],
-        note=_note(take),
-        notes=_lines(take.notes),
         failure=take.failure.value if take.failure else "",
         flags=[(kind, _line(text)) for kind, text in flags_as_json(take.flags)],
         advice=advice(header, take, goes_on=goes_on),
@@ -162,20 +185,9 @@ def card(
         remark=_line(said.note) if said else "",
         who=_line(said.who) if said else "",
         when=_line(said.when) if said else "",
-        comments=[_comment(each) for each in beside.comments.get(take.take_id, ())],
-        poster=_poster(take, beside.previews) if clip else None,
         seed="" if "seed" in take.point or take.seed is None else str(take.seed),
-        clip=clip,
-        sidecar=sidecar(clip) if clip and clip == file_link(take.file) else None,
-        facts=facts if take.position is not None else [*facts, "no longer in the manifest"],
+        clip=beside.links.page(take) if take.delivery is DeliveryState.DELIVERED else None,
         tags=[_line(tag) for tag in take.tags],
-        outputs=[(_line(url), _is_link(header, url)) for url in take.outputs],
-        inputs=inputs,
-        prompt=next((at for at, item in enumerate(body.items()) if is_prompt(*item)), -1),
-        frames=[_frame(header, name, link, beside.previews) for name, link in input_pictures(body)],
-        details=[(name, _lines(text)) for name, text in _details(header, take)],
-        clipSeconds=take.probe.seconds if take.probe else None,
-        fps=take.probe.fps if take.probe else None,
         began=_whole(take.submitted_at),
         ended=_whole(take.finished_at),
         took=take.seconds,

@@ -61,6 +61,7 @@ class Routes:
                 Route("/", self.page),
                 Route("/events", self.events),
                 Route("/picks", self.save, methods=["POST"]),
+                Route("/report-data/{name}", self.data),
                 Route("/{name:path}", self.file),
             ]
         )
@@ -84,6 +85,16 @@ class Routes:
         # What is not a number of this feed leads to a reload.
         number = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 16 else -1
         return StreamingResponse(self._feed.stream(number), media_type="text/event-stream")
+
+    async def data(self, request: Request) -> Response:
+        """Return data of a page that does not hold all of its takes."""
+        try:
+            data = await run_in_threadpool(self._source.data, request.path_params["name"])
+        except ShotrunnerError as error:
+            return PlainTextResponse(f"{visible(error.message)}\n", 503)
+        if data is None:
+            return PlainTextResponse("Not Found\n", 404)
+        return Response(data, media_type="text/javascript")
 
     async def file(self, request: Request) -> Response:
         """Return a clip, its sidecar or a preview, or a part of it."""

@@ -43,6 +43,14 @@ class PageSource(Protocol):
         """
         ...
 
+    def data(self, name: str) -> bytes | None:
+        """Return a script file with data that the page loads by this name, None for any other name.
+
+        Raises:
+            ShotrunnerError: the record cannot be read.
+        """
+        ...
+
     def file(self, name: str) -> Path | None:
         """Return a file that the page links to by this name, None for any other name."""
         ...

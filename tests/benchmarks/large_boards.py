@@ -89,8 +89,9 @@ def measure_board(takes: int, *, times: int, reach: Reach) -> Iterator[Figure]:
         yield from _figures(f"{size}: report, table and page", timed("report", place))
         table = tuple(_seconds_of_table(RunDir(Path(place))) for _ in range(times))
         yield Figure(f"{size}: report.csv alone", table, "s", most=reach.table)
-        page = (Path(place) / "report.html").stat().st_size / MIB
-        yield Figure(f"{size}: size of the page", (page,), "MiB", most=reach.page)
+        files = (Path(place) / "report.html", *Path(place).glob("report-data/*.js"))
+        page = sum(file.stat().st_size for file in files) / MIB
+        yield Figure(f"{size}: size of the page and its data", (page,), "MiB", most=reach.page)
         with _held_open(folder):
             yield from _figures(
                 f"{size}: status of a run that goes on", timed("status", place), most=reach.status

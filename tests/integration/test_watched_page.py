@@ -15,6 +15,7 @@ from runner.domain.errors import FileMissing, PicksInvalid, UsageError
 from runner.domain.picks import Decision
 from runner.domain.preview_names import input_name, preview_names
 from runner.domain.states import Checked, DeliveryState, Requeued, Started, TakeState
+from runner.output.page_data import Sizes
 from runner.page_server.ports import Change, Row
 from runner.store.lock import RunLock
 from runner.store.picks_file import PICKS
@@ -30,7 +31,7 @@ from tests.integration.store_samples import (
     road,
     tell,
 )
-from tests.report_page import takes_in
+from tests.report_page import head_in, parts_in, takes_in, unpacked
 
 B = make_take("b", prompt="b")
 SHA = "ab" * 32
@@ -132,6 +133,33 @@ def test_another_plan_is_a_reload_and_the_page_then_has_its_takes(stage: Stage, 
     assert 'content="events?after=3"' in (tmp_path / "page.html").read_text()
 
 
+def test_a_page_of_many_takes_is_made_in_parts_and_a_change_makes_one_of_them_again(tmp_path: Path) -> None:
+    takes = [A, B, *(make_take(name, prompt=name) for name in "cdefg")]
+    with new_state_file(tmp_path, takes) as state:
+        page = RecordedPage(RunDir(tmp_path), who="Ana", clock=Hands(), sizes=Sizes(alone=4, page=2, index=4))
+        assert page.data("index-0000-0123456789abcdef.js") is None
+        assert page.look() is None
+        (tmp_path / "page.html").write_bytes(page.page(after=0))
+        assert [(take["id"], take["order"]) for take in takes_in(tmp_path / "page.html")] == [("a", 0)]
+        assert head_in(tmp_path / "page.html")["totals"] == [["pending", 7]]
+        parts = parts_in(tmp_path / "page.html")
+        assert (parts["count"], len(parts["pages"]), len(parts["index"])) == (7, 4, 2)
+        names = [each.removeprefix("report-data/") for each in (*parts["index"], parts["pages"][-1])]
+        first, second, last = [page.data(name) or b"" for name in names]
+        assert [take["id"] for take in unpacked(second)] == ["e", "f", "g"]
+        assert [take["details"][-1][0] for take in unpacked(last)] == ["fingerprint"]
+        drive(state, TakeState.QUEUED)
+        assert page.look() is not None
+        assert [take["standing"] for take in unpacked(page.data(names[0]) or b"")][:2] == [
+            "queued",
+            "pending",
+        ]
+        assert page.data(names[0]) != first
+        assert page.data(names[1]) is page.data(names[1])
+        assert page.data(names[1]) == second
+        assert page.data("index-0009" + names[0][10:]) is None
+
+
 def test_what_is_picked_in_a_terminal_is_a_change_of_that_take_alone(stage: Stage) -> None:
     deliver(stage)
     stage.seen()
@@ -152,11 +180,13 @@ def test_the_head_of_a_large_run_rests_and_comes_by_itself(stage: Stage) -> None
     queue_b(stage)
     second = stage.seen()
     assert [take["id"] for take in second.takes] == ["b"]
-    assert second.head == first.head
+    fresh = [("queued", 2), ("pending", 1)]
+    assert second.head == {**first.head, "totals": fresh, "facts": second.head["facts"]}
     assert stage.page.look() is None
     stage.clock.now += 20.0
     third = stage.seen()
-    assert (list(third.takes), third.head["totals"]) == ([], [("queued", 2), ("pending", 1)])
+    assert (list(third.takes), third.head["totals"]) == ([], fresh)
+    assert third.head["models"] != second.head["models"]
 
 
 def test_a_page_is_another_one_once_the_run_goes_on_or_stops_without_any_new_fact(stage: Stage) -> None:

@@ -45,6 +45,11 @@ class FakeSource:
         self.pages += 1
         return f"page after {after}".encode()
 
+    def data(self, name: str) -> bytes | None:
+        if not self.is_readable:
+            raise FileMissing("the record is gone")
+        return b'arrived("a","b")' if name == "takes-0000-a.js" else None
+
     def file(self, name: str) -> Path | None:
         return self.files.get(name)
 
@@ -169,6 +174,16 @@ def test_a_record_that_cannot_be_read_is_an_answer() -> None:
 
 
 # Decisions
+
+
+def test_data_is_a_script_and_any_other_name_is_nothing() -> None:
+    answer = asked(FakeSource(), "report-data/takes-0000-a.js")
+    assert (answer.headers["content-type"], answer.text) == (
+        "text/javascript; charset=utf-8",
+        'arrived("a","b")',
+    )
+    assert asked(FakeSource(), "report-data/takes-0001-a.js").status_code == 404
+    assert asked(FakeSource(is_readable=False), "report-data/takes-0000-a.js").status_code == 503
 
 
 def test_decisions_are_handed_over_as_they_came() -> None:
