@@ -7,6 +7,8 @@ import coverage
 import pytest
 from hypothesis import settings
 
+from tests.outside.s3_server import S3Server
+
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
@@ -57,3 +59,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("long")
         elif path.startswith(SLOW) and path not in QUICK and item.get_closest_marker("installed") is None:
             item.add_marker("slow")
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """One S3 server for all tests of a worker; a test takes a prefix of its own."""
+    with S3Server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
+    """Yield the S3 server, with an environment that brings clients there, and no fault of an earlier test."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    s3_server.faults.clear()
+    yield s3_server
+    s3_server.faults.clear()
