@@ -46,6 +46,16 @@ def events_file(way: str) -> str | None:
     )
 
 
+def executor_way(text: str) -> str:
+    """Parse a value of `--executor`: `threads`, `dask`, or `dask:` and the address of a scheduler."""
+    kind, colon, address = text.partition(":")
+    is_address = re.fullmatch(r"(?:[a-z]+://)?[A-Za-z0-9.\[\]:_-]+:\d{1,5}", address) is not None
+    if text not in {"threads", "dask"} and not (kind == "dask" and colon and is_address):
+        form = "threads, dask, or dask:ADDRESS such as dask:tcp://scheduler:8786"
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {form}")
+    return text
+
+
 def whole(least: int, most: int) -> Callable[[str], int]:
     """Return a flag type for whole numbers from `least` to `most`."""
 

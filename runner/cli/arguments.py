@@ -17,6 +17,7 @@ from runner.cli.review_arguments import PICK, REJECT, REPORT, REROLL
 from runner.cli.run_arguments import PLANNING, RUNNING
 from runner.cli.shared_arguments import (
     API_BASE,
+    EXECUTOR,
     FILE_OR_STDIN,
     MANIFEST_SIZE,
     MORE_SCHEMAS,
@@ -321,6 +322,7 @@ COMMANDS = (
         QUIET,
         VERBOSE,
         NO_INSPECT,
+        EXECUTOR,
         NAME,
         ON_DELIVERED,
         API_BASE,

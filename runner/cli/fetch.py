@@ -46,6 +46,7 @@ def _fetch(arguments: argparse.Namespace, events: EventStream) -> int:
         options=EngineOptions(outage_limit=PATIENCE),
         progress=progress_of("none" if arguments.quiet else arguments.progress),
         inspect=not arguments.no_inspect,
+        executor=arguments.executor,
         name_template=arguments.name,
         on_delivered=hook_words(arguments.on_delivered),
         words=("shotrunner", *arguments.words),

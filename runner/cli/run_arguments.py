@@ -23,6 +23,7 @@ from runner.cli.arg_types import (
 from runner.cli.argument_kinds import Argument, Group, group, one_of, switch, value, values
 from runner.cli.shared_arguments import (
     API_BASE,
+    EXECUTOR,
     MANIFEST_SIZE,
     MORE_SCHEMAS,
     NAME,
@@ -178,6 +179,7 @@ RUNNING: tuple[Argument | Group, ...] = (
     _NOTIFICATION,
     _NO_LOOK,
     NO_INSPECT,
+    EXECUTOR,
     PROGRESS,
     switch("--open", "open the page in your browser when the run begins; it changes as the run goes on"),
     QUIET,

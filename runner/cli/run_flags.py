@@ -53,6 +53,7 @@ def request_of(arguments: Namespace, *, manifest: Path, simulate: SimulatorSetti
         warn=lambda problems, _known: note(map(str, problems)),
         look=not arguments.no_look,
         inspect=not arguments.no_inspect,
+        executor=arguments.executor,
         name_template=arguments.name,
         words=("shotrunner", *arguments.words),
         on_link=(lambda _done, _of: None) if arguments.quiet else _show_looks,

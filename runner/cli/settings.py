@@ -35,14 +35,15 @@ SETTABLE = (
     "jobs", "model-jobs", "rate", "first", "max-cost", "warn-cost", "max-submits", "until", "for", "max-unknown",
     "on-unknown", "retries", "halt", "scout", "outage-limit", "job-limit", "poll-interval", "submit-window", "name",
     "run-dir", "schema-dir", "no-look", "no-inspect", "progress", "notify", "on-delivered",
+    "executor",
 )  # fmt: skip
 """The flags that may have a default in a file. Consent, the API's address and the choice of takes never have one."""
 
 BY_MODEL = ("model-jobs", "rate")
 """The flags that limit models."""
 
-FOR_THE_USER = frozenset({"notify", "on-delivered"})
-"""What starts a program or sends to an address, so only the user's own file may set it.
+FOR_THE_USER = frozenset({"notify", "on-delivered", "executor"})
+"""What starts a program, sends to an address or lets another machine work, so only the user's own file may set it.
 
 A manifest may come from another person, and so may each file beside it.
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 from argparse import SUPPRESS
 from pathlib import Path
 
-from runner.cli.arg_types import amount, number, progress_way, whole
+from runner.cli.arg_types import amount, executor_way, number, progress_way, whole
 from runner.cli.argument_kinds import Argument, Group, group, one_of, place, several, switch, value, values
 from runner.manifest.size_limits import MOST_FILE_BYTES, MOST_TAKES, MOST_TEXT_BYTES
 
@@ -74,6 +74,13 @@ NO_INSPECT = switch(
     "--no-inspect",
     "do not look into the clips; without it, odd ones are flagged, and previews of them and of their input pictures "
     "are made beside them",
+)
+
+EXECUTOR = value(
+    "--executor HOW=threads",
+    executor_way,
+    "where clips are downloaded, looked into and stored: threads of this process; dask, two more processes of this "
+    "machine; or dask:ADDRESS, the workers of that Dask scheduler (default: threads)",
 )
 
 ON_DELIVERED = value(

@@ -36,6 +36,8 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "excel": ("openpyxl",),
     "speed": ("uvloop",),
     "notify": ("apprise",),
+    "cloud": ("fsspec", "s3fs"),
+    "dask": ("distributed",),
 }
 """The optional parts, and the modules that each needs."""
 

@@ -102,7 +102,7 @@ def _of_botocore(error: Exception, at: str) -> ShotrunnerError | AlreadyInStore:
         return StoreRefused(
             f"{at}: the certificate of the store fails", advice="set AWS_CA_BUNDLE to its authority"
         )
-    passing = boto.HTTPClientError | ResponseParserError | boto.ResponseStreamingError
+    passing = boto.ConnectionError | boto.HTTPClientError | ResponseParserError | boto.ResponseStreamingError
     if isinstance(error, passing | boto.FlexibleChecksumError | boto.IncompleteReadError):
         return StoreAway(f"{at} is out of reach: {type(error).__name__}", advice=_PATIENT)
     advice = _ELSEWHERE if isinstance(error, boto.NoRegionError) else _NO_ENTRY

@@ -21,6 +21,7 @@ from pathlib import Path
 from runner.commands.steps.input_copies import InputCopies, Read
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.signals import heed_skips
+from runner.delivery.looks import Found
 from runner.domain.clip_checks import Flag, FlagKind, Probe, flags_as_json
 from runner.domain.display import counted
 from runner.domain.environment import NO_INSPECT, is_on
@@ -86,6 +87,7 @@ class ClipInspection:
         self._takes: deque[str] = deque()
         self._previews: dict[str, Path] = {}
         self._known: dict[str, tuple[Probe, Look | None, str]] = {}
+        self._noted: dict[str, Found] = {}
         self._recorded: deque[Future[None]] = deque()
         self._sent: deque[str] = deque()
         self._changed = threading.Condition()
@@ -105,6 +107,11 @@ class ClipInspection:
                 noted = self._takes if isinstance(event.fact, Delivered) else self._sent
                 noted.append(event.take_id)
                 self._changed.notify()
+
+    def note(self, found: Found) -> None:
+        """Take over what a delivery found in a clip, so that its file need not be here; called from any thread."""
+        with self._changed:
+            self._noted[found.sha256] = found
 
     def finish(self, *, patience: float, say: Callable[[str], None] = lambda _: None) -> None:
         """Wait until all clips are looked into, but not longer than `patience` seconds or until a signal; then end."""
@@ -191,7 +198,8 @@ class ClipInspection:
         if self._inspector.decodes:
             here = _made(self._place.path)
             for sha256, file, probe in reader.checked_clips():
-                if not _expected(sha256, probe) <= here:
+                is_elsewhere = self._state.header.out and not (self._place.path / file).is_file()
+                if not is_elsewhere and not _expected(sha256, probe) <= here:
                     self._previews[sha256] = self._place.path / file
 
     def _has_work(self) -> bool:
@@ -262,6 +270,13 @@ class ClipInspection:
         if take is None or take.delivery is not DeliveryState.DELIVERED or not (take.file and take.sha256):
             return
         path, probe = self._place.path / take.file, take.probe
+        noted = self._noted.pop(take.sha256, None)
+        if noted is not None:
+            self._known[take.sha256] = _known_of(noted)
+            self._unmade += [noted.unmade] if noted.unmade else []
+        elif self._state.header.out and not path.is_file():
+            # Its clip is in a store, and a later session has no look of its delivery.
+            return
         is_hopeless = any(flag.kind is FlagKind.UNREADABLE for flag in take.flags)
         if probe is None or (self._inspector.decodes and not probe.is_decoded and not is_hopeless):
             probe, flags = self._found(take, path, take.sha256)
@@ -270,7 +285,7 @@ class ClipInspection:
             self._looked += 1
         if len(self._recorded) > _MOST_WAITING:
             self._recorded.popleft().exception()
-        expected = _expected(take.sha256, probe) if self._inspector.decodes else ()
+        expected = _expected(take.sha256, probe) if self._inspector.decodes and noted is None else ()
         if not all((self._place.path / name).is_file() for name in expected):
             self._previews[take.sha256] = path
 
@@ -280,14 +295,17 @@ class ClipInspection:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             try:
-                look = self._inspector.look(path)
-                self._known[sha256] = measured(look), look, ""
+                self._known[sha256] = _known_of(Found(sha256, self._inspector.look(path)))
             except NotReadable as error:
-                self._known[sha256] = Probe(), None, str(error)
+                self._known[sha256] = _known_of(Found(sha256, None, str(error)))
         probe, found, reason = self._known[sha256]
         if found is None:
             return probe, unreadable(reason)
         return probe, () if sha256 in self._stand_ins else judge(found, asked_of(json.loads(take.body)))
+
+
+def _known_of(found: Found) -> tuple[Probe, Look | None, str]:
+    return Probe() if found.look is None else measured(found.look), found.look, found.reason
 
 
 def _made(run_dir: Path) -> frozenset[str]:

@@ -35,12 +35,10 @@ from runner.engine.options import EngineOptions, RunHistory
 from runner.engine.ports import Queue
 from runner.plan.scope import first_ones_first
 from runner.simulator.clip_cache import fallback_hashes
-from runner.store.identity import number_of
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.system.clock import Clock
-from runner.system.daemon_executor import DaemonExecutor
 
 _DOWNLOADS_S = 30.0
 """Seconds for which a reload waits for downloads."""
@@ -93,7 +91,9 @@ def run_engine(
             hooks.begin(_voice(listener))
         for note in (*state.notes, *account.notes):
             listener.on_event(Message(note))
-        engaged = _engage(request, place, state, about, account, listener, deadline, first, controls)
+        engaged = _engage(
+            request, place, state, about, account, listener, deadline, first, controls, inspection
+        )
         try:
             ending, signal = run_alone(engaged, interrupts=request.interrupts)
             if ending.kind is not EndingKind.RELOAD:
@@ -208,23 +208,23 @@ async def _engage(
     deadline: float | None,
     first: Sequence[str],
     controls: Controls | None,
+    inspection: ClipInspection | None,
 ) -> tuple[Ending, int | None]:
     """Put real adapters round the engine and run it."""
     from runner.api.client import RunComfyQueue
     from runner.api.hook_selftest import hook_holds_bytes
+    from runner.commands.steps.make_delivery import start_delivery
     from runner.engine.engine import Engine
-    from runner.media.clips.fetch import ClipDelivery, FetchOptions
 
-    options = request.options
     async with AsyncExitStack() as opened:
+        say, note = _voice(listener), None if inspection is None else inspection.note
+        started = await asyncio.to_thread(start_delivery, request, place, state.header, say=say, note=note)
+        # A download that is still going must not keep a person waiting who asked to leave.
+        opened.callback(started.leave)
+        options = replace(request.options, fetches_at_once=started.at_once)
         calls = options.looks_at_once + options.fetches_at_once
         queue = RunComfyQueue(account, clock=request.clock, calls=calls, hooked=await hook_holds_bytes())
         opened.push_async_callback(queue.aclose)
-        pool = DaemonExecutor(options.fetches_at_once, name="fetch")
-        # A download that is still going must not keep a person waiting who asked to leave.
-        opened.callback(pool.shutdown, wait=False)
-        home, local = number_of(place.path), request.on_this_machine
-        delivery = ClipDelivery(pool, FetchOptions(run_dir=place.path, allow_loopback=local, home=home))
         reader = opened.enter_context(open_reader(place.state_file, checked=True))
         engine = Engine(
             first_ones_first(
@@ -239,15 +239,15 @@ async def _engage(
             ),
             queue=queue,
             journal=state,
-            delivery=delivery,
+            delivery=started.delivery,
             clock=request.clock,
             listener=listener,
             options=options,
             epoch=state.epoch,
             past=_past(reader, request.clock, options),
             deadline=deadline,
-            room=delivery.room if options.download else None,
-            stand_ins=fallback_hashes() if local else (),
+            room=started.room if options.download else None,
+            stand_ins=fallback_hashes() if request.on_this_machine else (),
         )
         interruption = SignalHandler(
             engine,
@@ -265,8 +265,7 @@ async def _engage(
                     ending = await engine.run()
             if ending.kind is EndingKind.RELOAD:
                 # A clip that is still downloaded then is locked for the engine that follows, which tries it again.
-                pool.shutdown(wait=False)
-                await asyncio.to_thread(pool.wait_for_end, _DOWNLOADS_S)
+                await asyncio.to_thread(started.wait_for_end, _DOWNLOADS_S)
         # A signal of the last moment is still on its way through the loop.
         await asyncio.sleep(0)
         if ending.kind is EndingKind.RELOAD and interruption.signal is not None:

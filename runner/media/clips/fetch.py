@@ -18,7 +18,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Collection
-from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +32,7 @@ from runner.media.clips.download import OVERLAP_BYTES, ClipDownload, Limits, Not
 from runner.media.clips.folder import Folder, NameConflict
 from runner.media.clips.ownership import ClipOwnership
 from runner.media.clips.part_file import FileLocked, PartFile
-from runner.media.clips.sidecar import CLIPS, MOST_OUTPUTS, DeliveredFile, about_job
+from runner.media.clips.sidecar import CLIPS, MOST_OUTPUTS, DeliveredFile, about_job, remark_on
 from runner.media.file_kinds import Kind
 from runner.media.http.download_client import Downloads
 from runner.media.http.response import DownloadError, shown
@@ -59,25 +58,6 @@ class FetchOptions:
     read_s: float = 30.0
     spare_bytes: int = 16 * 2**20
     home: tuple[int, int] | None = None
-
-
-class ClipDelivery:
-    """The engine's `Delivery`: it gives each ticket to the executor, which the caller owns and closes."""
-
-    def __init__(self, executor: Executor, options: FetchOptions) -> None:
-        self._executor = executor
-        self._options = options
-
-    def fetch(self, ticket: Ticket) -> Future[FetchAnswer]:
-        """Download the ticket's outputs to their final names, each whole or not at all.
-
-        The future raises `DiskFailed` if the disk is full or fails, and nothing else for what a server does.
-        """
-        return self._executor.submit(fetch_clip, ticket, self._options)
-
-    def room(self) -> int | None:
-        """Return how many bytes of clips there is room for, None if it is not known."""
-        return room_for_clips(self._options)
 
 
 def room_for_clips(
@@ -214,9 +194,9 @@ class _FetchJob:
             self.holdings.drop_rejected(index)
         # The flush is needed even if nothing was missing: an earlier call may have been killed just before it.
         self.folder.sync()
-        first, *others = (landed for _, landed in sorted(self.holdings.landed.items()))
-        remarks = [first.remark, *(f"{other.file}: {other.remark}" for other in others if other.remark)]
-        return Delivered(f"{CLIPS}/{first.file}", first.sha256, first.bytes, "; ".join(filter(None, remarks)))
+        present = [landed for _, landed in sorted(self.holdings.landed.items())]
+        first = present[0]
+        return Delivered(f"{CLIPS}/{first.file}", first.sha256, first.bytes, remark_on(present))
 
     def _about(self) -> dict[str, JsonValue]:
         ticket, inputs = self.ticket, json.loads(self.ticket.body)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -116,6 +116,13 @@ def read_sidecar(data: bytes | None, *, take: str | None, stem: str | None = Non
         return Sidecar(owner, _text(found["request_id"]), outputs, about)
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def remark_on(outputs: Sequence[DeliveredFile]) -> str:
+    """Return what is unusual about the outputs of a job, the first of which is the take's clip; empty if nothing is."""
+    first, *others = outputs
+    remarks = [first.remark, *(f"{other.file}: {other.remark}" for other in others if other.remark)]
+    return "; ".join(filter(None, remarks))
 
 
 def write_sidecar(folder: Folder, sidecar: Sidecar, *, stem: str, aside: str = "") -> None:

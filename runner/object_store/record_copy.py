@@ -1,0 +1,76 @@
+"""Copies of a run's record in its store, each named after the last file of the log that it contains.
+
+The two newest copies stay, with the log since the older of them, so one that cannot be read loses nothing.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+import shutil
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.domain.errors import RecordDamaged
+from runner.object_store.run_log import RunLog
+from runner.object_store.store import ObjectStore
+
+FOLDER = ".shotrunner/state"
+_FORM = re.compile(rf"{re.escape(FOLDER)}/([0-9]{{8}})\.db\.gz")
+_KEPT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A copy of a state file; `number` is that of the last file of the log that it contains."""
+
+    number: int
+    name: str
+
+
+def put_copy(log: RunLog, path: Path, *, upto: int) -> None:
+    """Compress the state file at `path` into the store, and remove copies and parts of the log that are older.
+
+    `upto` is the `number` that the log had before the copy at `path` was made. A file beside `path` is written and
+    removed on the way.
+    """
+    packed = path.with_name(f".{path.name}.gz")
+    try:
+        with path.open("rb") as source, gzip.open(packed, "wb", compresslevel=1) as target:
+            shutil.copyfileobj(source, target)
+        with packed.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        log.store.put_file(packed, f"{FOLDER}/{upto:08d}.db.gz", sha256=sha256)
+    finally:
+        packed.unlink(missing_ok=True)
+    there = copies(log.store)
+    for copy in there[:-_KEPT]:
+        log.store.remove(copy.name)
+    log.forget(upto=there[-_KEPT:][0].number)
+
+
+def copies(store: ObjectStore) -> list[Copy]:
+    """Return the copies in a store, the oldest first."""
+    found = (_FORM.fullmatch(name) for name in store.sizes(FOLDER))
+    return sorted((Copy(int(match[1]), match[0]) for match in found if match), key=lambda copy: copy.number)
+
+
+def get_copy(store: ObjectStore, copy: Copy, target: Path) -> None:
+    """Write a copy to a local path that does not exist yet.
+
+    Raises:
+        RecordDamaged: it is not as it was written; the one before it, with the log since then, may be.
+    """
+    packed = target.with_name(f".{target.name}.gz")
+    try:
+        store.get_file(copy.name, packed)
+        with gzip.open(packed, "rb") as source, target.open("xb") as file:
+            shutil.copyfileobj(source, file)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        target.unlink(missing_ok=True)
+        advice = "do not start over: an older copy with the log since then is beside it"
+        raise RecordDamaged(f"{store.address.under(copy.name)} is damaged", advice=advice) from error
+    finally:
+        packed.unlink(missing_ok=True)
