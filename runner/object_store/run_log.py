@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from runner.domain.display import when
-from runner.domain.errors import NotInStore, RecordDamaged, RunElsewhere, ShotrunnerError
+from runner.domain.errors import NotInStore, RecordDamaged, RunElsewhere
 from runner.object_store.failures import AlreadyInStore
 from runner.object_store.store import ObjectStore
 from runner.system.escapes import visible
@@ -91,9 +91,7 @@ class RunLog:
         self.store, self.holder, self.number = store, newest.holder, newest.number
         self._newest, self._first, self._lost = newest, newest.first, False
         self._earlier_left = True
-        self._waiting: queue.SimpleQueue[tuple[Mapping[str, object], Future[None]] | None] = (
-            queue.SimpleQueue()
-        )
+        self._waiting: queue.SimpleQueue[tuple[str, Future[None]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="run-log", daemon=True)
         self._thread.start()
 
@@ -141,7 +139,7 @@ class RunLog:
         `StoreRefused` if the line may not be there; it may be read later all the same.
         """
         promise: Future[None] = Future()
-        self._waiting.put((line, promise))
+        self._waiting.put((json.dumps(line), promise))
         return promise
 
     def lines(self, *, since: int) -> Iterator[Mapping[str, Any]]:
@@ -175,19 +173,19 @@ class RunLog:
             is_open = batch[-1] is not None
             self._keep([each for each in batch if each])
 
-    def _keep(self, batch: Sequence[tuple[Mapping[str, object], Future[None]]]) -> None:
+    def _keep(self, batch: Sequence[tuple[str, Future[None]]]) -> None:
         """Write lines into one file and keep their promises, or fail them."""
-        error: ShotrunnerError | None = None
+        error: Exception | None = None
         try:
             if batch:
                 self._put([line for line, _ in batch])
-        except ShotrunnerError as failed:
+        except Exception as failed:  # noqa: BLE001 - a promise that is not kept must fail, or its caller waits for ever
             error = failed
         for _, promise in batch:
             if promise.set_running_or_notify_cancel():
                 promise.set_exception(error) if error else promise.set_result(None)
 
-    def _put(self, lines: Sequence[Mapping[str, object]]) -> None:
+    def _put(self, lines: Sequence[str]) -> None:
         """Create the next file with these lines; one that is there already says whose it is."""
         nonce = uuid.uuid4().hex
         while True:
@@ -221,8 +219,8 @@ def _numbers(store: ObjectStore) -> list[int]:
     return sorted(int(match[1]) for name in store.sizes(FOLDER) if (match := _FORM.fullmatch(name)))
 
 
-def _create(store: ObjectStore, part: Part, lines: Sequence[Mapping[str, object]]) -> None:
-    text = "".join(json.dumps(line) + "\n" for line in ({"log": asdict(part)}, *lines))
+def _create(store: ObjectStore, part: Part, lines: Sequence[str]) -> None:
+    text = "\n".join((json.dumps({"log": asdict(part)}), *lines, ""))
     store.create(_name(part.number), text.encode())
 
 

@@ -11,6 +11,8 @@ import asyncio
 import base64
 import hashlib
 import mimetypes
+import os
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
@@ -36,21 +38,17 @@ _CONFIG = {
 }
 
 T = TypeVar("T")
+_made: dict[tuple[object, ...], Any] = {}
+_making = threading.Lock()
 
 
 class S3Folder:
     """Calls go to the event loop of fsspec, which is a thread of its own."""
 
     def __init__(self, address: StoreAddress) -> None:
-        try:
-            from fsspec.asyn import sync
-            from s3fs import S3FileSystem
-        except ImportError as error:
-            raise ExtraMissing("a store", extra="cloud") from error
-        self._sync = sync
         self._bucket, _, prefix = address.path.partition("/")
         self._prefix = f"{prefix}/" if prefix else ""
-        self._files = S3FileSystem(config_kwargs=_CONFIG, skip_instance_cache=True, use_listings_cache=False)
+        self._files = _files()
 
     def size_of(self, name: str) -> int:
         """Return bytes; raises if the file is not there."""
@@ -142,7 +140,9 @@ class S3Folder:
             client = await self._files.set_session()
             return await asyncio.wait_for(call(client), seconds)
 
-        result: T = self._sync(self._files.loop, run)
+        from fsspec.asyn import sync
+
+        result: T = sync(self._files.loop, run)
         return result
 
     def _put(self, name: str, data: bytes, *, sha256: bytes, **more: str) -> None:
@@ -213,6 +213,21 @@ class S3Folder:
         if self._run(digest, seconds=None) != sha256:
             self.remove(name)
             raise StoreAway(f"{name} was stored with wrong bytes")
+
+
+def _files() -> Any:  # noqa: ANN401 - s3fs has no types
+    """Return the process's one pool of connections; another environment, or a process that was forked, has its own."""
+    key = (os.getpid(), *sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
+    with _making:
+        if key not in _made:
+            try:
+                from s3fs import S3FileSystem
+            except ImportError as error:
+                raise ExtraMissing("a store", extra="cloud") from error
+            _made[key] = S3FileSystem(
+                config_kwargs=_CONFIG, skip_instance_cache=True, use_listings_cache=False
+            )
+        return _made[key]
 
 
 def _text(digest: bytes) -> str:

@@ -24,7 +24,7 @@ LONGEST_LINK = 7 * 24 * 3600
 _CAN_CREATE = "S3, Google Cloud Storage, Azure, SFTP and a folder on a disk can"
 
 T = TypeVar("T")
-_open: dict[tuple[object, ...], Folder] = {}
+_open: dict[tuple[StoreAddress, int], Folder] = {}
 _opening = threading.Lock()
 
 
@@ -100,21 +100,19 @@ class ObjectStore:
     def create(self, name: str, data: bytes) -> None:
         """Write a small file if no file has the name, at once; of any number of callers one succeeds.
 
-        `data` should hold something unique: an answer that was lost is recognised by reading the file back.
+        `data` should hold something unique. An answer may be lost, and HTTP clients repeat a PUT by themselves, so a
+        file with these very bytes counts as the one that this call wrote.
 
         Raises:
             AlreadyInStore: another file has the name.
         """
-        tries = 0
 
         def create(folder: Folder) -> None:
-            nonlocal tries
-            tries += 1
             try:
                 folder.create(name, data)
             except Exception as error:
                 found = sorted_failure(error, at=self._named(name))
-                if tries == 1 or not isinstance(found, AlreadyInStore) or folder.read(name) != data:
+                if not isinstance(found, AlreadyInStore) or folder.read(name) != data:
                     raise
 
         self._ask(name, create)
@@ -173,18 +171,18 @@ class ObjectStore:
 
 
 def _folder(address: StoreAddress) -> Folder:
-    """Return the process's one folder for an address; another endpoint or process has its own."""
-    key = (address, os.getpid(), os.environ.get("AWS_ENDPOINT_URL"))
+    """Return the folder at an address, over connections that the whole process shares."""
+    if address.scheme in {"s3", "s3a"}:
+        from runner.object_store.s3 import S3Folder
+
+        return S3Folder(address)
+    from runner.object_store.files import FilesFolder
+
+    # A process that was forked has connections of its own.
+    key = (address, os.getpid())
     with _opening:
         if key not in _open:
-            if address.scheme in {"s3", "s3a"}:
-                from runner.object_store.s3 import S3Folder
-
-                _open[key] = S3Folder(address)
-            else:
-                from runner.object_store.files import FilesFolder
-
-                _open[key] = FilesFolder(address)
+            _open[key] = FilesFolder(address)
         return _open[key]
 
 
