@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-from tests.benchmarks import downloads
+from tests.benchmarks import downloads, uploads
 from tests.benchmarks.bench import say
 from tests.benchmarks.harness import ROOT, processors
 from tests.benchmarks.large_boards import REACH, measure_board, measure_help
@@ -74,6 +74,9 @@ def groups(*, times: int, quick: bool) -> Mapping[str, Group]:
     # Ten gigabytes each time, so that a slow disk would take an hour for five.
     found["downloads"] = partial(
         downloads.measure_downloads, clips=clips, size=downloads.CLIP_BYTES, times=min(times, 3)
+    )
+    found["uploads"] = partial(
+        uploads.measure_uploads, clips=clips, size=uploads.CLIP_BYTES, times=min(times, 3)
     )
     found["scale"] = partial(measure_scale, large=not quick)
     found["simulated"] = simulated
