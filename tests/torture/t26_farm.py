@@ -59,12 +59,17 @@ def cases(seed: int, scale: float) -> Iterator[Night]:
     yield Night("threads", seed * 1033 + 1, max(20, takes // 5), KILLS, RESTARTS, dask=False)
 
 
-def run(case: Night, workdir: Path) -> Verdict:
+def run(case: Night, workdir: Path, *, tree: Path = REPOSITORY) -> Verdict:
     """Live through the night, and look at everything in the morning."""
     chance, tally = random.Random(case.seed), Tally()
-    farm = Farm(workdir / "farm", tree=REPOSITORY, kill_every=case.kill_every)
+    farm = Farm(workdir / "farm", tree=tree, kill_every=case.kill_every)
     jobs = settings(service=0.5, clip_bytes=60_000)
-    with farm, Rig(workdir / "board", tally, takes=case.takes, settings=jobs, environ=farm.environ) as rig:
+    with (
+        farm,
+        Rig(
+            workdir / "board", tally, takes=case.takes, settings=jobs, tree=tree, environ=farm.environ
+        ) as rig,
+    ):
         # Clips are in the store, and what the rig says of those on the disk is not asked.
         rig.spoilt.update(f"t{number:03}" for number in range(case.takes + _ADDED))
         command = _command(rig, farm if case.dask else None)
@@ -140,7 +145,8 @@ def _verify(rig: Rig) -> None:
 
 def _go_elsewhere(rig: Rig, command: list[str]) -> None:
     """Restore from the store into another folder, go on there with a longer board, and try the first folder."""
-    other = rig.folder / "elsewhere"
+    # As deep as the first one, since a run knows its manifest by the way from its folder.
+    other = rig.place.with_name("elsewhere")
     _expect(rig, rig.start(["restore", OUT, "--run-dir", str(other)]), 0, "restore from the store")
     rig.grow(rig.takes + _ADDED)
     _expect(rig, rig.start([*command, "--run-dir", str(other)]), 0, "the run elsewhere")
