@@ -7,13 +7,16 @@ import math
 import re
 from collections.abc import Callable
 from datetime import datetime, time
+from pathlib import Path
 
 from runner.domain.errors import UsageError
 from runner.domain.orders import ALL_MODELS, MOST_JOBS
 from runner.domain.rates import Rate
 from runner.domain.states import FailureClass
+from runner.domain.store_address import StoreAddress, is_store_address, store_address
 
 _EVENTS = "json"
+_LONGEST_LINK_S = 7 * 86400.0
 _EVENTS_FILE = f"{_EVENTS}:"
 PROGRESS = ("auto", "bar", "plain", _EVENTS, "none")
 _PROGRESS_WORDS = ", ".join((*PROGRESS, f"{_EVENTS_FILE}FILE"))
@@ -24,6 +27,29 @@ _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", re.ASCII)
 _PIXELS = re.compile(r"(\d{2,4})x(\d{2,4})", re.ASCII)
 _TIMECODE = re.compile(r"(?:[01]\d|2[0-3])(?::[0-5]\d){2}:\d\d", re.ASCII)
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def folder(text: str) -> Path:
+    """Parse a folder of a run, which is on a local disk."""
+    if is_store_address(text):
+        raise argparse.ArgumentTypeError(
+            f"{text} is the address of a store, and a run's folder must be on a local disk, since its record is there;"
+            f" --out {text} puts the clips there"
+        )
+    return Path(text)
+
+
+def folder_or_store(text: str) -> Path | StoreAddress:
+    """Parse what a run is named by: its folder or manifest, or its address in a store."""
+    return store(text) if is_store_address(text) else Path(text)
+
+
+def store(text: str) -> StoreAddress:
+    """Parse the address of a folder in a store."""
+    try:
+        return store_address(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(f"{error.message}; {error.advice}") from None
 
 
 def progress_way(text: str) -> str:
@@ -177,6 +203,14 @@ def moment(text: str) -> time | float:
         # There is no such hour or day, or the system's clock cannot represent it.
         pass
     raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 07:00 or 2027-01-31T07:00")
+
+
+def signing(text: str) -> int:
+    """Parse how long a signed link can be opened, such as 30m, 12h or 7d, into seconds."""
+    seconds = period(text)
+    if seconds > _LONGEST_LINK_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is longer than 7d, which is the most a store allows")
+    return int(seconds)
 
 
 def period(text: str) -> float:

@@ -10,7 +10,17 @@ from argparse import SUPPRESS
 from dataclasses import replace
 from pathlib import Path
 
-from runner.cli.arg_types import amount, jobs, number, period, tuned_model_jobs, tuned_rate, whole
+from runner.cli.arg_types import (
+    amount,
+    folder,
+    folder_or_store,
+    jobs,
+    number,
+    period,
+    tuned_model_jobs,
+    tuned_rate,
+    whole,
+)
 from runner.cli.argument_kinds import command, group, place, rest, several, switch, value, values
 from runner.cli.export_arguments import EXPORT
 from runner.cli.review_arguments import PICK, REJECT, REPORT, REROLL
@@ -141,7 +151,7 @@ COMMANDS = (
                 period,
                 "how long a link must stay valid, since a job may wait before it is fetched (default: 12h)",
             ),
-            value("--run-dir DIR", Path, "folder that keeps the results (default: reports/NAME)"),
+            value("--run-dir DIR", folder, "folder that keeps the results (default: reports/NAME)"),
         ),
     ),
     command(
@@ -262,13 +272,20 @@ COMMANDS = (
     ),
     command(
         "restore",
-        "rebuild a lost or outdated run record from its other files; pays nothing. "
+        "rebuild a lost or outdated run record from its other files, or bring a run here from its store; pays nothing. "
         "It reads the copies that a run keeps beside its record and in your home folder, and the clips' sidecars."
-        " The next run watches or fetches every job with a request id; a take without one is held.",
-        place("target", "the run's manifest, or its directory (which may be gone)", type=Path, metavar="RUN"),
+        " The next run watches or fetches every job with a request id; a take without one is held."
+        " With the address of a store the run continues here and nowhere else: whatever else had it can submit nothing"
+        " more.",
+        place(
+            "target",
+            "the run's manifest, its directory (which may be gone), or its address in a store",
+            type=folder_or_store,
+            metavar="RUN",
+        ),
         SIMULATED,
         switch("-n, --dry-run", "only show what would be recorded"),
-        value("--run-dir DIR", Path, "folder of the run (default: reports/NAME beside it)"),
+        value("--run-dir DIR", folder, "folder of the run (default: reports/NAME beside it)"),
         API_BASE,
         MORE_SCHEMAS,
         *consent(),
@@ -335,6 +352,7 @@ COMMANDS = (
         "It exits with 0 if all are whole, else with 2.",
         *TARGET_OF_TWO,
         switch("--mark", "let the next run download again what is missing, cut or changed"),
+        switch("--deep", "read clips that are in a store too; without it their names and sizes are compared"),
         *consent(),
         OUTPUT,
     ),

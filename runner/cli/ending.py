@@ -54,7 +54,8 @@ def report_lines(summary: RunSummary) -> list[str]:
     """Return the paths of the reports, if they could be written."""
     if summary.reports is None:
         return []
-    return [f"report  {_path(summary.reports.html)}", f"        {_path(summary.reports.csv)}"]
+    stored = [f"        {_in_store(summary, summary.reports.html)}"] if summary.out else []
+    return [f"report  {_path(summary.reports.html)}", f"        {_path(summary.reports.csv)}", *stored]
 
 
 def page_lines(summary: RunSummary) -> list[str]:
@@ -63,8 +64,8 @@ def page_lines(summary: RunSummary) -> list[str]:
 
 
 def clip_lines(summary: RunSummary) -> list[str]:
-    """Return every clip's path, with its take's label where its name does not say it."""
-    return [f"{_path(clip)}  {_label(summary, clip)}".rstrip() for clip in summary.clips]
+    """Return every clip's path or address, with its take's label where its name does not say it."""
+    return [f"{_in_store(summary, clip)}  {_label(summary, clip)}".rstrip() for clip in summary.clips]
 
 
 def headed(lines: Sequence[str]) -> list[str]:
@@ -75,9 +76,17 @@ def headed(lines: Sequence[str]) -> list[str]:
 def folder_lines(summary: RunSummary) -> list[str]:
     """Return where the clips are in one line, for a terminal; nothing if there are none."""
     if len(summary.clips) == 1:
-        return [f"clip    {_short(summary.clips[0])}"]
+        return [f"clip    {_place(summary, summary.clips[0])}"]
     folder = summary.clips[0].parent if summary.clips else None
-    return [f"clips   {_short(folder)} ({counted(len(summary.clips), 'file')})"] if folder else []
+    return [f"clips   {_place(summary, folder)} ({counted(len(summary.clips), 'file')})"] if folder else []
+
+
+def _place(summary: RunSummary, path: Path) -> str:
+    return _in_store(summary, path) if summary.out else _short(path)
+
+
+def _in_store(summary: RunSummary, path: Path) -> str:
+    return visible(summary.address_of(path), PATH_LIMIT)
 
 
 def _label(summary: RunSummary, clip: Path) -> str:

@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,13 +14,16 @@ from runner.cli.export import export_as_json
 from runner.cli.from_flags import choice_of
 from runner.cli.terminal import show_result, warn
 from runner.commands.export_cut import (
+    Clip,
     CutWishes,
+    Timeline,
     export_animation,
     export_contact_sheet,
     export_cut,
     summary_of,
     takes_named,
 )
+from runner.commands.steps.clips_at_hand import at_hand, clips_of, playing
 from runner.commands.steps.cut_list import cut_list
 from runner.commands.steps.export_files import export_file
 from runner.domain.display import PATH_LIMIT, size, visible
@@ -53,7 +57,10 @@ def _cut(arguments: argparse.Namespace) -> Made:
     out = arguments.out or export_file(arguments.target, ".mp4", simulated=arguments.simulate or None)
     wishes = CutWishes(arguments.size, arguments.fps, arguments.burn_in, not arguments.no_slates)
     timeline = cut_list(arguments.target, **_chosen(arguments))
-    with seconds_bar(sys.stderr) as on_progress:
+    with (
+        _at_hand(arguments, timeline, playing(timeline)) as timeline,
+        seconds_bar(sys.stderr) as on_progress,
+    ):
         cut = export_cut(timeline, out, wishes=wishes, force=arguments.force, on_progress=on_progress)
     return [out], [summary_of(cut), *cut.remarks]
 
@@ -61,7 +68,8 @@ def _cut(arguments: argparse.Namespace) -> Made:
 def _contact_sheet(arguments: argparse.Namespace) -> Made:
     out = arguments.out or export_file(arguments.target, "-sheet.png", simulated=arguments.simulate or None)
     timeline, columns = cut_list(arguments.target, **_chosen(arguments)), arguments.columns
-    return [*export_contact_sheet(timeline, out, columns=columns, force=arguments.force)], []
+    with _at_hand(arguments, timeline, clips_of(timeline), with_posters=True) as timeline:
+        return [*export_contact_sheet(timeline, out, columns=columns, force=arguments.force)], []
 
 
 def _animation(arguments: argparse.Namespace) -> Made:
@@ -71,17 +79,31 @@ def _animation(arguments: argparse.Namespace) -> Made:
     out = arguments.out or export_file(
         arguments.target, f"-{_UNSAFE.sub('_', name)}.{arguments.form}", simulated=arguments.simulate or None
     )
-    made = export_animation(
-        timeline,
-        clips,
-        out,
-        form=arguments.form,
-        width=arguments.width,
-        fps=arguments.fps,
-        force=arguments.force,
-    )
+    with _at_hand(arguments, timeline, clips) as timeline:
+        made = export_animation(
+            timeline,
+            takes_named(timeline, arguments.take, all_takes=arguments.side_by_side),
+            out,
+            form=arguments.form,
+            width=arguments.width,
+            fps=arguments.fps,
+            force=arguments.force,
+        )
     named = ", ".join(clip.label for clip in clips)
     return [out], [f"{named}: {size(len(made.data))}", *made.remarks]
+
+
+def _at_hand(
+    arguments: argparse.Namespace, timeline: Timeline, clips: Sequence[Clip], *, with_posters: bool = False
+) -> AbstractContextManager[Timeline]:
+    simulated = arguments.simulate or None
+    return at_hand(
+        arguments.target, timeline, clips, simulated=simulated, with_posters=with_posters, say=_say
+    )
+
+
+def _say(text: str) -> None:
+    warn([text])
 
 
 def _chosen(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -29,9 +29,9 @@ def command(arguments: argparse.Namespace) -> int:
 
 def _made(arguments: argparse.Namespace) -> Lock:
     if arguments.recorded:
-        from runner.commands.steps.find_run import find_run
+        from runner.commands.steps.find_run import find_run_to_read
 
-        place = find_run(arguments.target, simulated=arguments.simulate or None)
+        place = find_run_to_read(arguments.target, simulated=arguments.simulate or None)
         return lock_recorded(place, schema_dirs=arguments.schema_dir)
     if arguments.simulate:
         raise UsageError("--simulate says which run's record is meant", advice="add --recorded")

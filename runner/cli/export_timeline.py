@@ -39,7 +39,7 @@ def command(arguments: argparse.Namespace) -> int:
     )
     if out == STDOUT:
         refuse_json(arguments)
-    cut = make_cut(arguments.target, form, out=out, options=options)
+    cut = make_cut(arguments.target, form, out=out, options=options, say=lambda text: warn([text]))
     if out == STDOUT:
         if len(cut.texts) > 1:
             raise UsageError(f"this cut needs {len(cut.texts)} files", advice="give a file: -o FILE")

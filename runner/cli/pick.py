@@ -95,6 +95,7 @@ def _remark(done: Decided, arguments: argparse.Namespace) -> None:
             first = visible(shot.picked[0].label)
             picked = counted(len(shot.picked), "picked take")
             warn([f"{visible(shot.shot)} has {picked}; {first} plays in a cut"])
+    warn(map(visible, done.remarks))
     if arguments.dry_run:
         warn(["nothing was written"])
 

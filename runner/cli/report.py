@@ -16,9 +16,10 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.share is not None:
         return _share(arguments)
     _refuse_lone_flags(arguments)
-    reports = report(arguments.target, simulated=arguments.simulate or None)
-    paths = {"page": str(reports.html), "csv": str(reports.csv)}
-    show_result(arguments, envelope("report", paths), (visible(path, PATH_LIMIT) for path in paths.values()))
+    reports = report(arguments.target, simulated=arguments.simulate or None, sign_s=arguments.sign)
+    paths = {"page": str(reports.html), "csv": str(reports.csv), "published": reports.published}
+    lines = (visible(path, PATH_LIMIT) for path in paths.values() if path)
+    show_result(arguments, envelope("report", paths), lines)
     return 0
 
 
@@ -31,6 +32,10 @@ def _refuse_lone_flags(arguments: argparse.Namespace) -> None:
 def _share(arguments: argparse.Namespace) -> int:
     from runner.commands.share import share
 
+    if arguments.sign:
+        raise UsageError(
+            "a page for others has its clips in it, so no link is signed", advice="leave out --sign"
+        )
     if arguments.picks and arguments.all:
         raise UsageError("--picks and --all exclude each other", advice="leave one of them out")
     made = share(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 
 from runner.cli.from_flags import opening_of
 from runner.cli.json_output import commands_as_json, envelope
 from runner.cli.terminal import show, show_json, warn
 from runner.commands.restore import Rebuilt, find_target, foresee, rebuild
-from runner.commands.steps.find_run import run_words
+from runner.commands.steps.find_run import manifest_of, run_words
 from runner.domain.display import counted
+from runner.domain.errors import UsageError
 from runner.domain.states import TakeState
+from runner.domain.store_address import StoreAddress
 from runner.system.escapes import command_line, path_word, visible
 
 _SHOWN = 50
@@ -19,14 +22,28 @@ _SHOWN = 50
 
 def command(arguments: argparse.Namespace) -> int:
     """Restore the record, or with `-n` only show what would be recorded."""
+    opening, dry, named = opening_of(arguments), arguments.dry_run, arguments.target
+    if isinstance(named, StoreAddress):
+        from runner.commands.restore_from_store import bring, look
+
+        if arguments.run_dir is None:
+            raise UsageError(f"{named}: no folder is named for the run", advice="add --run-dir FOLDER")
+        if dry:
+            record = look(named)
+            if arguments.output == "json":
+                show_json(envelope("restore", {"dry_run": True, **asdict(record), "address": str(named)}))
+            else:
+                show(record.sentences())
+            return 0
+        opening = replace(opening, moved=True)
+        named = bring(named, arguments.run_dir, opening=opening).path
     target = find_target(
-        arguments.target,
+        named,
         run_dir=arguments.run_dir,
         simulated=arguments.simulate,
         api_base=arguments.api_base,
         schema_dirs=arguments.schema_dir,
     )
-    opening, dry = opening_of(arguments), arguments.dry_run
     found = (foresee if dry else rebuild)(target, opening=opening)
     if arguments.output == "json":
         show_json(_as_json(found, dry=dry))
@@ -98,4 +115,8 @@ def _next_steps(found: Rebuilt, *, dry: bool) -> Iterator[str]:
     if found.held:
         yield f"{counted(len(found.held), 'take')} held: see them, and decide"
         yield f"  → {command_line('reconcile', found.place.path)}"
-    yield f"go on with: {command_line(*run_words(found.place, found.header))}"
+    if manifest_of(found.place, found.header).exists():
+        yield f"go on with: {command_line(*run_words(found.place, found.header))}"
+    else:
+        words = command_line("run", "MANIFEST", "--run-dir", path_word(found.place.path), "--moved")
+        yield f"its manifest is not here as {visible(found.header.manifest)}; go on with: {words}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.cli.arg_types import whole
+from runner.cli.arg_types import signing, whole
 from runner.cli.argument_kinds import command, group, place, several, switch, value
 from runner.cli.shared_arguments import MANIFEST_SIZE, MORE_SCHEMAS, OUTPUT, SIMULATED, TARGET, TARGET_OF_TWO
 
@@ -87,6 +87,12 @@ REPORT = command(
     "report",
     "write report.csv and report.html again from the run's record, or a page for others",
     *TARGET_OF_TWO,
+    value(
+        "--sign TIME",
+        signing,
+        "if the clips are in a store: write links that anyone can open, for a time such as 30m, 12h or 7d, the longest."
+        " They are in the report here alone",
+    ),
     _SHARING,
     OUTPUT,
 )

@@ -5,10 +5,9 @@ In: nothing. Out: entries of the table of commands.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from runner.cli.arg_types import (
     amount,
+    folder,
     jobs,
     limit,
     model_jobs,
@@ -17,6 +16,7 @@ from runner.cli.arg_types import (
     number,
     or_auto,
     period,
+    store,
     stretch,
     whole,
 )
@@ -56,7 +56,18 @@ _EXTENT = (
         "--stale", "also render takes again whose rows changed after they were paid for; older clips are kept"
     ),
     switch("--no-download", "do not download the clips; they stay at the API"),
-    value("--run-dir DIR", Path, "folder of the run (default: reports/NAME beside the manifest)"),
+    value("--run-dir DIR", folder, "folder of the run (default: reports/NAME beside the manifest)"),
+    value(
+        "--out ADDRESS",
+        store,
+        "put clips, posters and reports into a store, such as s3://bucket/folder; the record stays in the run's "
+        "folder, with copies in the store; needs the extra [cloud]",
+    ),
+    one_of(
+        "--keep-local",
+        ("posters", "none", "all"),
+        "with --out: which files also stay in the run's folder (default: posters)",
+    ),
     NAME,
     switch("-y, --yes", "submit paid jobs without asking"),
     switch(

@@ -50,6 +50,8 @@ def request_of(arguments: Namespace, *, manifest: Path, simulate: SimulatorSetti
         stale=arguments.stale,
         manifest_limits=manifest_limits(arguments),
         run_dir=arguments.run_dir,
+        out=arguments.out,
+        keep_local=arguments.keep_local,
         warn=lambda problems, _known: note(map(str, problems)),
         look=not arguments.no_look,
         inspect=not arguments.no_inspect,

@@ -100,7 +100,7 @@ def settle(arguments: Namespace, words: Sequence[str], environ: Mapping[str, str
     # What `tune` does not name stays as it is, so a default would change what no one asked for.
     flags = settable(command.arguments) if command and command.name != "tune" else {}
     is_about_run = command is not None and _names_run(command)
-    if command is None or place is None or not (flags or is_about_run):
+    if command is None or not isinstance(place, Path) or not (flags or is_about_run):
         return
     try:
         is_folder, is_file = place.is_dir(), place.is_file() or is_stdin(place)

@@ -24,7 +24,11 @@ def command(arguments: argparse.Namespace) -> int:
         show_json(_as_json(found))
     else:
         take, attempts, events, whole = found.take, found.attempts, found.events, arguments.verbose
-        show(take_lines(take, attempts, events, schema=found.schema, whole=whole, origin=found.origin))
+        show(
+            take_lines(
+                take, attempts, events, schema=found.schema, whole=whole, origin=found.origin, out=found.out
+            )
+        )
     return 0
 
 

@@ -56,7 +56,7 @@ def _clip_as_json(summary: RunSummary, clip: Path) -> dict[str, object]:
     return {
         "take": summary.take_ids.get(clip, clip.stem),
         "label": summary.labels.get(clip, ""),
-        "path": str(clip),
+        "path": summary.address_of(clip),
     }
 
 

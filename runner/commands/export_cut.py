@@ -18,7 +18,9 @@ from runner.domain.display import PATH_LIMIT, counted, duration, listed, visible
 from runner.domain.errors import ExtraMissing, UsageError
 from runner.domain.preview_names import preview_names
 from runner.system.private_files import whole_file
-from runner.timeline.slots import Clip, Slot, Timeline
+from runner.timeline.slots import Clip as Clip
+from runner.timeline.slots import Slot
+from runner.timeline.slots import Timeline as Timeline
 
 if TYPE_CHECKING:
     from runner.video.animation import Animation

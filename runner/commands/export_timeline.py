@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from runner.commands.steps.clips_at_hand import addresses, beside
 from runner.commands.steps.cut_list import cut_list
 from runner.commands.steps.export_files import export_file, make_room, note_written
 from runner.domain.disk_errors import file_error
@@ -72,14 +73,20 @@ class CutOptions:
     start: str = USUAL_START
 
 
-def make_cut(target: Path, form: Form, *, out: Path, options: CutOptions) -> Cut:
+def make_cut(
+    target: Path, form: Form, *, out: Path, options: CutOptions, say: Callable[[str], None] = lambda _: None
+) -> Cut:
     """Return the cut of `target` in a form, for a file at `out`, or for standard output if that is `-`.
+
+    Editors need files: clips in a store that play are downloaded into a folder beside `out`, and `say` gets a
+    sentence about it. A table has their addresses instead.
 
     Raises:
         FileMissing: there is neither a run nor a manifest.
         ExtraMissing: the form needs the `[timeline]` extra.
         UsageError: the form cannot hold the cut, or the choice matches nothing.
         ManifestInvalid, StateFileUnusable: as for `cut_list`.
+        StoreAway, StoreRefused, NotInStore: a clip cannot be read from its store.
     """
     found = cut_list(
         target,
@@ -93,8 +100,12 @@ def make_cut(target: Path, form: Form, *, out: Path, options: CutOptions) -> Cut
         raise UsageError("no shot is chosen, so there is nothing to cut", advice="choose other takes")
     _refuse_sources(out, target, timeline)
     folder = Path.cwd() if out == STDOUT else out.absolute().parent
+    stored = addresses(target, simulated=options.simulated) if form is Form.CSV else None
+    if form is not Form.CSV:
+        named = folder / (f"{timeline.name}-clips" if out == STDOUT else f"{out.stem}-clips")
+        timeline = beside(target, timeline, named, simulated=options.simulated, say=say)
     address = relative_to(folder) if options.relative else file_url
-    path = _path_from(folder, is_relative=options.relative)
+    path = stored or _path_from(folder, is_relative=options.relative)
     rate = remark_on_rate(form, timeline)
     remarks = (*remarks_on(timeline), *([rate] if rate else []))
     texts = _texts(timeline, form, address, path)

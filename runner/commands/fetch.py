@@ -16,6 +16,7 @@ from runner.commands.steps.known_picks import decisions_for
 from runner.commands.steps.open_for_decision import fitting, named, open_for_decision
 from runner.commands.steps.recheck_failed import RecheckResult, recheck
 from runner.commands.steps.request import RunRequest
+from runner.commands.steps.restore_stored import restore_sidecars_of
 from runner.commands.steps.run_log import run_log
 from runner.commands.steps.session import run_engine
 from runner.commands.steps.summary import RunSummary, ended_event, sum_up
@@ -26,7 +27,7 @@ from runner.domain.errors import UsageError
 from runner.domain.records import TakeRecord
 from runner.domain.run_ending import EndingKind, exit_code_by
 from runner.domain.states import RETRYABLE, DeliveryState, TakeState
-from runner.media.clips.restore_sidecars import give_own_names, restore_sidecars
+from runner.media.clips.restore_sidecars import give_own_names
 from runner.plan.selection import ALL, Choice
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
@@ -96,7 +97,7 @@ def fetch(
         again = recheck(request, place, state, takes, insist=bool(take_ids))
         takes = _meant(reader, take_ids) if again.asked else takes
         _refuse_without_clip(takes if take_ids else (), again)
-        restored = restore_sidecars(place.path, without_sidecar(takes, findings))
+        restored = restore_sidecars_of(place, without_sidecar(takes, findings))
         wanted = [take for take in takes if wants_fetching(take)]
         about = {take.take_id: take.attempts for take in wanted}
         # A fetch is what a person is sent to for the clips that a run left, so it looks into all of them.

@@ -10,12 +10,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from runner.commands.steps.find_run import find_run
+from runner.commands.steps.clip_files import stored_clips
+from runner.commands.steps.find_run import find_run, find_run_to_read
+from runner.commands.steps.stored_report import publish_picks
 from runner.domain.display import counted, iso, listed
-from runner.domain.errors import UsageError
+from runner.domain.errors import ShotrunnerError, UsageError
 from runner.domain.picks import Decision, Pick, Picks, newest, settled
 from runner.domain.take_names import NamedTake, TakeNames
-from runner.store.picks_file import OpenPicks, open_picks, picks_lock, read_others, take_names, write_picks
+from runner.store.picks_file import (
+    PICKS,
+    OpenPicks,
+    open_picks,
+    picks_lock,
+    read_others,
+    take_names,
+    write_picks,
+)
 from runner.store.picks_table import PicksTable, Record, moment, read_table
 from runner.store.run_dir import RunDir
 from runner.system.clock import Clock, SystemClock
@@ -73,7 +83,7 @@ class Decided:
     """What a decision or an import changed: the rows that are new in the file, and all choices after it.
 
     `before` is what counted until then. `rows` is how many rows an imported file has, and `read_as` counts its words
-    that were taken for a decision without being one.
+    that were taken for a decision without being one. `remarks` say what did not reach the store of the clips.
     """
 
     choices: Choices
@@ -81,6 +91,7 @@ class Decided:
     before: Mapping[str, Decision]
     rows: int = 0
     read_as: Mapping[tuple[str, Decision], int] | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def choices_of(target: Path, *, simulated: bool | None = None) -> Choices:
@@ -90,7 +101,7 @@ def choices_of(target: Path, *, simulated: bool | None = None) -> Choices:
         FileMissing, StateFileUnusable: as for `status`.
         PicksInvalid: a cell of `picks.csv` cannot be read.
     """
-    place = find_run(target, simulated=simulated)
+    place = find_run_to_read(target, simulated=simulated)
     names, found = _opened(place)
     return Choices(place, names, settled(found.table.rows, names))
 
@@ -238,10 +249,22 @@ def _merged(
 ) -> Decided:
     rows, before = tuple(rows), settled(found.table.rows, names).decisions
     merged = found.table.merged(rows)
-    if not dry_run:
-        write_picks(found, rows)
+    remarks: tuple[str, ...] = ()
+    if not dry_run and write_picks(found, rows):
+        remarks = _published(place)
     after: PicksTable = merged.table
-    return Decided(Choices(place, names, settled(after.rows, names)), merged.changed, before)
+    choices = Choices(place, names, settled(after.rows, names))
+    return Decided(choices, merged.changed, before, remarks=remarks)
+
+
+def _published(place: RunDir) -> tuple[str, ...]:
+    """Copy the picks of a run to the store of its clips; if that fails they are safe here, and a remark says so."""
+    try:
+        if (stored := stored_clips(place)) is not None:
+            publish_picks(place, stored)
+    except ShotrunnerError as error:
+        return (f"{PICKS} is written here, but not in the store: {error.message}; the next report copies it",)
+    return ()
 
 
 def counting(choices: Choices, take_id: str) -> Pick | None:

@@ -31,6 +31,7 @@ from runner.commands.steps.run_log import run_log
 from runner.commands.steps.session import failure_words, run_engine
 from runner.commands.steps.session_settings import session_settings
 from runner.commands.steps.signals import Interrupts
+from runner.commands.steps.stored_run import StoredRun, stored
 from runner.commands.steps.summary import RunEstimate, RunSummary, ended_event, sum_up
 from runner.commands.steps.tuned_settings import flags_of
 from runner.domain.run_ending import Ending, EndingKind, Stop
@@ -181,7 +182,11 @@ def _run(request: RunRequest) -> RunSummary:
         return complete
     plan = plan_of(request)
     place = make(request.home(plan.manifest.name))
-    with request.opening.locked(place), _opened(request, plan, place) as state:
+    with (
+        request.opening.locked(place),
+        _opened(request, plan, place) as state,
+        stored(place, state, request.clock, patience=request.options.outage_limit) as at_store,
+    ):
         todo = prepare(request, plan, place, state)
         # The record has it all now, and a hundred thousand takes need not stay in memory for a night.
         del plan
@@ -190,7 +195,9 @@ def _run(request: RunRequest) -> RunSummary:
         with inspecting(watched, place, state) as inspection, hooking(watched, place) as hooks:
             ending, signal = _DECLINED
             if todo.agreed:
-                ending, signal, todo = _run_session(request, place, state, todo, inspection, hooks, controls)
+                ending, signal, todo = _run_session(
+                    request, place, state, todo, inspection, hooks, controls, at_store
+                )
         state.note_heard(heard_now(place, request.environ))
         # A run that is noted as complete is not gone through again, so nothing may be left of the looks.
         is_complete = inspection is None or inspection.is_complete
@@ -199,7 +206,9 @@ def _run(request: RunRequest) -> RunSummary:
         # The engine says them, where there is anything left to do.
         notes = () if is_engaged else state.notes
     summary = sum_up(place, todo.about, ending=ending, signal=signal, now=request.clock.wall())
-    found = tuple(remark for each in (inspection, hooks) if each is not None for remark in each.remarks)
+    found = tuple(
+        remark for each in (inspection, hooks, at_store) if each is not None for remark in each.remarks
+    )
     remarks = (*notes, *todo.said, *summary.remarks, *found)
     limits, tuned = controls.options.limits, tuple(flags_of(controls.tunes))
     summary = replace(summary, remarks=remarks, limits=limits, tuned=tuned)
@@ -220,6 +229,7 @@ def _run_session(
     inspection: ClipInspection | None,
     hooks: ClipHooks | None,
     controls: Controls,
+    at_store: StoredRun | None,
 ) -> tuple[Ending, int | None, Prepared]:
     """Run the engine in the time that the run is given, with the session on record; return what it did in the end."""
     limits, clock = request.options.limits, request.clock
@@ -245,6 +255,7 @@ def _run_session(
             deadline=mine.deadline,
             inspection=inspection,
             hooks=hooks,
+            at_store=at_store,
         )
         if ending.kind is not EndingKind.RELOAD:
             break
@@ -266,5 +277,6 @@ def _opened(request: RunRequest, plan: Plan, place: RunDir) -> StateFile:
         simulated=request.simulated,
         api_base=request.origin,
         now=request.clock.wall(),
+        out=request.clip_store,
     )
     return open_run.open_state(place, header=header, opening=request.opening)

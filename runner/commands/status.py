@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.commands.steps.find_run import command_about, find_run, manifest_of
+from runner.commands.steps.find_run import command_about, find_run_to_read, manifest_of
 from runner.commands.steps.known_jobs import known_outside
 from runner.commands.steps.known_picks import ChoiceCounts, choice_counts
 from runner.commands.steps.lost_run import refuse_lost, without_record
@@ -92,13 +92,17 @@ class RunStatus:
 
 @dataclass(frozen=True, slots=True)
 class TakeHistory:
-    """Everything that is recorded about one take; `origin` is the API of its run, `schema` is the SHA-256 or None."""
+    """Everything that is recorded about one take; `origin` is the API of its run, `schema` is the SHA-256 or None.
+
+    `out` is the address of the store that its clip is in, empty if that is the run directory.
+    """
 
     take: TakeRecord
     attempts: Sequence[AttemptRecord]
     events: Sequence[EventRecord]
     schema: str | None
     origin: str
+    out: str = ""
 
 
 def status(
@@ -124,7 +128,7 @@ def status(
 
 def _place(target: Path, *, simulated: bool | None) -> RunDir:
     try:
-        place = find_run(target, simulated=simulated)
+        place = find_run_to_read(target, simulated=simulated)
     except FileMissing:
         lost = without_record(target, simulated=simulated)
         if lost is None:
@@ -220,7 +224,7 @@ def takes_of_shot(
 
     The other parameters, and what is raised, are those of `report`.
     """
-    with open_reader(find_run(target, simulated=simulated).state_file) as reader:
+    with open_reader(find_run_to_read(target, simulated=simulated).state_file) as reader:
         if reader.take(shot_id) is not None:
             return ()
         takes = [take for take in reader.takes() if take.shot_id == shot_id]
@@ -234,8 +238,8 @@ def take_history(target: str | Path, take_id: str, *, simulated: bool | None = N
         UsageError: there is no take with this id or label; the advice names the nearest ids.
         FileMissing, StateFileUnusable: as for `status`.
     """
-    with open_reader(find_run(target, simulated=simulated).state_file) as reader:
+    with open_reader(find_run_to_read(target, simulated=simulated).state_file) as reader:
         take = reader.take(take_id) or named(reader.takes(), [take_id])[0]
         schema = schema_of(take, reader.schemas())
         attempts, events = reader.attempts(take.take_id), reader.events(take.take_id)
-        return TakeHistory(take, attempts, events, schema, reader.header.api_base)
+        return TakeHistory(take, attempts, events, schema, reader.header.api_base, reader.header.out)

@@ -1,6 +1,7 @@
 """The page of a run as it is now, for a server: what has changed on record, its files, and decisions that come back.
 
-In: a run directory or its manifest. Out: values for `page_server`. It only reads the record, for a moment at a time,
+In: a run directory or its manifest. Out: values for `page_server`. Clips in a store are downloaded when a page asks for
+them, into a private folder that leaves at the end. It only reads the record, for a moment at a time,
 so that the run neither waits for it nor notices it; of the run's files it writes `picks.csv` alone.
 """
 
@@ -15,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 
 from runner.commands.pick import take_over
+from runner.commands.steps.clip_files import LocalCopies, private_folder, stored_clips
 from runner.commands.steps.find_run import find_run
 from runner.commands.steps.run_activity import activity_of
 from runner.domain.errors import ShotrunnerError
@@ -23,10 +25,11 @@ from runner.domain.money import NOTHING_SPENT
 from runner.domain.picks import NO_PICKS, Picks
 from runner.domain.preview_names import input_name, is_preview, preview_names
 from runner.domain.records import TakeRecord
+from runner.output.clip_links import sidecar
 from runner.output.csv_report import is_listed
 from runner.output.html_report import write_page
 from runner.output.report_head import Summary
-from runner.output.report_view import NOTHING_BESIDE, Beside, Card, card, sidecar
+from runner.output.report_view import NOTHING_BESIDE, Beside, Card, card
 from runner.output.write_reports import previews_in
 from runner.page_server.ports import Change, Row
 from runner.store.lock import is_held
@@ -40,6 +43,8 @@ MOST_FACTS = 1000
 """Facts in one look, so that no change becomes too large; the next look goes on with the rest."""
 _RESTS = 10
 """The head of a large run is made from all its takes, and then rests this many times as long as that took."""
+_COPIES = 200
+"""Files of a store that are kept for the page at once."""
 _FRESH_S = 1.0
 """A file may change twice within one tick of its clock, so a look trusts the time of no younger one."""
 
@@ -67,20 +72,26 @@ def watch(
     from runner.page_server.server import serve
 
     wall, place = clock or SystemClock(), find_run(target, simulated=simulated)
-    serve(
-        RecordedPage(place, who=who, clock=wall),
-        port=port,
-        until_closed=until_closed,
-        monotonic=wall.monotonic,
-        on_ready=lambda address: on_ready(place.path, address),
-    )
+    with private_folder() as folder:
+        serve(
+            RecordedPage(place, who=who, clock=wall, copies=folder),
+            port=port,
+            until_closed=until_closed,
+            monotonic=wall.monotonic,
+            on_ready=lambda address: on_ready(place.path, address),
+        )
 
 
 class RecordedPage:
-    """The `PageSource` of a run on record; the parameters are those of `watch`."""
+    """The `PageSource` of a run on record; the parameters are those of `watch`.
 
-    def __init__(self, place: RunDir, *, who: str, clock: Clock) -> None:
+    `copies` is a folder for what a page asks for of the files in a store.
+    """
+
+    def __init__(self, place: RunDir, *, who: str, clock: Clock, copies: Path | None = None) -> None:
         self._place, self._who, self._clock = place, who, clock
+        self._stored = stored_clips(place)
+        self._copies = LocalCopies(self._stored, copies, most=_COPIES) if self._stored and copies else None
         self._signs: object = None
         self._picks_sign: object = None
         self._picks, self._beside = NO_PICKS, NOTHING_BESIDE
@@ -101,6 +112,8 @@ class RecordedPage:
     def page(self, *, after: int) -> bytes:
         """Return the page as it is now; raises as `watch`."""
         file = BytesIO()
+        # Previews that came since the last page are in a new listing.
+        self._stored = stored_clips(self._place)
         with open_reader(self._place.state_file, checked=True) as reader:
             # A large page takes seconds to make, and a run that begins or ends waits for each reading. So each take
             # is read by itself; what changes meanwhile is sent after the page.
@@ -113,7 +126,10 @@ class RecordedPage:
                 simulated=reader.nothing_paid,
                 made=self._clock.wall(),
                 goes_on=activity_of(self._place, reader).goes_on,
-                beside=Beside.of(previews_in(self._place.path), self._picks_now()),
+                beside=Beside.of(
+                    previews_in(self._place.path) | (self._stored.previews if self._stored else frozenset()),
+                    self._picks_now(),
+                ),
                 after=after,
             )
         return file.getvalue()
@@ -125,7 +141,11 @@ class RecordedPage:
             if name not in self._clips:
                 return None
         path, home = self._place.path / name, os.path.realpath(self._place.path)
-        return path if os.path.realpath(path) == f"{home}/{name}" and path.is_file() else None
+        if os.path.realpath(path) == f"{home}/{name}" and path.is_file():
+            return path
+        with suppress(ShotrunnerError):
+            return self._copies.of(name) if self._copies else None
+        return None
 
     def save(self, rows: Sequence[Row]) -> int:
         """Merge decisions into `picks.csv`; raises as `take_over`."""
@@ -184,7 +204,8 @@ class RecordedPage:
     def _previews(self, take: TakeRecord) -> Iterator[str]:
         names = astuple(preview_names(take.sha256)) if take.sha256 else ()
         copies = (input_name(link) for _, link in input_pictures(json.loads(take.body)))
-        return (name for name in (*names, *copies) if (self._place.path / name).exists())
+        stored = self._stored.previews if self._stored else frozenset()
+        return (name for name in (*names, *copies) if name in stored or (self._place.path / name).exists())
 
     def _renew_head(self, reader: Reader) -> bool:
         """Make the head from all takes, unless it is new or rests; return whether it was made."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from runner.delivery.looks import Found, look_into
 from runner.delivery.place import RunPlace, source_here
 from runner.delivery.ports import ClipSource, ClipStore, MakesInspector
+from runner.domain import failpoints
 from runner.domain.api_answers import FetchAnswer, FetchTrouble
 from runner.domain.errors import DiskFailed, NotInStore, StoreAway
 from runner.domain.job_files import JobFiles
@@ -110,8 +111,10 @@ class _Delivery:
         found = self._look(files)
         for clip in files.clips:
             store.put_file(self._folder / clip.name, clip.name, sha256=clip.sha256)
+        failpoints.hit("delivery.uploaded")
         self._put_previews(store, files)
         store.put_bytes(files.sidecar, files.data)
+        failpoints.hit("delivery.stored")
         self._tidy(files)
         return Outcome(answer, found)
 

@@ -23,7 +23,7 @@ from runner.engine.downloader import Downloader
 from runner.engine.late_costs import GRACE, ask_costs
 from runner.engine.options import NO_PAST, EngineOptions, RunHistory
 from runner.engine.poller import Poller
-from runner.engine.ports import Delivery, FreeSpace, Journal, Queue
+from runner.engine.ports import Announce, Delivery, FreeSpace, Journal, Queue, unannounced
 from runner.engine.run_state import ActiveTake, RunState
 from runner.engine.submit_results import SubmitResultHandler
 from runner.engine.submit_window import SubmitWindow
@@ -40,7 +40,8 @@ class Engine:
     """Runs tickets to their ends, once; all other methods are called in its event loop while it runs.
 
     `past` is what earlier runs left, and `deadline` the wall time at which submitting stops. Before each submit `room`
-    says how many bytes there are for clips; None means that it is not known. `stand_ins` are hashes of clips that any
+    says how many bytes there are for clips; None means that it is not known. `announce` is entered round each submit.
+    `stand_ins` are hashes of clips that any
     number of jobs may have. `costs_untold` is what the run learnt if the API named no late cost.
     """
 
@@ -58,6 +59,7 @@ class Engine:
         past: RunHistory = NO_PAST,
         deadline: float | None = None,
         room: FreeSpace | None = None,
+        announce: Announce = unannounced,
         stand_ins: Collection[str] = (),
         chance: Chance = random.random,
         new_attempt: Callable[[], str] = lambda: uuid.uuid4().hex,
@@ -87,6 +89,7 @@ class Engine:
             new_attempt=new_attempt,
             window=self._window,
             settle=results.settle,
+            announce=announce,
             room=room,
         )
 

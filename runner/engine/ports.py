@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Protocol, TypeAlias
 
 from runner.domain import api_answers as answers
@@ -18,8 +19,19 @@ from runner.domain.states import Fact
 Begin: TypeAlias = Callable[[], Awaitable[None]]
 """The queue awaits this just before the first byte of a POST leaves; if it raises, nothing is sent."""
 
+Announce: TypeAlias = Callable[[Ticket, str], AbstractAsyncContextManager[None]]
+"""Is entered with a ticket and an attempt before a connection is made for its POST, and left with the answer.
+
+Once it is entered, another machine that takes the run over knows of the attempt. If it raises, nothing is sent.
+"""
+
 FreeSpace: TypeAlias = Callable[[], int | None]
 """Returns how many bytes of clips still fit beside the reserve that stays free; None if that is not known."""
+
+
+def unannounced(_ticket: Ticket, _attempt: str) -> AbstractAsyncContextManager[None]:
+    """Announce nothing: the run's own folder is all that knows of it."""
+    return nullcontext()
 
 
 class Queue(Protocol):

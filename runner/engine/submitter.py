@@ -15,7 +15,7 @@ from runner.domain.shots import Ticket
 from runner.domain.states import Accepted, LostContact, SubmissionStarted, TakeState
 from runner.engine.context import EngineContext
 from runner.engine.pending import Lane
-from runner.engine.ports import FreeSpace
+from runner.engine.ports import Announce, FreeSpace
 from runner.engine.run_state import ActiveTake
 from runner.engine.submit_window import Post, SubmitWindow
 from runner.engine.task_failures import raise_first_failure
@@ -41,6 +41,7 @@ class Submitter:
         new_attempt: Callable[[], str],
         window: SubmitWindow,
         settle: Callable[[ActiveTake, SubmitAnswer, Post], Awaitable[None]],
+        announce: Announce,
         room: FreeSpace | None,
     ) -> None:
         self.abandoned = asyncio.Event()
@@ -50,6 +51,7 @@ class Submitter:
         self._new_attempt = new_attempt
         self._window = window
         self._settle = settle
+        self._announce = announce
         self._room = room
         self._in_flight: set[asyncio.Task[None]] = set()
         self._failed: list[asyncio.Task[None]] = []
@@ -174,8 +176,11 @@ class Submitter:
             self._context.gate.begun(live.ticket)
             failpoints.hit("submit.begun")
 
-        submit = self._context.queue.submit(live.ticket, attempt=attempt, begin=begin)
-        post = asyncio.ensure_future(submit)
+        async def submit() -> SubmitAnswer:
+            async with self._announce(live.ticket, attempt):
+                return await self._context.queue.submit(live.ticket, attempt=attempt, begin=begin)
+
+        post = asyncio.ensure_future(submit())
         abandoned = asyncio.ensure_future(self.abandoned.wait())
         try:
             await asyncio.wait({post, abandoned}, return_when=asyncio.FIRST_COMPLETED)

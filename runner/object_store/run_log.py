@@ -15,16 +15,17 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from runner.domain.display import when
 from runner.domain.errors import NotInStore, RecordDamaged, RunElsewhere
+from runner.domain.store_address import StoreAddress
 from runner.object_store.failures import AlreadyInStore
 from runner.object_store.store import ObjectStore
-from runner.system.escapes import visible
+from runner.system.escapes import command_line, visible
 
 FOLDER = ".shotrunner/log"
 PATIENCE = 120.0
@@ -57,12 +58,13 @@ class Part:
     holder: Holder
     since: float
 
-    def as_error(self) -> RunElsewhere:
-        """Return the error for everybody else."""
+    def as_error(self, address: StoreAddress) -> RunElsewhere:
+        """Return the error for everybody else who uses the store at `address`."""
         where = visible(f"{self.holder.machine}:{self.holder.folder}")
         return RunElsewhere(
             f"run {visible(self.holder.run_id)} is held by {where} since {when(self.since)}",
-            advice="continue there; `shotrunner restore` brings it to this machine",
+            advice=f"continue there; only if it must continue here, bring it here: "
+            f"{command_line('restore', str(address), '--run-dir', 'FOLDER')}",
         )
 
 
@@ -101,26 +103,28 @@ class RunLog:
         store: ObjectStore,
         holder: Holder,
         *,
-        take_over: bool = False,
+        session: str,
+        after: Collection[str] | None = None,
         patience: float = PATIENCE,
         wall: Callable[[], float] = time.time,
     ) -> RunLog:
-        """Begin or continue the log of a run, and fence every session before this one.
+        """Begin or continue the log of a run as `session`, and fence every session before this one.
 
-        `take_over` lets another holder of the same run continue it. `patience` is how many seconds a line may wait for
-        a store that is away.
+        It continues a log whose newest session is one of `after`, or any of the same run with None: that takes it over.
+        No two sessions have the same name. `patience` is how many seconds a line may wait for a store that is away.
 
         Raises:
-            RunElsewhere: another run, or without `take_over` another holder, has this log.
+            RunElsewhere: another run, or a session that is not one of `after`, has this log.
             StoreAway, StoreRefused: the store does not answer, or cannot keep such a log.
         """
         store = store.patient(patience)
         store.check_create()
-        session = uuid.uuid4().hex
         for _ in range(_RACES):
             newest = newest_part(store)
-            if newest and not _may_continue(newest.holder, holder, take_over=take_over):
-                raise newest.as_error()
+            if newest and not (
+                newest.holder.run_id == holder.run_id and (after is None or newest.session in after)
+            ):
+                raise newest.as_error(store.address)
             number = newest.number + 1 if newest else 1
             part = Part(number, session, number, uuid.uuid4().hex, holder, wall())
             try:
@@ -190,7 +194,7 @@ class RunLog:
         nonce = uuid.uuid4().hex
         while True:
             if self._lost:
-                raise self._newest.as_error()
+                raise self._newest.as_error(self.store.address)
             before = self._newest
             number = before.number + 1
             part = Part(number, before.session, before.first, nonce, before.holder, before.since)
@@ -205,10 +209,6 @@ class RunLog:
                 self.number = number
                 if part.nonce == nonce:
                     return
-
-
-def _may_continue(held_by: Holder, holder: Holder, *, take_over: bool) -> bool:
-    return held_by == holder or (take_over and held_by.run_id == holder.run_id)
 
 
 def _name(number: int) -> str:

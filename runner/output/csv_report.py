@@ -20,6 +20,7 @@ from runner.domain.picks import NO_PICKS, Decision, Picks
 from runner.domain.records import RunHeader, TakeFigures, TakeRecord
 from runner.domain.shots import Plan
 from runner.domain.states import TakeState
+from runner.output.clip_links import BESIDE_THE_PAGE, ClipLinks
 from runner.system import csv_cells
 from runner.system.canonical_json import JsonValue
 
@@ -90,10 +91,17 @@ def plan_frame(plan: Plan) -> Frame:
     )
 
 
-def write_csv(file: BinaryIO, header: RunHeader, takes: Takes, *, picks: Picks = NO_PICKS) -> None:
+def write_csv(
+    file: BinaryIO,
+    header: RunHeader,
+    takes: Takes,
+    *,
+    picks: Picks = NO_PICKS,
+    links: ClipLinks = BESIDE_THE_PAGE,
+) -> None:
     """Write the table as CSV: a BOM for spreadsheets, CRLF, empty for None, cells guarded against formulas.
 
-    `picks` fill the column `pick`.
+    `picks` fill the column `pick`, and `links` the column `file`.
 
     It is written row by row, and a second time if a later take has an input that the first one lacks: the columns come
     first, and no row is kept. `file` is at its start.
@@ -101,7 +109,7 @@ def write_csv(file: BinaryIO, header: RunHeader, takes: Takes, *, picks: Picks =
     lacked = [name for take in islice(filter(is_listed, takes()), 1) for name in _row(header, take)[1]]
     columns = _columns(header, lacked)
     decisions = picks.decisions
-    while more := _write_table(file, header, takes(), columns, decisions):
+    while more := _write_table(file, header, takes(), columns, decisions, links):
         columns = _columns(header, more)
         file.seek(0)
         file.truncate()
@@ -113,6 +121,7 @@ def _write_table(
     takes: Iterable[TakeRecord],
     columns: Sequence[str],
     decisions: Mapping[str, Decision],
+    links: ClipLinks,
 ) -> Iterable[str]:
     """Write the table, or return the columns of all inputs as soon as it is known that some are missing."""
     text = codecs.getwriter("utf-8")(file, "replace")
@@ -122,6 +131,7 @@ def _write_table(
     known, lacked = frozenset(columns), dict[str, None]()
     for take in filter(is_listed, takes):
         cells, names = _row(header, take, decisions.get(take.take_id))
+        cells = {**cells, "file": links.table(take)}
         lacked.update(dict.fromkeys(names))
         if known.issuperset(lacked):
             row = map(cells.get, columns)

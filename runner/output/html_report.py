@@ -22,7 +22,7 @@ from runner.domain.money import NOTHING_SPENT, Spending
 from runner.domain.records import RunHeader, TakeRecord
 from runner.output.csv_report import is_listed
 from runner.output.report_head import Head, Summary
-from runner.output.report_view import NOTHING_BESIDE, Beside, Card, card
+from runner.output.report_view import NOTHING_BESIDE, TEXT_LIMIT, Beside, Card, card
 
 BLOCK = 1000
 """Takes in one block of data: as many as are in memory at once."""
@@ -81,18 +81,26 @@ def write_page(
 
     The page shows the same words and sums of money as `status`: every submission counts, not only each take's latest.
     """
-    summary = Summary()
+    summary, links = Summary(), beside.links
     cards = _cards(header, takes, spending, summary, beside, goes_on=bool(goes_on))
     sealed = {"mark": escape(mark), "otherwise": _IN_TABLE}
     _write(
         file,
         cards,
-        lambda: summary.head(header, spending, simulated=simulated, made=made, goes_on=goes_on),
+        lambda: _with_remarks(
+            summary.head(header, spending, simulated=simulated, made=made, goes_on=goes_on), links.remarks
+        ),
         sealed,
         style=_joined(STYLES),
         script=_joined(SCRIPTS if after is None else LIVE_SCRIPTS),
         live="" if after is None else _LIVE.format(after=after),
+        media=links.media,
     )
+
+
+def _with_remarks(head: Head, remarks: Sequence[str]) -> Head:
+    head["facts"] += (display.visible(each, TEXT_LIMIT) for each in remarks)
+    return head
 
 
 def write_shared_page(file: BinaryIO, cards: Iterable[Card], head: Head) -> None:
@@ -117,10 +125,11 @@ def _write(
     style: str,
     script: str,
     live: str = "",
+    media: str = "",
 ) -> None:
     """Write a page take by take; its head is asked for when every take was seen."""
     before, _, after = _part("page.html").partition("<!-- data -->\n")
-    policies = policy(style=style, script=script, is_live=bool(live))
+    policies = policy(style=style, script=script, is_live=bool(live), media=media)
     sealed = {**words, "policy": policies, "style": style, "script": script}
     file.write(Template(before.replace("<title>", f"{live}<title>")).substitute(sealed).encode())
     while block := list(islice(cards, BLOCK)):
@@ -159,14 +168,15 @@ def _plain(head: Head) -> str:
     return "".join(f"<p>{escape(each)}</p>" for each in said if each)
 
 
-def policy(*, style: str, script: str, is_live: bool = False) -> str:
+def policy(*, style: str, script: str, is_live: bool = False, media: str = "") -> str:
     """Return the page's Content-Security-Policy: nothing but the clips beside it, and code known by its hash.
 
-    A live page may also ask its own server.
+    A live page may also ask its own server. `media` is a further origin of clips.
     """
+    more = f" {media}" if media else ""
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
     return (
-        "default-src 'none'; media-src 'self'; img-src 'self' data:; "
+        f"default-src 'none'; media-src 'self'{more}; img-src 'self' data:{more}; "
         f"style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; base-uri 'none'; form-action 'none'"
         + ("; connect-src 'self'" if is_live else "")
     )

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TypedDict
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from runner.domain import display
 from runner.domain.body_diff import Difference
@@ -26,6 +26,7 @@ from runner.domain.preview_names import input_name, preview_names
 from runner.domain.prompts import is_prompt
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import ACTIVE, IN_DOUBT, OVER, DeliveryState
+from runner.output.clip_links import BESIDE_THE_PAGE, ClipLinks, file_link, sidecar
 from runner.output.take_advice import advice
 from runner.system.canonical_json import JsonValue
 from runner.system.hosts import is_loopback
@@ -101,20 +102,26 @@ class Card(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What lies beside a run's record: the names of previews, and what people decided, by the take's id."""
+    """What lies beside a run's record: the names of previews, what people decided, by the take's id, and the clips."""
 
     previews: AbstractSet[str] = frozenset()
     decided: Mapping[str, Pick] = field(default_factory=dict)
     comments: Mapping[str, Sequence[Pick]] = field(default_factory=dict)
+    links: ClipLinks = BESIDE_THE_PAGE
 
     @classmethod
-    def of(cls, previews: AbstractSet[str] = frozenset(), picks: Picks = NO_PICKS) -> Beside:
+    def of(
+        cls,
+        previews: AbstractSet[str] = frozenset(),
+        picks: Picks = NO_PICKS,
+        links: ClipLinks = BESIDE_THE_PAGE,
+    ) -> Beside:
         """Return it of the `previews` that are there, relative to the run directory, and of a file of picks."""
         comments: dict[str, list[Pick]] = {}
         for row in picks.rows:
             if row.is_comment and row.note:
                 comments.setdefault(row.take, []).append(row)
-        return cls(previews, newest(picks.rows), comments)
+        return cls(previews, newest(picks.rows), comments, links)
 
 
 NOTHING_BESIDE = Beside()
@@ -133,7 +140,7 @@ def card(
     `goes_on` says that the run goes on.
     """
     body: dict[str, JsonValue] = json.loads(take.body)
-    clip = file_link(take.file) if take.delivery is DeliveryState.DELIVERED else None
+    clip = beside.links.page(take) if take.delivery is DeliveryState.DELIVERED else None
     facts = _facts(take, before)
     said = beside.decided.get(take.take_id)
     inputs = [_input(header, name, given) for name, given in body.items()]
@@ -159,7 +166,7 @@ def card(
         poster=_poster(take, beside.previews) if clip else None,
         seed="" if "seed" in take.point or take.seed is None else str(take.seed),
         clip=clip,
-        sidecar=clip and sidecar(clip),
+        sidecar=sidecar(clip) if clip and clip == file_link(take.file) else None,
         facts=facts if take.position is not None else [*facts, "no longer in the manifest"],
         tags=[_line(tag) for tag in take.tags],
         outputs=[(_line(url), _is_link(header, url)) for url in take.outputs],
@@ -292,17 +299,3 @@ def web_link(url: str, *, simulated: bool) -> str | None:
     if parts.scheme == "https" or (parts.scheme == "http" and simulated and is_loopback(host)):
         return url
     return None
-
-
-def file_link(file: str | None) -> str | None:
-    """Return a path below the run directory as a relative, percent-encoded reference; None if it leads outside."""
-    if not file or "\\" in file or "\0" in file:
-        return None
-    if file.startswith("/") or ".." in file.split("/"):
-        return None
-    return quote(file, errors="replace")
-
-
-def sidecar(file: str) -> str:
-    """Return the name of the JSON file that lies beside a clip, or its link for a clip's link."""
-    return f"{file.rpartition('.')[0] or file}.json"

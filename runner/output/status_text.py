@@ -181,19 +181,22 @@ def take_lines(
     schema: str | None = None,
     whole: bool = False,
     origin: str = "",
+    out: str = "",
 ) -> list[str]:
     """Return everything about one take: result, inputs as sent, attempts and history.
 
     `schema` is the hash of the schema file its inputs were checked against, None if unknown. `whole` shows all that a
     server sent back, which otherwise is cut to its beginning, and errors in the words of a library. `origin` is the
-    API's.
+    API's, and `out` the address of the store that the clips are in.
     """
     reason = display.trouble(record.failure, record.reason)
     standing = display.standing(record.state, record.delivery)
     lines = ["  ".join(filter(None, (display.visible(record.take_id), standing, reason)))]
     if record.state is TakeState.HELD:
         lines.append(f"{_INDENT}{display.HELD_ADVICE}")
-    lines += _table(_facts(record, schema or ("unknown" if record.attempts else ""), record.links(origin)))
+    lines += _table(
+        _facts(record, schema or ("unknown" if record.attempts else ""), record.links(origin), out)
+    )
     body: dict[str, JsonValue] = json.loads(record.body)
     lines += ["", "inputs as sent", *_table((name, display.value(given)) for name, given in body.items())]
     if attempts:
@@ -209,7 +212,7 @@ def take_lines(
     return lines
 
 
-def _facts(record: TakeRecord, schema: str, found: OutputLinks) -> list[tuple[str, str]]:
+def _facts(record: TakeRecord, schema: str, found: OutputLinks, out: str) -> list[tuple[str, str]]:
     size = f", {display.size(record.bytes)}" if record.bytes is not None else ""
     took = f" ({display.duration(record.seconds)})" if record.seconds is not None else ""
     said = [
@@ -225,7 +228,7 @@ def _facts(record: TakeRecord, schema: str, found: OutputLinks) -> list[tuple[st
         ("finished", "" if record.finished_at is None else display.when(record.finished_at) + took),
         ("estimate", "" if record.estimate is None else display.money(record.estimate)),
         ("cost", display.money(record.cost) if record.request_id or record.cost is not None else ""),
-        ("clip", f"{record.file}{size}" if record.file else ""),
+        ("clip", f"{out}{'/' if out else ''}{record.file}{size}" if record.file else ""),
         ("is", _probe_words(record.probe)),
         ("flags", "; ".join(f"{flag.kind}: {flag.text}" for flag in record.flags)),
         ("sha256", record.sha256 or ""),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from runner.domain.picks import NO_PICKS, Picks
 from runner.domain.preview_names import PREVIEWS
 from runner.domain.records import RunHeader, TakeRecord
 from runner.output import csv_report, html_report
+from runner.output.clip_links import BESIDE_THE_PAGE, ClipLinks
 from runner.output.report_view import Beside
 from runner.system.private_files import open_private, whole_file
 from runner.system.version import __version__
@@ -27,10 +29,11 @@ _HEAD = 1024
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """The paths of a run's reports."""
+    """The paths of a run's reports; `published` is the address of the page in the store, empty without one."""
 
     csv: Path
     html: Path
+    published: str = ""
 
 
 class Record(Protocol):
@@ -60,13 +63,21 @@ class Record(Protocol):
 
 
 def write_report(
-    run_dir: Path, record: Record, *, now: float, picks: Picks = NO_PICKS, goes_on: bool | None = None
+    run_dir: Path,
+    record: Record,
+    *,
+    now: float,
+    picks: Picks = NO_PICKS,
+    goes_on: bool | None = None,
+    links: ClipLinks = BESIDE_THE_PAGE,
+    previews: AbstractSet[str] | None = None,
 ) -> Reports:
     """Write `report.csv` and `report.html` into `run_dir`, replacing earlier ones; `now` is unix seconds.
 
     `goes_on` says whether the run goes on at this moment, None where that is not known.
 
-    The page shows the previews that lie in the run directory, and what people decided in `picks`. Both files get `now`
+    The page shows the previews that lie in the run directory, or those of `previews`, and what people decided in
+    `picks`. `links` say where the clips are; a report with links that end is never current. Both files get `now`
     as their time, by which `reports_are_current` knows them again.
 
     Raises:
@@ -76,7 +87,7 @@ def write_report(
     reports, at = reports_of(run_dir), int(now * 1e9)
     try:
         with _replaced(reports.csv, at) as file:
-            csv_report.write_csv(file, record.header, record.each_take, picks=picks)
+            csv_report.write_csv(file, record.header, record.each_take, picks=picks, links=links)
         with _replaced(reports.html, at) as file:
             html_report.write_page(
                 file,
@@ -86,8 +97,8 @@ def write_report(
                 simulated=record.nothing_paid,
                 made=now,
                 goes_on=goes_on,
-                mark=_mark(run_dir, record, picks, at),
-                beside=Beside.of(previews_in(run_dir), picks),
+                mark="" if links.media else _mark(run_dir, record, picks, at),
+                beside=Beside.of(previews_in(run_dir) if previews is None else previews, picks, links),
             )
     except MemoryError as error:
         raise DiskFailed(

@@ -205,8 +205,12 @@ _ORDERS = """CREATE TABLE orders (
 _SETTINGS = "ALTER TABLE sessions ADD COLUMN settings TEXT NOT NULL DEFAULT '{}'"
 _VERSION_8 = (_ORDERS, _SETTINGS)
 
-# Where clips go if not into the run's folder, and which part of the board this is.
-_VERSION_9 = tuple(f"ALTER TABLE run ADD COLUMN {name} TEXT NOT NULL DEFAULT ''" for name in ("out", "shard"))
+# Where clips go if not into the run's folder, and which part of the board this is. `log_sessions` is a JSON list of the
+# newest sessions by which this record may hold the run's log in its store; the last of them may not have begun.
+_VERSION_9 = (
+    *(f"ALTER TABLE run ADD COLUMN {name} TEXT NOT NULL DEFAULT ''" for name in ("out", "shard")),
+    "ALTER TABLE run ADD COLUMN log_sessions TEXT NOT NULL DEFAULT '[]'",
+)
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     *(_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5),

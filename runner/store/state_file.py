@@ -266,6 +266,14 @@ class StateFile:
         )
         self.header = replace(self.header, manifest=header.manifest, api_base=header.api_base, out=header.out)
 
+    def log_sessions(self) -> tuple[str, ...]:
+        """Return the sessions by which this record may hold the run's log in its store."""
+        return self._writer.submit(_log_sessions).result()
+
+    def note_log_sessions(self, sessions: Sequence[str]) -> None:
+        """Record the sessions by which this record may hold the run's log in its store."""
+        self._change("UPDATE run SET log_sessions = ?", json.dumps(sessions))
+
     def note_simulated(self, simulated: bool) -> None:  # noqa: FBT001 - the noted value itself
         """Note whether all jobs went to an API that says that it is a simulator: in the marker, for display alone.
 
@@ -417,3 +425,7 @@ class StateFile:
 
     def __exit__(self, *_error: object) -> None:
         self.close()
+
+
+def _log_sessions(connection: sqlite3.Connection) -> tuple[str, ...]:
+    return tuple(json.loads(str(database.value(connection, "SELECT log_sessions FROM run"))))

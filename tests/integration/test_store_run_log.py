@@ -44,8 +44,9 @@ def on_s3(s3: S3Server) -> ObjectStore:
 
 
 @contextmanager
-def opened(store: ObjectStore, holder: Holder = HERE, *, take_over: bool = False) -> Iterator[RunLog]:
-    log = RunLog.open(store, holder, take_over=take_over, patience=0.0, wall=lambda: 1.8e9)
+def opened(store: ObjectStore, holder: Holder = HERE) -> Iterator[RunLog]:
+    """Open the log as a session of its own, which takes it over from any other."""
+    log = RunLog.open(store, holder, session=uuid.uuid4().hex, patience=0.0, wall=lambda: 1.8e9)
     yield log
     log.close()
 
@@ -83,26 +84,32 @@ def test_another_holder_is_refused_and_named(store: ObjectStore, other: Holder) 
     with opened(store, other) as log:
         say(log, 1)
         with pytest.raises(RunElsewhere, match=f"held by {other.machine}:/runs/.* since 2027") as caught:
-            RunLog.open(store, HERE, patience=0.0)
+            RunLog.open(store, HERE, session="mine", after=["an older one"], patience=0.0)
         assert "\x1b" not in caught.value.message
         say(log, 2)
 
 
 def test_a_run_is_taken_over_by_its_own_id_only(store: ObjectStore) -> None:
     with opened(store, replace(HERE, run_id="run-2")), pytest.raises(RunElsewhere, match="run-2"):
-        RunLog.open(store, HERE, take_over=True, patience=0.0)
+        RunLog.open(store, HERE, session="mine", patience=0.0)
+
+
+def test_a_session_continues_only_after_one_of_its_own(store: ObjectStore) -> None:
+    for session, after in (("a", []), ("b", ["a"]), ("c", ["a", "b"])):
+        RunLog.open(store, HERE, session=session, after=after, patience=0.0).close()
+    for after in ([], ["a", "b"]):
+        with pytest.raises(RunElsewhere, match="render-7:/runs/a"):
+            RunLog.open(store, HERE, session="d", after=after, patience=0.0)
 
 
 def test_nothing_passes_after_the_seal(store: ObjectStore) -> None:
     with opened(store) as old:
         say(old, 1)
-        with opened(store, THERE, take_over=True) as new:
+        with opened(store, THERE) as new:
             for _ in range(2):
                 with pytest.raises(RunElsewhere, match="laptop:/runs/b"):
                     old.append({"n": 2}).result(30)
             say(new, 3)
-        with pytest.raises(RunElsewhere):
-            RunLog.open(store, HERE, patience=0.0)
     assert said(lines_of(store, since=0)) == [1, 3]
 
 
@@ -118,7 +125,7 @@ def test_a_machine_that_slept_finds_no_free_number_after_the_log_was_cut(
 ) -> None:
     with opened(store) as old:
         say(old, 1)
-        with opened(store, THERE, take_over=True) as new:
+        with opened(store, THERE) as new:
             for number in range(2, 6):
                 say(new, number)
             for _ in range(2):

@@ -92,7 +92,7 @@ def test_a_shot_that_left_the_manifest_has_no_slot(tmp_path: Path) -> None:
             "failed: moderation",
         ),
         ([succeeded(take(1))], NO_PICKS, "rendered, not fetched yet"),
-        ([delivered(take(1))], NO_PICKS, "the clip is gone from the disk"),
+        ([delivered(take(1))], NO_PICKS, "the clip is gone"),
         (
             [succeeded(take(1))],
             said(t1=Decision.PICK),

@@ -24,9 +24,10 @@ from runner.domain.picks import Decision, Pick, Picks
 from runner.domain.preview_names import preview_names
 from runner.domain.records import RunHeader, TakeRecord
 from runner.domain.states import DeliveryState, FailureClass, TakeState
+from runner.output.clip_links import file_link, sidecar
 from runner.output.html_report import BLOCK, LIVE_SCRIPTS, SHARED_SCRIPTS, write_page
 from runner.output.report_head import Summary
-from runner.output.report_view import Beside, card, file_link, sidecar, web_link
+from runner.output.report_view import Beside, card, web_link
 from runner.output.status_text import status_lines
 from tests.report_page import takes_in
 from tests.unit.output_records import BODY, NOW, delivered, header, pending, queued, succeeded

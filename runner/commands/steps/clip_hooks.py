@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from runner.commands.steps.hook_record import OUTPUT, ClipKey, HookRecord, open_record
 from runner.commands.steps.request import RunRequest
@@ -139,11 +138,12 @@ class ClipHooks:
     def _hook(self, take_id: str) -> bool:
         """Run the hook for a take's clip, unless it has run; return False if it was stopped."""
         with open_reader(self._place.state_file, checked=True) as reader:
-            take, simulated = reader.take(take_id), reader.nothing_paid
+            take, simulated, out = reader.take(take_id), reader.nothing_paid, reader.header.out
         if take is None or take.file is None or (key := self._claimed(take)) is None:
             return True
-        clip = (self._place.path / take.file).absolute()
-        words = [*self._words, take.take_id, str(clip)]
+        # In a store a clip has an address; on this disk there may be no copy of it.
+        clip = f"{out}/{take.file}" if out else str((self._place.path / take.file).absolute())
+        words = [*self._words, take.take_id, clip]
         ended = self._start(words, about_clip(take, clip, simulated=simulated), self._stop)
         if ended.is_cut:
             return False
@@ -166,7 +166,7 @@ class ClipHooks:
         return key
 
 
-def about_clip(take: TakeRecord, clip: Path, *, simulated: bool) -> str:
+def about_clip(take: TakeRecord, clip: str, *, simulated: bool) -> str:
     """Return the JSON that a hook gets, as `schemas/delivered.schema.json` describes it."""
     return json.dumps(
         {
@@ -179,8 +179,8 @@ def about_clip(take: TakeRecord, clip: Path, *, simulated: bool) -> str:
             "seed": take.seed,
             "inputs": json.loads(take.body),
             "tags": list(take.tags),
-            "clip": str(clip),
-            "sidecar": str(clip.with_name(sidecar_name(take.present_stem))),
+            "clip": clip,
+            "sidecar": f"{clip.rpartition('/')[0]}/{sidecar_name(take.present_stem)}",
             "sha256": take.sha256,
             "request_id": take.request_id,
             "cost_usd": take.cost,

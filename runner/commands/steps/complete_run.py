@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
+from runner.commands.steps.clip_files import stored_clips
 from runner.commands.steps.known_jobs import known_outside
 from runner.commands.steps.open_run import new_header
 from runner.commands.steps.request import RunRequest
@@ -85,6 +86,7 @@ def _is_same_run(request: RunRequest, place: RunDir, reader: Reader) -> bool:
         and is_same_api(header.api_base, asked.api_base)
         and origin.machine == machine_id()
         and is_same(origin.place, place_of(place.path))
+        and request.clip_store in {"", header.out}
         and request.name_template in {None, reader.name_template() or BY_ID}
     )
 
@@ -117,13 +119,18 @@ def _files(manifest: Path, known: Mapping[str, str], *, most: int) -> Mapping[st
 
 def _summary(place: RunDir, reader: Reader) -> RunSummary | None:
     """Return what the whole flow would, or None if a clip is not what it was."""
-    clips = {place.path / file: (size, take, label) for file, size, take, label in reader.clips()}
-    if any(clip.stat().st_size != size for clip, (size, *_) in clips.items()):
+    recorded = list(reader.clips())
+    clips = {place.path / file: (size, take, label) for file, size, take, label in recorded}
+    if stored := recorded and stored_clips(place, out=reader.header.out):
+        if any(stored.sizes.get(file) != size for file, size, *_ in recorded):
+            return None
+    elif any(clip.stat().st_size != size for clip, (size, *_) in clips.items()):
         return None
     counts, deliveries = reader.counts(), reader.deliveries()
     return RunSummary(
         run_dir=place.path,
         name=reader.header.name,
+        out=reader.header.out,
         simulated=reader.nothing_paid,
         ending=Ending(EndingKind.FINISHED),
         submitted=0,

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.commands.steps.find_run import find_run, read_header, read_takes
+from runner.commands.steps.clip_files import stored_clips
+from runner.commands.steps.find_run import find_run_to_read, read_header, read_takes
 from runner.domain.clip_checks import FlagKind, Probe
 from runner.domain.display import standing, sweep
 from runner.domain.errors import FileMissing
@@ -57,13 +58,22 @@ def cut_list(
         StateFileUnusable: the state file cannot be read.
     """
     try:
-        place = find_run(target, simulated=simulated)
+        place = find_run_to_read(target, simulated=simulated)
     except FileMissing:
         if not target.is_file():
             raise
         return _planned(target, schema_dirs=schema_dirs, choice=choice, fps=fps)
-    name, takes = read_header(place).name, read_takes(place)
-    return recorded_cut(name, takes, read_picks(place.path), folder=place.path, choice=choice, fps=fps)
+    header, takes = read_header(place), read_takes(place)
+    stored = stored_clips(place, out=header.out)
+    return recorded_cut(
+        header.name,
+        takes,
+        read_picks(place.path),
+        folder=place.path,
+        choice=choice,
+        fps=fps,
+        is_here=None if stored is None else stored.has,
+    )
 
 
 def recorded_cut(
@@ -74,8 +84,11 @@ def recorded_cut(
     folder: Path,
     choice: Choice = ALL,
     fps: float | None = None,
+    is_here: Callable[[str], bool] | None = None,
 ) -> Timeline:
     """Return the cut of recorded takes, in the order of the record; clips are below `folder`.
+
+    `is_here` says of a clip's path whether it is there; None looks in `folder`.
 
     Raises:
         UsageError: `choice` matches nothing.
@@ -88,8 +101,9 @@ def recorded_cut(
     for take in wanted:
         by_shot.setdefault(take.shot_id, []).append(take)
     said = _Said.of(picks)
+    is_here = is_here or (lambda file: (folder / file).is_file())
     slots = tuple(
-        _slot(shot, found, said, folder)
+        _slot(shot, found, said, folder, is_here)
         for shot, found in by_shot.items()
         if any(take.position is not None for take in found)
     )
@@ -142,8 +156,14 @@ def _waiting(take: Take) -> Slot:
     return Slot(take.shot_id, planned, why="not rendered yet", prompt=prompt, is_assumed=is_assumed)
 
 
-def _slot(shot: str, takes: Sequence[TakeRecord], said: _Said, folder: Path) -> Slot:
-    here = [take for take in takes if _is_here(take, folder)]
+def _slot(
+    shot: str, takes: Sequence[TakeRecord], said: _Said, folder: Path, is_here: Callable[[str], bool]
+) -> Slot:
+    here = [
+        take
+        for take in takes
+        if take.delivery is DeliveryState.DELIVERED and take.file is not None and is_here(take.file)
+    ]
     playing = _playing(takes, here, said)
     first = playing or next(take for take in takes if take.position is not None)
     planned, is_assumed = _asked(first.body)
@@ -157,12 +177,6 @@ def _slot(shot: str, takes: Sequence[TakeRecord], said: _Said, folder: Path) -> 
         is_waiting=not playing and any(_is_waiting(take) for take in _blamed(takes, said)),
         prompt=prompt_of(first.body),
         is_assumed=is_assumed,
-    )
-
-
-def _is_here(take: TakeRecord, folder: Path) -> bool:
-    return (
-        take.delivery is DeliveryState.DELIVERED and take.file is not None and (folder / take.file).is_file()
     )
 
 
@@ -211,7 +225,7 @@ def _reason(take: TakeRecord, present: Collection[str], said: _Said) -> str:
     if take.take_id in present:
         return "rejected" if said.has_rejected(take) else "the clip is not whole"
     if take.delivery is DeliveryState.DELIVERED:
-        return "the clip is gone from the disk"
+        return "the clip is gone"
     if _is_waiting(take):
         return "rendered, not fetched yet"
     failure = f": {take.failure}" if take.failure and take.state is TakeState.FAILED else ""

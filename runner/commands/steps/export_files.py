@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from runner.commands.steps.find_run import find_run
+from runner.commands.steps.find_run import find_run_to_read
+from runner.commands.steps.run_in_store import copied_from, name_of
 from runner.domain.disk_errors import file_error
 from runner.domain.display import PATH_LIMIT, visible
 from runner.domain.errors import CannotCreate, FileMissing
@@ -29,12 +30,15 @@ _LONGEST_NAME = 100
 def export_file(target: Path, ending: str, *, simulated: bool | None, mark: str = "") -> Path:
     """Return where a file goes: into the folder `exports` of its run, or beside a manifest that has not been run.
 
-    `ending` is what follows the name, such as `.mp4`; beside a manifest `mark` stands before it.
+    `ending` is what follows the name, such as `.mp4`; beside a manifest `mark` stands before it. Of a run that is only
+    known by its store it goes into the current folder, also with the mark.
     """
     try:
-        place = find_run(target, simulated=simulated)
+        place = find_run_to_read(target, simulated=simulated)
     except FileMissing:
         return target.with_name(f"{target.stem[:_LONGEST_NAME]}{mark}{ending}")
+    if address := copied_from(place):
+        return Path(f"{name_of(address)[:_LONGEST_NAME]}{mark}{ending}")
     return place.path / EXPORTS / f"{place.path.resolve().name[:_LONGEST_NAME]}{ending}"
 
 

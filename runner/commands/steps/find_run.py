@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.api.account import named_base
+from runner.commands.steps.run_in_store import address_in, copied_from, refuse_address, run_in_store
 from runner.domain.records import RunHeader, TakeRecord
 from runner.store import run_dir as rundir
 from runner.store.marker import read_marker
@@ -24,14 +25,29 @@ def find_run(target: str | Path, *, simulated: bool | None = None) -> RunDir:
 
     Raises:
         FileMissing: nothing has been run there.
+        UsageError: it is the address of a run in a store, which can only be read.
     """
     from runner.manifest.reader import manifest_name
 
+    refuse_address(target)
     path = Path(target)
     if is_recorded(path):
         return RunDir(path)
     name = manifest_name(path)
     return rundir.existing(path, name=name, kinds=(False, True) if simulated is None else (simulated,))
+
+
+def find_run_to_read(target: str | Path, *, simulated: bool | None = None) -> RunDir:
+    """Return the run directory meant by `target`, which may also be the address of a run in a store.
+
+    What is written into the directory of such a run leaves when the process ends.
+
+    Raises:
+        FileMissing: nothing has been run there.
+        StoreAway, StoreRefused, RecordDamaged: the record in the store cannot be read.
+    """
+    address = address_in(target)
+    return find_run(target, simulated=simulated) if address is None else run_in_store(address)
 
 
 def is_recorded(path: Path) -> bool:
@@ -100,7 +116,12 @@ def run_words(place: RunDir, header: RunHeader) -> list[str]:
 
 
 def command_about(place: RunDir, header: RunHeader, verb: str, *words: str) -> str:
-    """Return the command of `verb` for a run, with `words` behind the run, to be given in the current directory."""
+    """Return the command of `verb` for a run, with `words` behind the run, to be given in the current directory.
+
+    A run that is known only by its store is first brought here, before anything else.
+    """
+    if address := copied_from(place):
+        return command_line("restore", str(address))
     run, manifest, *flags = run_words(place, header)
     if verb == run:
         return command_line(run, manifest, *flags, *words)

@@ -14,10 +14,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
 from pathlib import Path
 
+from runner.commands.steps.clip_files import stored_clips
 from runner.commands.steps.input_copies import InputCopies, Read
 from runner.commands.steps.request import RunRequest
 from runner.commands.steps.signals import heed_skips
@@ -25,6 +26,7 @@ from runner.delivery.looks import Found
 from runner.domain.clip_checks import Flag, FlagKind, Probe, flags_as_json
 from runner.domain.display import counted
 from runner.domain.environment import NO_INSPECT, is_on
+from runner.domain.errors import ShotrunnerError
 from runner.domain.preview_names import PREVIEWS, preview_names
 from runner.domain.records import TakeRecord
 from runner.domain.run_events import Event, FactRecorded
@@ -85,9 +87,11 @@ class ClipInspection:
         self._inspector = inspector
         self._stand_ins = stand_ins
         self._takes: deque[str] = deque()
-        self._previews: dict[str, Path] = {}
+        self._previews: dict[str, str] = {}
+        self._stored = stored_clips(place, out=state.header.out)
         self._known: dict[str, tuple[Probe, Look | None, str]] = {}
         self._noted: dict[str, Found] = {}
+        self._at_delivery: set[str] = set()
         self._recorded: deque[Future[None]] = deque()
         self._sent: deque[str] = deque()
         self._changed = threading.Condition()
@@ -196,11 +200,10 @@ class ClipInspection:
             if self._inputs.is_on:
                 self._sent.extend(reader.with_links())
         if self._inspector.decodes:
-            here = _made(self._place.path)
+            here = _made(self._place.path) | (self._stored.previews if self._stored else frozenset())
             for sha256, file, probe in reader.checked_clips():
-                is_elsewhere = self._state.header.out and not (self._place.path / file).is_file()
-                if not is_elsewhere and not _expected(sha256, probe) <= here:
-                    self._previews[sha256] = self._place.path / file
+                if not _expected(sha256, probe) <= here:
+                    self._previews[sha256] = file
 
     def _has_work(self) -> bool:
         """Wait for something to do; False at the end."""
@@ -226,7 +229,11 @@ class ClipInspection:
         """Look into one clip; previews come when all clips have been looked into, and copies of inputs last."""
         try:
             if self._takes:
-                self._check(reader, self._takes[0])
+                try:
+                    self._check(reader, self._takes[0])
+                except ShotrunnerError as error:
+                    # The store cannot be read now; the next session looks again.
+                    self._unmade.append(str(error))
                 with self._changed:
                     self._takes.popleft()
             elif self._sent:
@@ -234,9 +241,9 @@ class ClipInspection:
                 if take is not None:
                     self._inputs.note(take.body)
             elif self._previews:
-                sha256, path = next(iter(self._previews.items()))
+                sha256, file = next(iter(self._previews.items()))
                 del self._previews[sha256]
-                self._preview(path, sha256)
+                self._preview(file, sha256)
             elif (found := self._inputs.take()) is not None:
                 self._copy(*found)
         except NoDecoder as error:
@@ -259,43 +266,52 @@ class ClipInspection:
             finally:
                 whole.unlink(missing_ok=True)
 
-    def _preview(self, path: Path, sha256: str) -> None:
+    def _preview(self, file: str, sha256: str) -> None:
         try:
-            self._inspector.make_previews(path, self._place.path, sha256)
-        except NotReadable as error:
+            with self._on_disk(file, sha256) as path:
+                self._inspector.make_previews(path, self._place.path, sha256)
+        except (NotReadable, ShotrunnerError) as error:
             self._unmade.append(str(error))
+
+    def _on_disk(self, file: str, sha256: str) -> AbstractContextManager[Path]:
+        """Return what yields a clip on this disk; one in a store is downloaded for the moment."""
+        if self._stored is None:
+            return nullcontext(self._place.path / file)
+        return self._stored.on_disk(file, sha256=sha256)
+
+    def _has_preview(self, name: str) -> bool:
+        return self._stored.has_preview(name) if self._stored else (self._place.path / name).is_file()
 
     def _check(self, reader: Reader, take_id: str) -> None:
         take = reader.take(take_id)
         if take is None or take.delivery is not DeliveryState.DELIVERED or not (take.file and take.sha256):
             return
-        path, probe = self._place.path / take.file, take.probe
-        noted = self._noted.pop(take.sha256, None)
+        probe, noted = take.probe, self._noted.pop(take.sha256, None)
         if noted is not None:
             self._known[take.sha256] = _known_of(noted)
             self._unmade += [noted.unmade] if noted.unmade else []
-        elif self._state.header.out and not path.is_file():
-            # Its clip is in a store, and a later session has no look of its delivery.
-            return
+            self._at_delivery.add(take.sha256)
         is_hopeless = any(flag.kind is FlagKind.UNREADABLE for flag in take.flags)
         if probe is None or (self._inspector.decodes and not probe.is_decoded and not is_hopeless):
-            probe, flags = self._found(take, path, take.sha256)
+            probe, flags = self._found(take, take.file, take.sha256)
             fact = Checked(take.sha256, probe.to_json(), tuple(flags_as_json(flags)))
             self._recorded.append(self._state.record(take_id, fact, at=self._clock.wall()))
             self._looked += 1
         if len(self._recorded) > _MOST_WAITING:
             self._recorded.popleft().exception()
-        expected = _expected(take.sha256, probe) if self._inspector.decodes and noted is None else ()
-        if not all((self._place.path / name).is_file() for name in expected):
-            self._previews[take.sha256] = path
+        # A delivery that looked into a clip has made its previews as well.
+        made_here = self._inspector.decodes and take.sha256 not in self._at_delivery
+        if made_here and not all(map(self._has_preview, _expected(take.sha256, probe))):
+            self._previews[take.sha256] = take.file
 
-    def _found(self, take: TakeRecord, path: Path, sha256: str) -> tuple[Probe, tuple[Flag, ...]]:
+    def _found(self, take: TakeRecord, file: str, sha256: str) -> tuple[Probe, tuple[Flag, ...]]:
         """Return what a clip is like, and its flags; clips of the same bytes are looked into once."""
         if sha256 not in self._known:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             try:
-                self._known[sha256] = _known_of(Found(sha256, self._inspector.look(path)))
+                with self._on_disk(file, sha256) as path:
+                    self._known[sha256] = _known_of(Found(sha256, self._inspector.look(path)))
             except NotReadable as error:
                 self._known[sha256] = _known_of(Found(sha256, None, str(error)))
         probe, found, reason = self._known[sha256]

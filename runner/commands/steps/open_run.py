@@ -13,12 +13,13 @@ from unicodedata import normalize
 from runner.commands.steps.known_jobs import forget_outside, known_outside, refuse_lost_record, second_places
 from runner.domain.errors import MOVED, FlagRequired, ShotrunnerError, UsageError
 from runner.domain.records import RunHeader
+from runner.domain.states import DeliveryState
 from runner.store.disk_failure import SafetyOptions
 from runner.store.location import place_of
 from runner.store.lock import RunLock
 from runner.store.marker import read_marker
 from runner.store.open_file import Opening
-from runner.store.reader import open_reader
+from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import REPORT, RunDir
 from runner.store.state_file import StateFile
 from runner.store.witness import Testimony
@@ -84,6 +85,10 @@ def open_state(run_dir: RunDir, *, header: RunHeader, opening: OpenOptions = DEF
                 if not reader.has_sent():
                     recorded = replace(recorded, api_base=header.api_base)
         refuse_other_run(recorded, header, run_dir, moved=opening.moved)
+        if header.out and header.out != recorded.out:
+            with open_reader(run_dir.state_file, checked=True) as reader:
+                refuse_other_store(reader, header.out)
+            recorded = replace(recorded, out=header.out)
         # Its own report stands in for the manifest this once, and is written again when the run ends.
         if header.manifest != REPORT:
             recorded = replace(recorded, manifest=header.manifest)
@@ -143,6 +148,20 @@ def refuse_other_run(recorded: RunHeader, asked: RunHeader, run_dir: RunDir, *, 
         )
 
 
+def refuse_other_store(reader: Reader, asked: str) -> None:
+    """Refuse another place for the clips of a run that has delivered some.
+
+    Raises:
+        UsageError: its clips are elsewhere.
+    """
+    if any(take.delivery is DeliveryState.DELIVERED for take in reader.standings(delivered=True)):
+        there = reader.header.out or "its own folder"
+        raise UsageError(
+            f"the clips of this run are in {there}, and not in {asked}",
+            advice="leave out --out to continue there, or choose another folder with --run-dir",
+        )
+
+
 def _is_one_file(run_dir: RunDir, recorded: str, asked: str) -> bool:
     """Return whether two paths, as seen from a run, name one file: an archive may write accents in the other way."""
     if recorded == asked or normalize("NFC", recorded) != normalize("NFC", asked):
@@ -152,8 +171,15 @@ def _is_one_file(run_dir: RunDir, recorded: str, asked: str) -> bool:
 
 
 def new_header(
-    run_dir: RunDir, manifest: Path, *, name: str, simulated: bool, api_base: str, now: float = 0.0
+    run_dir: RunDir,
+    manifest: Path,
+    *,
+    name: str,
+    simulated: bool,
+    api_base: str,
+    now: float = 0.0,
+    out: str = "",
 ) -> RunHeader:
     """Return the header of a run; the manifest is named relative to the folder, so that a tree can be moved whole."""
     relative = os.path.relpath(manifest.resolve(), run_dir.path.resolve())
-    return RunHeader(uuid.uuid4().hex, name, relative, simulated, api_base, now, __version__)
+    return RunHeader(uuid.uuid4().hex, name, relative, simulated, api_base, now, __version__, out=out)

@@ -114,6 +114,13 @@ class RunRequest:
         return SIMULATOR_BASE if self.simulated else named_base(self.api_base, self.environ)
 
     @property
+    def clip_store(self) -> str:
+        """The address that clips go to by the flags, with a folder for each shard; empty if none is named."""
+        if self.out is None:
+            return ""
+        return str(self.out.under(self.shard.folder) if self.shard else self.out)
+
+    @property
     def on_this_machine(self) -> bool:
         """True where the API is the simulator or another server on loopback."""
         return self.simulated or on_this_machine(self.origin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runner.commands.steps.run_in_store import copied_from
 from runner.domain.activity import Activity
 from runner.store.lock import is_held, read_owner
 from runner.store.reader import Reader
@@ -10,7 +11,8 @@ from runner.store.run_dir import RunDir
 
 def activity_of(place: RunDir, reader: Reader) -> Activity:
     """Return who works on a run at this moment; nothing is changed or kept waiting by that."""
-    running = is_held(place.path)
+    # Whether a run goes on that is only known by its store, no file here says.
+    running = None if copied_from(place) else is_held(place.path)
     # A killed process leaves its note behind.
     owner = read_owner(place.path) if running else None
     session, since = reader.newest_session(), owner.since if owner else None

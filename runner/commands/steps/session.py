@@ -24,6 +24,7 @@ from runner.commands.steps.run_log import run_log
 from runner.commands.steps.session_settings import session_settings
 from runner.commands.steps.signals import SignalHandler, handle_signals
 from runner.commands.steps.steering import Steering
+from runner.commands.steps.stored_run import StoredRun
 from runner.domain.errors import AccountRefused
 from runner.domain.records import CostsUntold
 from runner.domain.run_ending import Ending, EndingKind
@@ -32,7 +33,7 @@ from runner.domain.shots import Ticket
 from runner.domain.states import CostSeen, PayAgain
 from runner.engine.late_costs import GRACE, ask_costs, asks_since
 from runner.engine.options import EngineOptions, RunHistory
-from runner.engine.ports import Queue
+from runner.engine.ports import Queue, unannounced
 from runner.plan.scope import first_ones_first
 from runner.simulator.clip_cache import fallback_hashes
 from runner.store.reader import Reader, open_reader
@@ -56,6 +57,7 @@ def run_engine(
     deadline: float | None = None,
     inspection: ClipInspection | None = None,
     hooks: ClipHooks | None = None,
+    at_store: StoredRun | None = None,
 ) -> tuple[Ending, int | None]:
     """Let the engine do what is left for the takes `about`, of which `finished` ones need nothing.
 
@@ -63,6 +65,7 @@ def run_engine(
     when nothing is left. Costs that came late are asked for on the way. With `controls` people steer it from outside,
     and what they have changed so far holds. The session on record, if there is one, is over with the engine. Clips that
     `inspection` has not looked into by then are waited for, within bounds, and so are the commands that `hooks` runs.
+    What is submitted is announced `at_store`.
     """
     if controls is not None:
         request = replace(request, options=controls.options)
@@ -82,7 +85,7 @@ def run_engine(
         is_paused = controls is not None and controls.is_paused
         started = _started(request, place, total=len(about), done=finished, paused=is_paused)
         shown = stack.enter_context(request.progress(started))
-        watching = tuple(each for each in (inspection, hooks) if each is not None)
+        watching = tuple(each for each in (inspection, hooks, at_store) if each is not None)
         listener = Listeners((shown, log, *watching, *request.listeners), on_failure=_say_of(shown))
         listener.on_event(started)
         if controls is not None and controls.answered is not None:
@@ -92,7 +95,7 @@ def run_engine(
         for note in (*state.notes, *account.notes):
             listener.on_event(Message(note))
         engaged = _engage(
-            request, place, state, about, account, listener, deadline, first, controls, inspection
+            request, place, state, about, account, listener, deadline, first, controls, inspection, at_store
         )
         try:
             ending, signal = run_alone(engaged, interrupts=request.interrupts)
@@ -209,6 +212,7 @@ async def _engage(
     first: Sequence[str],
     controls: Controls | None,
     inspection: ClipInspection | None,
+    at_store: StoredRun | None,
 ) -> tuple[Ending, int | None]:
     """Put real adapters round the engine and run it."""
     from runner.api.client import RunComfyQueue
@@ -247,6 +251,7 @@ async def _engage(
             past=_past(reader, request.clock, options),
             deadline=deadline,
             room=started.room if options.download else None,
+            announce=at_store.announce if at_store is not None else unannounced,
             stand_ins=fallback_hashes() if request.on_this_machine else (),
         )
         interruption = SignalHandler(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.commands.steps.clip_files import stored_clips
 from runner.commands.steps.known_picks import picks_for_reports
 from runner.commands.steps.run_activity import activity_of
 from runner.domain.display import counted, listed, spent_words, tally
@@ -24,6 +25,7 @@ from runner.engine.options import EngineOptions
 from runner.plan.actions import Action
 from runner.store.reader import Reader, open_reader
 from runner.store.run_dir import RunDir
+from runner.system.escapes import command_line
 from runner.system.private_files import read_private
 
 if TYPE_CHECKING:
@@ -71,7 +73,8 @@ class RunSummary:
     submitted, and `cancelled` those that only a retry submits again. `stale` counts clips of rows that changed since;
     `failed` are the takes that failed or whose clips could not be downloaded. `flagged` are the takes the run was about
     with something odd about their clips; that is not a failure. `limits` held at the end, and `tuned` are the flags of
-    `run` for what people changed on the way.
+    `run` for what people changed on the way. `out` is the address of the store that the clips are in, empty if they
+    are in the run directory.
     """
 
     run_dir: Path
@@ -95,8 +98,13 @@ class RunSummary:
     take_ids: Mapping[Path, str] = field(default_factory=dict)
     labels: Mapping[Path, str] = field(default_factory=dict)
     name: str = ""
+    out: str = ""
     limits: Limits = field(default_factory=Limits)
     tuned: tuple[str, ...] = ()
+
+    def address_of(self, clip: Path) -> str:
+        """Return where a clip is: its path, or its address in the store."""
+        return f"{self.out}/{clip.relative_to(self.run_dir).as_posix()}" if self.out else str(clip)
 
     @property
     def exit_code(self) -> int:
@@ -252,6 +260,7 @@ def sum_up(
     return RunSummary(
         run_dir=place.path,
         name=header.name,
+        out=header.out,
         simulated=simulated,
         ending=ending,
         submitted=submitted,
@@ -284,20 +293,33 @@ def sum_up(
 
 
 def _reports(place: RunDir, reader: Reader, *, now: float) -> tuple[Reports | None, tuple[str, ...]]:
-    """Write the reports unless they are current; a page that a program holds open fails no finished run."""
+    """Write the reports unless they are current; a page that a program holds open fails no finished run.
+
+    Nor does a store that takes no report: the one here is written, and a remark says what to do.
+    """
+    from runner.commands.steps.stored_report import publish_reports, report_links
     from runner.output.write_reports import reports_are_current, reports_of, write_report
 
     picks, remarks = picks_for_reports(place)
     try:
         if reports_are_current(place.path, reader, picks=picks):
             return reports_of(place.path), remarks
-        goes_on = activity_of(place, reader).goes_on
-        return write_report(place.path, reader, now=now, picks=picks, goes_on=goes_on), remarks
+        goes_on, header = activity_of(place, reader).goes_on, reader.header
+        stored = stored_clips(place, out=header.out)
+        links = report_links(place, header, stored, now=now)
+        reports = write_report(place.path, reader, now=now, picks=picks, goes_on=goes_on, links=links)
     except (CannotCreate, DiskFailed) as error:
         return None, (
             *remarks,
             f"the report could not be written: {error.message}",
         )
+    try:
+        if stored is not None:
+            publish_reports(place, reader, stored, now=now, picks=picks, goes_on=goes_on)
+    except ShotrunnerError as error:
+        again = command_line("report", place.path)
+        return reports, (*remarks, f"the store has no new report: {error.message}; try again with: {again}")
+    return reports, remarks
 
 
 def _is_delivered(take: TakeRecord) -> bool:

@@ -13,12 +13,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from runner.commands.check import check
+from runner.commands.steps.clip_files import StoredClips, stored_clips
 from runner.commands.steps.find_run import manifest_of, read_takes
 from runner.commands.steps.known_picks import decisions_for
 from runner.commands.steps.open_for_decision import OpenRecord, named
 from runner.commands.steps.open_run import OpenOptions, open_recorded
+from runner.commands.steps.restore_stored import missing_outputs, restore_sidecars_of
 from runner.commands.steps.run_log import log_facts
 from runner.domain import failpoints
+from runner.domain.display import listed
 from runner.domain.errors import DiskFailed, FileMissing, ManifestInvalid, RunInUse, UsageError
 from runner.domain.records import RunHeader, RunRecord, Standing, TakeRecord
 from runner.domain.run_events import FactRecorded
@@ -27,7 +30,7 @@ from runner.domain.states import ClipMoved, DeliveryState, FileGone
 from runner.manifest.size_limits import CEILING
 from runner.media.clips.folder import NameConflict
 from runner.media.clips.rename import Clip, left_mid_rename, rename_clips
-from runner.media.clips.restore_sidecars import give_own_names, restore_sidecars, without_further_outputs
+from runner.media.clips.restore_sidecars import give_own_names, without_further_outputs
 from runner.plan.compare import Comparison, compare
 from runner.plan.prices import priced, recorded_prices
 from runner.plan.scope import Scope, scope_of
@@ -92,7 +95,7 @@ def sync(
         with open_reader(place.state_file, checked=True) as reader:
             ids = (take.take_id for take in takes if take.take_id in gone)
             lost = [take for take in map(reader.take, ids) if take]
-        restore_sidecars(place.path, lost)
+        restore_sidecars_of(place, lost)
         fact, at = FileGone("the file is not there any more, or not whole"), clock.wall()
         for waiting in [state.record(take.take_id, fact, at=at) for take in lost]:
             waiting.result()
@@ -127,18 +130,37 @@ def _delivered(place: RunDir) -> list[Standing]:
 def missing(takes: Sequence[Standing], place: RunDir) -> frozenset[str]:
     """Return the ids of delivered takes of which a clip is nowhere where a run looks for it.
 
+    Of clips in a store, one listing is compared with the record.
+
     Raises:
         UsageError: the clips' folder is a link or a file.
         DiskFailed: the disk fails.
+        StoreAway, StoreRefused: the store cannot be listed.
     """
+    if not any(take.delivery is DeliveryState.DELIVERED for take in takes):
+        return frozenset()
+    if stored := stored_clips(place):
+        return _missing_in(stored, takes)
     gone = [take for take in takes if _is_gone(take, place)]
     gone += without_further_outputs(place.path, takes)
     return frozenset(take.take_id for take in gone) - _strayed(gone, place)
 
 
+def _missing_in(stored: StoredClips, takes: Sequence[Standing]) -> frozenset[str]:
+    delivered = [take for take in takes if take.delivery is DeliveryState.DELIVERED]
+    return frozenset(
+        take.take_id
+        for take in delivered
+        if stored.sizes.get(take.file or "") != take.bytes or missing_outputs(stored, take)
+    )
+
+
 def _strayed(takes: Sequence[Standing], place: RunDir) -> frozenset[str]:
     """Return the ids of takes whose clips are where a kill in mid-rename left them, and not where the record says."""
     lost = [take for take in takes if _is_misnamed(take) and _is_gone(take, place)]
+    if not lost or stored_clips(place):
+        # In a store no clip is renamed.
+        return frozenset()
     try:
         return frozenset(clip.take for clip in left_mid_rename(place.path, _clips(lost)))
     except NameConflict:
@@ -161,6 +183,10 @@ def _is_gone(take: Standing, place: RunDir) -> bool:
 
 def _rename_clips(state: StateFile, takes: Sequence[Standing], clock: Clock) -> tuple[str, ...]:
     """Let clips follow their takes' new names; what must stay is said, and stays where the record says it is."""
+    if state.header.out:
+        # A store can only copy and remove, and links to the old name may be in use by now.
+        named = [take.take_id for take in takes if _is_misnamed(take)]
+        return (f"clips in the store keep their names: {listed(named)}",) if named else ()
 
     def told(take_id: str, file: str) -> None:
         failpoints.hit("recall.clip_renamed")

@@ -34,15 +34,19 @@ def restore_sidecars(run_dir: Path, takes: Sequence[TakeRecord]) -> tuple[str, .
         for take in takes:
             file = _plain(take.file)
             if folder.is_file(file) and not folder.has(sidecar_name(take.present_stem)):
-                landed = DeliveredFile(0, file, take.sha256 or "", take.bytes or 0)
-                submitted, finished = iso(take.submitted_at), iso(take.finished_at)
-                about = about_job(take, seed=take.seed, submitted_at=submitted, finished_at=finished)
-                sidecar = Sidecar(take.take_id, take.request_id or "", (landed,), about)
-                write_sidecar(folder, sidecar, stem=take.present_stem)
+                write_sidecar(folder, recorded_sidecar(take), stem=take.present_stem)
                 failpoints.hit("upkeep.restored")
                 restored.append(take.take_id)
         folder.sync()
     return tuple(restored)
+
+
+def recorded_sidecar(take: TakeRecord) -> Sidecar:
+    """Return the sidecar of a delivered take as the record has it: with its first output alone."""
+    landed = DeliveredFile(0, _plain(take.file), take.sha256 or "", take.bytes or 0)
+    submitted, finished = iso(take.submitted_at), iso(take.finished_at)
+    about = about_job(take, seed=take.seed, submitted_at=submitted, finished_at=finished)
+    return Sidecar(take.take_id, take.request_id or "", (landed,), about)
 
 
 def contested(takes: Iterable[str]) -> frozenset[str]:

@@ -196,7 +196,7 @@ function details(/** @type {Take} */ take) {
 function fillDetails(/** @type {Element} */ folded, /** @type {Take} */ take) {
   const outputs = take.outputs.map(([url, isLink]) => ["output", isLink ? anchor(url, url) : url]);
   const inputs = take.inputs.map(([name, text, isLink]) => [name, isLink ? anchor(text, text) : text]);
-  const files = take.clip ? [["files", anchor("clip", take.clip), " · ", anchor("data", take.sidecar)]] : [];
+  const files = take.clip ? [["files", anchor("clip", take.clip), ...(take.sidecar ? [" · ", anchor("data", take.sidecar)] : [])]] : [];
   const lists = [list([["take", take.id], ["model", take.model], ...files, ...take.details, ...outputs]), make("h5", {}, "Inputs as sent"), list(inputs)];
   renew(folded, [folded.firstElementChild, ...lists]);
 }

@@ -1,0 +1,103 @@
+"""A run that is known here only by its folder in a store: the newest copy of its record is read, and never written.
+
+In: an address. Out: a private run directory with that copy and the picks, which leaves when the process ends. What the
+run has done since the copy was made is not in it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import re
+import shutil
+import tempfile
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from runner.domain.errors import NotInStore, RecordDamaged, UsageError
+from runner.domain.store_address import StoreAddress, is_store_address, store_address
+from runner.store.picks_file import PICKS
+from runner.store.run_dir import RunDir
+from runner.system.escapes import command_line
+from runner.system.private_files import write_whole
+
+_MARK = ".copied-from-store"
+_ONE_SLASH = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")
+
+
+def address_in(target: str | Path) -> StoreAddress | None:
+    """Return the address that a target is, None if it is a path.
+
+    Raises:
+        UsageError: it is meant as an address, and is not one of a folder.
+    """
+    text = str(target)
+    if is_store_address(text):
+        return store_address(text)
+    # A path keeps one of the two slashes, and all arguments that name a run are paths.
+    found = _ONE_SLASH.match(text)
+    if found is None or not isinstance(target, Path) or target.exists():
+        return None
+    root = "/" if found[1].lower() == "file" else ""
+    return store_address(f"{found[1]}://{root}{text[found.end() :]}")
+
+
+def refuse_address(target: str | Path) -> None:
+    """Refuse an address where a command writes into a run or sends something.
+
+    Raises:
+        UsageError: the target is an address.
+    """
+    if address := address_in(target):
+        raise UsageError(
+            f"{address} is a run in a store, which can only be read from there",
+            advice=f"continue it here with: {command_line('restore', str(address))}",
+        )
+
+
+@cache
+def run_in_store(address: StoreAddress) -> RunDir:
+    """Return a run directory with the newest copy of the record at an address; each is read once in a process.
+
+    Raises:
+        NotInStore: there is no copy of a record.
+        RecordDamaged: no copy there is whole.
+        StoreAway, StoreRefused, ExtraMissing: the store cannot be read.
+    """
+    from runner.object_store.record_copy import copies, get_copy
+    from runner.object_store.store import open_store
+
+    store = open_store(address)
+    found = copies(store)
+    if not found:
+        raise NotInStore(
+            f"{address} holds no record of a run",
+            advice="give the folder of the store that the run named with --out",
+        )
+    folder = Path(tempfile.mkdtemp(prefix="shotrunner-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    place = RunDir(folder)
+    for copy in reversed(found):
+        try:
+            get_copy(store, copy, place.state_file)
+            break
+        except RecordDamaged:
+            if copy is found[0]:
+                raise
+    with suppress(NotInStore):
+        write_whole(folder / PICKS, store.read(PICKS))
+    write_whole(folder / _MARK, f"{address}\n")
+    return place
+
+
+def copied_from(place: RunDir) -> StoreAddress | None:
+    """Return the address that a run directory was read from, None if it is a run's own: nothing in a copy stays."""
+    try:
+        return StoreAddress((place.path / _MARK).read_text("utf-8").strip())
+    except OSError:
+        return None
+
+
+def name_of(address: StoreAddress) -> str:
+    """Return the last part of an address, for the names of files that are made here."""
+    return address.path.rpartition("/")[2]
