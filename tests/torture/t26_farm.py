@@ -78,6 +78,8 @@ def run(case: Night, workdir: Path, *, tree: Path = REPOSITORY) -> Verdict:
             if number % (case.kills // case.restarts) == 1:
                 farm.restart_store(away=chance.uniform(0.5, 3.0))
         farm.stop_killing()
+        if case.dask and not farm.killed:
+            rig.complain("no worker was killed")
         _end(rig, command)
         _look_at_store(rig, farm)
         _verify(rig)
