@@ -69,10 +69,10 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 
 @pytest.fixture
-def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
-    """Yield the S3 server, with an environment that brings clients there, and no fault of an earlier test."""
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """Return the S3 server, with an environment that brings clients there, and no fault of an earlier test."""
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     s3_server.faults.clear()
-    yield s3_server
-    s3_server.faults.clear()
+    s3_server.verifies = s3_server.creates_once = True
+    return s3_server

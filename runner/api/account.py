@@ -14,10 +14,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from runner.domain.errors import AccountRefused, UsageError
+from runner.domain.network import network_in, proxy_notes
 from runner.domain.token_leaks import TOKEN_VARIABLES
 from runner.system.escapes import path_word, shell_word
 from runner.system.hosts import host_fault, is_loopback
 from runner.system.private_files import read_given
+from runner.system.proxies import DIRECT, ProxyRules
 from runner.system.web_links import is_on_this_machine
 
 DEFAULT_BASE = "https://model-api.runcomfy.net"
@@ -71,13 +73,15 @@ def request_headers(token: Secret) -> dict[str, str]:
 class Account:
     """An origin such as `https://host` (paths under it begin with `/v1`) and the token for it alone.
 
-    `notes` say what in the environment a person should know about before the account is used.
+    `notes` say what in the environment a person should know about before the account is used. `proxies` say which way
+    requests go.
     """
 
     origin: str
     token: Secret
     source: str
     notes: tuple[str, ...] = ()
+    proxies: ProxyRules = DIRECT
 
 
 def find_account(
@@ -86,7 +90,9 @@ def find_account(
     """Return the account to use; `otherwise` is advice for a person who has no token.
 
     Raises:
-        UsageError: the base is not a usable URL, or the keys of encrypted connections would be logged.
+        UsageError: the base is not a usable URL, the keys of encrypted connections would be logged, or what names a
+            proxy or certificates cannot be used.
+        ExtraMissing: the proxy speaks SOCKS, and the extra is not installed.
         AccountRefused: no token is set, or it cannot be one.
     """
     origin = named_base(base, environ)
@@ -95,6 +101,7 @@ def find_account(
             f"{_KEY_LOG} is set: it lets others read encrypted connections, and the token travels in them",
             advice=f"unset {_KEY_LOG}",
         )
+    proxies = network_in(environ)
     given = next(((name, environ[name]) for name in TOKEN_VARIABLES if environ.get(name, "").strip()), None)
     found = given or _saved_token(environ)
     if found is None:
@@ -105,9 +112,10 @@ def find_account(
     source, value = found
     token = clean_token(value, source=source)
     notes = [f"{name} is set: {what}" for name, what in _ODD_TLS.items() if environ.get(name)]
+    notes += proxy_notes(proxies, origin)
     if token.reveal() != value:
         notes.append(f"the token in {source} was taken without the blanks, quotes or “Bearer” around it")
-    return Account(origin, token, source, tuple(notes))
+    return Account(origin, token, source, tuple(notes), proxies)
 
 
 def named_base(given: str | None, environ: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from runner.api import json_fields
 from runner.api.account import DEFAULT_BASE, Account
-from runner.api.classify import read_record
+from runner.api.classify import read_record, sort_barrier
 from runner.api.exchange import Answer
 from runner.api.json_fields import JsonObject
 from runner.api.read_pool import ReadPool
@@ -68,8 +68,9 @@ class Catalogue:
     def __init__(self, account: Account, *, clock: Clock) -> None:
         self._clock = clock
         self._redactor = Redactor(account.token)
-        self._models = ReadPool(account.origin, account.token, calls=_CALLS)
-        self._till = ReadPool(balance_origin(account.origin), account.token, calls=1)
+        till, proxies = balance_origin(account.origin), account.proxies
+        self._models = ReadPool(account.origin, account.token, calls=_CALLS, proxies=proxies)
+        self._till = ReadPool(till, account.token, calls=1, proxies=proxies)
 
     async def entry(self, model: str) -> EntryAnswer:
         """Return the entry of one model; a failure of the kind `MISSING` means that the API does not know it."""
@@ -84,7 +85,7 @@ class Catalogue:
         self, pool: ReadPool, path: str, read: Callable[[JsonObject], T | RequestFailure]
     ) -> T | RequestFailure:
         exchange = self._redactor.cleaned(await pool.ask(path))
-        found = read_record(exchange, now=self._clock.wall())
+        found = sort_barrier(exchange) or read_record(exchange, now=self._clock.wall())
         if not isinstance(found, RequestFailure):
             return self._redactor.cleaned_value(read(found))
         if isinstance(exchange, Answer) and exchange.status in {404, 410}:

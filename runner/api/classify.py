@@ -7,6 +7,7 @@ never be sent again by itself. `error_codes` holds what is known about the provi
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import unquote
 
@@ -39,12 +40,16 @@ from runner.system.backoff import retry_after
 LONGEST_RECORD = 1 << 20
 """A result record of at most this many bytes is kept word for word; of a larger one only what a reader may need."""
 
+_BARRIERS: Mapping[SilenceKind, FailureKind] = {
+    SilenceKind.CERTIFICATE: FailureKind.UNTRUSTED,
+    SilenceKind.PROXY: FailureKind.PROXY,
+}
 _LONGEST_WORD = 100
 _REPEATED_EVIDENCE = 4096
 
 _JOB_PAGE = re.compile(r"/v1/requests/([^/?#]+)")
 
-_HOPELESS = frozenset({SilenceKind.CERTIFICATE, SilenceKind.MISUSE})
+_HOPELESS = frozenset({SilenceKind.CERTIFICATE, SilenceKind.PROXY, SilenceKind.MISUSE})
 """Failures before the first byte that a second try cannot cure."""
 
 
@@ -198,10 +203,23 @@ def sort_probe(exchange: HttpOutcome, *, now: float) -> RequestFailure | None:
     return None if exchange.status < 500 and exchange.status != 408 else found
 
 
+def sort_barrier(exchange: HttpOutcome) -> RequestFailure | None:
+    """Return why nothing gets through to the API before a person has done something; None if that is not so.
+
+    It counts only where the API was never reached: a certificate is renewed, and a proxy set right, while a run waits.
+    """
+    if not isinstance(exchange, NoResponse) or exchange.kind not in _BARRIERS:
+        return None
+    kind = _BARRIERS[exchange.kind]
+    return RequestFailure(kind, exchange.reason, evidence=exchange.error, advice=exchange.advice)
+
+
 def read_record(exchange: HttpOutcome, *, now: float) -> JsonObject | RequestFailure:
     """Return the record of a read that was answered, else the failure."""
     if isinstance(exchange, NoResponse):
-        return RequestFailure(FailureKind.TRANSIENT, exchange.reason, evidence=exchange.error)
+        return RequestFailure(
+            FailureKind.TRANSIENT, exchange.reason, evidence=exchange.error, advice=exchange.advice
+        )
     if exchange.passed is not None:
         size = f"{exchange.passed / (1 << 20):g} MiB"
         return RequestFailure(FailureKind.TOO_LARGE, f"the API's answer is larger than {size}")

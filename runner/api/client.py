@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import quote, urlsplit
 
 from runner.api.account import Account
-from runner.api.classify import sort_cancel, sort_look, sort_probe, sort_submit
+from runner.api.classify import sort_barrier, sort_cancel, sort_look, sort_probe, sort_submit
 from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage, SilenceKind
 from runner.api.progress import RECORD_CAP
 from runner.api.read_pool import ReadPool
@@ -29,6 +29,7 @@ from runner.domain.api_answers import (
 from runner.domain.shots import Ticket
 from runner.domain.states import Accepted, LostContact
 from runner.system.clock import Clock
+from runner.system.proxies import Proxy
 
 
 class RunComfyQueue:
@@ -38,9 +39,10 @@ class RunComfyQueue:
         self._clock = clock
         self._redactor = Redactor(account.token)
         self._origin = account.origin
-        self._host = Host(account.origin)
-        self._submits = SubmitClient(account.origin, account.token, hooked=hooked)
-        self._reads = ReadPool(account.origin, account.token, calls=calls)
+        proxies = account.proxies
+        self._host = Host(account.origin, proxy=proxies.of(account.origin))
+        self._submits = SubmitClient(account.origin, account.token, hooked=hooked, proxies=proxies)
+        self._reads = ReadPool(account.origin, account.token, calls=calls, proxies=proxies)
 
     async def submit(
         self, ticket: Ticket, *, attempt: str, begin: Callable[[], Awaitable[None]]
@@ -104,7 +106,8 @@ _NOT_CONNECTED = frozenset({SilenceKind.UNREACHABLE, SilenceKind.NO_SUCH_NAME})
 class Host:
     """Knows whether the API's host was ever reached in this run."""
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, *, proxy: Proxy | None = None) -> None:
+        self._proxy = proxy
         self._name = urlsplit(origin).hostname or origin
         self._reached = False
 
@@ -116,10 +119,15 @@ class Host:
         self._reached = self._reached or isinstance(exchange, Answer) or _was_connected(exchange)
 
     def absence(self, exchange: HttpOutcome) -> RequestFailure | None:
-        """Return a `NO_HOST` failure if `exchange` found no such host and it was never reached; else None."""
-        lost = isinstance(exchange, NoResponse) and exchange.kind is SilenceKind.NO_SUCH_NAME
-        if self._reached or not lost:
+        """Return why no request can reach the host, if it was never reached; else None."""
+        if self._reached:
             return None
+        if not isinstance(exchange, NoResponse) or exchange.kind is not SilenceKind.NO_SUCH_NAME:
+            return sort_barrier(exchange)
+        if self._proxy is not None:
+            advice = f"check {self._proxy.variable}, and that this machine's network and DNS work"
+            reason = f"the host of the proxy {self._proxy} does not exist"
+            return RequestFailure(FailureKind.NO_HOST, reason, advice=advice)
         return RequestFailure(FailureKind.NO_HOST, f"the API's host {self._name} does not exist")
 
 

@@ -21,11 +21,15 @@ class SendStage(IntEnum):
 
 
 class SilenceKind(StrEnum):
-    """Why no answer came; a resolver that is away counts as `UNREACHABLE`, and not as `NO_SUCH_NAME`."""
+    """Why no answer came; a resolver that is away counts as `UNREACHABLE`, and not as `NO_SUCH_NAME`.
+
+    `PROXY` is a proxy that refuses the tunnel by itself.
+    """
 
     UNREACHABLE = "unreachable"
     NO_SUCH_NAME = "no-such-name"
     CERTIFICATE = "certificate"
+    PROXY = "proxy"
     TIMEOUT = "timeout"
     BROKEN = "broken"
     MISUSE = "misuse"
@@ -49,12 +53,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class NoResponse:
-    """No status line came; `reason` says it to a person, `error` in a library's words. Neither has a header's value."""
+    """No status line came; `reason` says it to a person, `error` in a library's words. Neither has a header's value.
+
+    `advice` is what a person can do, where that is known.
+    """
 
     milestone: SendStage
     kind: SilenceKind
     reason: str
     error: str = ""
+    advice: str = ""
 
 
 HttpOutcome: TypeAlias = Answer | NoResponse

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from runner.api.account import Account
-from runner.api.classify import sort_probe
+from runner.api.classify import sort_barrier, sort_probe
 from runner.api.exchange import Answer, HttpOutcome, NoResponse, SilenceKind
 from runner.api.progress import Deadlines
 from runner.api.read_pool import ReadPool
@@ -36,7 +36,7 @@ class Seen:
 
 async def probe(account: Account, *, clock: Clock) -> Seen:
     """Ask the catalogue about a model, within six seconds."""
-    pool = ReadPool(account.origin, account.token, calls=1, deadlines=_DEADLINES)
+    pool = ReadPool(account.origin, account.token, calls=1, deadlines=_DEADLINES, proxies=account.proxies)
     redactor = Redactor(account.token)
     try:
         exchange = redactor.cleaned(await pool.ask(_PATH))
@@ -45,7 +45,7 @@ async def probe(account: Account, *, clock: Clock) -> Seen:
         # A transport finishes closing in the loop's next turn, so the loop must not end before that.
         await asyncio.sleep(0)
     now = clock.wall()
-    trouble = redactor.cleaned_value(sort_probe(exchange, now=now))
+    trouble = redactor.cleaned_value(sort_barrier(exchange) or sort_probe(exchange, now=now))
     silence = exchange.kind if isinstance(exchange, NoResponse) else None
     return Seen(trouble, seconds_ahead(exchange, now=now), silence)
 

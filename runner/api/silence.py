@@ -12,12 +12,14 @@ import ssl
 from collections.abc import Iterator, Mapping
 
 from runner.api.exchange import NoResponse, SendStage, SilenceKind
+from runner.system.proxies import Proxy
 
+SERVICE = "the service"
 _LONGEST_CHAIN = 50
 
 _UNCONNECTED: Mapping[SilenceKind, str] = {
-    SilenceKind.UNREACHABLE: "no connection to the service",
-    SilenceKind.NO_SUCH_NAME: "the service's host name was not found",
+    SilenceKind.UNREACHABLE: "no connection to {whither}",
+    SilenceKind.NO_SUCH_NAME: "the host name of {whither} was not found",
     SilenceKind.CERTIFICATE: "the service's certificate is not accepted",
     SilenceKind.MISUSE: "the request could not be sent from this machine",
 }
@@ -35,11 +37,17 @@ _GARBLED = "what came back is not an HTTP answer"
 
 
 def silence(
-    milestone: SendStage, kind: SilenceKind, error: Exception, *, told: str = "", is_garbled: bool = False
+    milestone: SendStage,
+    kind: SilenceKind,
+    error: Exception,
+    *,
+    told: str = "",
+    is_garbled: bool = False,
+    whither: str = SERVICE,
 ) -> NoResponse:
     """Return why no answer came; `told` is the library's message, empty where it may quote the token.
 
-    `is_garbled` says that bytes came which are no answer.
+    `is_garbled` says that bytes came which are no answer. `whither` names what was being connected to.
     """
     if is_garbled:
         words = _GARBLED
@@ -47,7 +55,7 @@ def silence(
         words = _LATE.get(milestone, "no answer came in time")
     elif kind in _UNCONNECTED:
         cause = "" if kind is SilenceKind.NO_SUCH_NAME else _cause(error)
-        words = f"{_UNCONNECTED[kind]}{f' ({cause})' if cause else ''}"
+        words = f"{_UNCONNECTED[kind].format(whither=whither)}{f' ({cause})' if cause else ''}"
     else:
         words = _CLOSED[milestone]
     return NoResponse(milestone, kind, words, f"{type(error).__name__}{f': {told}' if told else ''}")
@@ -68,6 +76,22 @@ def _cause(error: BaseException) -> str:
             case OSError(errno=int(number)) if number in errno.errorcode:
                 return os.strerror(number)
     return ""
+
+
+def refused_certificate(error: BaseException) -> ssl.SSLCertVerificationError | None:
+    """Return the refusal of a certificate that is behind an exception, if one is."""
+    for link in chain_of(error):
+        # A library may derive an error of its own from this class, without the reason.
+        if isinstance(link, ssl.SSLCertVerificationError) and hasattr(link, "verify_code"):
+            return link
+    return None
+
+
+def on_the_way(proxy: Proxy | None, *, is_reached: bool) -> str:
+    """Return what a request was being connected to; `is_reached` says that the proxy itself was."""
+    if proxy is None:
+        return SERVICE
+    return f"{SERVICE} through the proxy {proxy}" if is_reached else f"the proxy {proxy}"
 
 
 def chain_of(error: BaseException) -> Iterator[BaseException]:

@@ -395,8 +395,8 @@ COMMANDS = (
     ),
     command(
         "doctor",
-        "look whether a paid run can work here: token, API, clock, folder, disk, extras and settings. "
-        "It pays nothing and changes nothing, and exits with 2 if it finds a fault.",
+        "look whether a paid run can work here: token, proxy, certificates, API, clock, folder, disk, extras and "
+        "settings. It pays nothing and changes nothing, and exits with 2 if it finds a fault.",
         place(
             "folder",
             "folder for manifests and runs (default: this one)",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from runner.domain.errors import FlagRequired, ManifestInvalid, NoSuchHost, Problem, ShotrunnerError
+from runner.domain.errors import NO_WAY, FlagRequired, ManifestInvalid, Problem, ShotrunnerError
 
 PROGRAM = "shotrunner"
 
@@ -72,7 +72,7 @@ def _next(error: ShotrunnerError, words: Sequence[str]) -> list[list[str]]:
 
         return [with_flags(words, error.flag)]
     found = [words_of(error.advice)] if words_of(error.advice) else []
-    if isinstance(error, NoSuchHost):
+    if isinstance(error, NO_WAY):
         from runner.cli.next_command import repeated_words
 
         found.append(repeated_words(words))

@@ -20,7 +20,7 @@ from runner.cli.terminal import settle_streams, show_json, warn, wrapped
 from runner.cli.token_check import refuse_token_as_file, refuse_tokens
 from runner.domain import failpoints
 from runner.domain.disk_errors import machine_error
-from runner.domain.errors import FlagRequired, ManifestInvalid, NoSuchHost, ShotrunnerError, WordsRefused
+from runner.domain.errors import NO_WAY, FlagRequired, ManifestInvalid, ShotrunnerError, WordsRefused
 from runner.domain.notify_places import shown_words
 from runner.system.escapes import command_line, visible
 
@@ -118,7 +118,7 @@ def tell(error: ShotrunnerError, words: Sequence[str], *, as_json: bool = False)
         lines += [f"  → {error.condition}: {again}", f"  → {visible(error.otherwise, _ADVICE)}"]
     elif error.advice:
         lines.append(f"  → {visible(error.advice, _ADVICE)}")
-    if isinstance(error, NoSuchHost):
+    if isinstance(error, NO_WAY):
         from runner.cli.next_command import repeated
 
         lines.append(f"go on with: {repeated(words)}")

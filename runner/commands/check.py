@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from runner.domain.display import counted, listed, visible
 from runner.domain.errors import ManifestInvalid, Position, Problem, Severity, UsageError
+from runner.domain.network import network_in
 from runner.domain.orders import ALL_MODELS
 from runner.domain.records import SchemaRecord, TakeRecord, schema_of
 from runner.domain.shots import Plan
@@ -232,7 +233,14 @@ def check_board(
     from runner.commands.steps.media_check import check_media
 
     seen = check_media(
-        plan, home, models=models, allow_private_media=private, wait=wait, refresh=refresh, tell=on_link
+        plan,
+        home,
+        models=models,
+        allow_private_media=private,
+        wait=wait,
+        refresh=refresh,
+        tell=on_link,
+        proxies=network_in(os.environ),
     )
     findings = [asdict(found) for found in seen.findings]
     for finding in findings:

@@ -23,8 +23,12 @@ from runner.api.probe import Seen
 from runner.domain.api_answers import FailureKind
 from runner.domain.display import duration
 from runner.domain.errors import AccountRefused, ShotrunnerError, install_line
+from runner.domain.network import SOCKS_MODULES, proxies_in
 from runner.system.clock import Clock
 from runner.system.daemon_executor import DaemonExecutor
+from runner.system.escapes import shell_word
+from runner.system.proxies import VARIABLES
+from runner.system.tls import CERT_DIR, CERT_FILE, certificate_faults, unhashed
 from runner.system.version import __version__
 
 PATIENCE_S = 8.0
@@ -38,13 +42,12 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "notify": ("apprise",),
     "cloud": ("fsspec", "s3fs"),
     "dask": ("distributed",),
+    "socks": SOCKS_MODULES,
 }
 """The optional parts, and the modules that each needs."""
 
 _SILENT: Mapping[SilenceKind, str] = {
     SilenceKind.NO_SUCH_NAME: "its name is not known; this machine is offline, or the address is wrong",
-    SilenceKind.UNREACHABLE: "it cannot be reached from here",
-    SilenceKind.CERTIFICATE: "its certificate is not valid; a proxy may be between, or this clock is wrong",
     SilenceKind.TIMEOUT: "it took too long",
 }
 _LEAST_FREE = 2 * 2**30
@@ -86,6 +89,8 @@ def probes_of(
     return {
         "version": version,
         "token": partial(token, environ),
+        "proxy": partial(proxy, environ, api_base),
+        "trust": partial(trust, environ),
         "api": partial(api, environ, api_base, ask=ask),
         "folder": partial(fitness, folder),
         "space": lambda: space(shutil.disk_usage(folder).free),
@@ -126,9 +131,44 @@ def version() -> Check:
 
 def token(environ: Mapping[str, str]) -> Check:
     """Return where the token is; raises `AccountRefused` if there is none that can be used."""
-    # The address is not in question here.
-    account = find_account(environ, base=DEFAULT_BASE)
+    # The way to the address is not in question here.
+    away = {name: value for name, value in environ.items() if name not in {*VARIABLES, CERT_FILE, CERT_DIR}}
+    account = find_account(away, base=DEFAULT_BASE)
     return Check("token", State.OK, "; ".join((f"found in {account.source}", *account.notes)))
+
+
+def proxy(environ: Mapping[str, str], base: str | None) -> Check:
+    """Return which requests go through which proxy, without its login.
+
+    Raises:
+        UsageError: a variable names no usable proxy, or the address of the API cannot be used.
+        ExtraMissing: the proxy speaks SOCKS, and the extra is not installed.
+    """
+    rules, origin = proxies_in(environ), named_base(base, environ)
+    if rules.proxy is None:
+        if not any(environ.get(name) for name in ("http_proxy", "HTTP_PROXY")):
+            return Check("proxy", State.OK, "none is set; requests go direct")
+        said = "none is used: HTTP_PROXY is for plain http, and every request goes to https"
+        return Check("proxy", State.WARNING, said, "set HTTPS_PROXY if requests must go through a proxy")
+    login = ", with a login" if rules.proxy.user else ""
+    exempt = ", ".join(each.text for each in rules.exempt)
+    said = f"{rules.proxy}, from {rules.proxy.variable}{login}, for downloads, looks at links and webhooks"
+    said += ", and for submissions and reads" if rules.of(origin) else f", but not for {origin}"
+    return Check("proxy", State.OK, f"{said}; not for this machine{f', {exempt}' if exempt else ''}")
+
+
+def trust(environ: Mapping[str, str]) -> Check:
+    """Return whose certificates are accepted."""
+    if faults := "; ".join(certificate_faults(environ)):
+        return Check("trust", State.FAULT, faults, "name readable certificates in PEM form")
+    named = [f"{name}={environ[name]}" for name in (CERT_FILE, CERT_DIR) if environ.get(name)]
+    said = ", ".join(("bundled certificates", "those of the system", *named))
+    if folders := unhashed(environ):
+        advice = f"openssl rehash {shell_word(folders[0])}"
+        return Check(
+            "trust", State.WARNING, f"{said}; no file in {folders[0]} has a name by its hash", advice
+        )
+    return Check("trust", State.OK, said)
 
 
 def api(environ: Mapping[str, str], base: str | None, *, ask: Callable[[Account], Seen]) -> Check:
@@ -148,9 +188,8 @@ def api(environ: Mapping[str, str], base: str | None, *, ask: Callable[[Account]
             said = f"{origin} refuses the token: {seen.trouble.reason}"
             return Check("api", State.FAULT, said, "copy the key again from your RunComfy profile")
         why = _SILENT.get(seen.silence, seen.trouble.reason) if seen.silence else seen.trouble.reason
-        return Check(
-            "api", State.FAULT, f"{origin} does not answer: {why}", "look at your network, or try later"
-        )
+        advice = seen.trouble.advice or "look at your network, or try later"
+        return Check("api", State.FAULT, f"{origin} does not answer: {why}", advice)
     if seen.ahead_s is not None and abs(seen.ahead_s) > _MOST_SKEW_S:
         side = "ahead of" if seen.ahead_s > 0 else "behind"
         said = f"{origin} answers, but this clock is {duration(abs(seen.ahead_s))} {side} its clock"

@@ -6,6 +6,7 @@ through the loader that a run uses, so that one that cannot be used is refused h
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from runner.commands.steps.editor_schema import (
 )
 from runner.domain.disk_errors import file_error
 from runner.domain.errors import CannotCreate, FileMissing, SchemaInvalid, ServiceUnavailable, UsageError
+from runner.domain.network import network_in
 from runner.models.add_schema import add_file, compiled, place_of, wrapped
 from runner.models.document_text import MOST_BYTES, parse_document
 from runner.models.model import Model
@@ -178,7 +180,8 @@ def _fetched(url: str, *, allow_loopback: bool) -> tuple[bytes, dict[str, JsonVa
 
     data = bytearray()
     try:
-        client = Downloads(allow_loopback=allow_loopback, deadline_s=_PATIENCE_S)
+        proxies = network_in(os.environ)
+        client = Downloads(allow_loopback=allow_loopback, deadline_s=_PATIENCE_S, proxies=proxies)
         with client, client.open(url) as download:
             for chunk in download.chunks:
                 data += chunk

@@ -86,7 +86,7 @@ def look(address: StoreAddress) -> StoredRecord:
 def bring(address: StoreAddress, folder: Path, *, opening: OpenOptions) -> RunDir:
     """Take the run over, and write its newest record and what the log knows beyond it into `folder`.
 
-    It is safe to repeat after a kill. Until the record has its name the folder is no run.
+    It is safe to repeat after a kill. The folder becomes a run with the last step.
 
     Raises:
         UsageError: the folder holds a run.

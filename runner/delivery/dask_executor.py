@@ -15,6 +15,7 @@ import pickle
 import platform
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Executor, Future
 from contextlib import suppress
@@ -42,6 +43,7 @@ CONNECT_S = 10.0
 _ALLOWED_FAILURES = 3
 _CHECK_S = 2.0
 _NO_WORKER_S = 60.0
+_RESTART_S = 5.0
 _CLOSE_S = 5.0
 _OUR_SETUP = "runner.delivery.worker_setup"
 
@@ -82,6 +84,15 @@ def run_pickled(call: bytes) -> object:
     return fn(*args)
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A call without a result yet; `since` is a monotonic time."""
+
+    answer: Future[Any]
+    call: bytes
+    since: float
+
+
 class DaskExecutor(Executor):
     """Runs calls on the workers of `client`, a client of `distributed`, which it closes together with `cluster`.
 
@@ -98,16 +109,21 @@ class DaskExecutor(Executor):
         key_of: Callable[..., str],
         limit_s: float = 3600.0,
         no_worker_s: float = _NO_WORKER_S,
+        check_s: float = _CHECK_S,
     ) -> None:
         self._client, self._cluster = client, cluster
         self._key_of = key_of
-        self._limit_s, self._no_worker_s = limit_s, no_worker_s
+        self._limit_s, self._no_worker_s, self._check_s = limit_s, no_worker_s, check_s
         self._calls = DaemonExecutor(1, name="dask calls")
-        self._waiting: dict[str, tuple[Future[Any], float]] = {}
+        self._waiting: dict[str, _Waiting] = {}
+        self._suspects: deque[str] = deque()
+        self._on_trial = ""
         self._lost = ""
         self._lock = threading.Lock()
         self._over = threading.Event()
-        self.threads: int = client.scheduler_info(n_workers=0)["total_threads"]
+        known = client.scheduler_info(n_workers=0)
+        self.threads: int = known["total_threads"]
+        self._workers: int = known["n_workers"]
         threading.Thread(target=self._watch, name="dask watch", daemon=True).start()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -115,17 +131,17 @@ class DaskExecutor(Executor):
         answer: Future[T] = Future()
         answer.set_running_or_notify_cancel()
         key = self._key_of(*args, **kwargs)
+        call = pickle.dumps((partial(fn, **kwargs) if kwargs else fn, args))
         with self._lock:
             lost, twin = self._lost, self._waiting.get(key)
             if not lost and twin is None:
-                self._waiting[key] = answer, time.monotonic()
+                self._waiting[key] = _Waiting(answer, call, time.monotonic())
         if lost:
             answer.set_exception(ClusterLost(lost))
         elif twin is not None:
-            twin[0].add_done_callback(partial(_copy, answer))
+            twin.answer.add_done_callback(partial(_copy, answer))
         else:
-            call = pickle.dumps((partial(fn, **kwargs) if kwargs else fn, args))
-            self._calls.submit(self._send, key, call)
+            self._calls.submit(self._send, key, key, call)
         return answer
 
     def ask_workers(self, fn: Callable[[], T]) -> Mapping[str, T | BaseException]:
@@ -133,9 +149,10 @@ class DaskExecutor(Executor):
         answers: Mapping[str, T | BaseException] = self._client.run(fn, on_error="return")
         return answers
 
-    def _send(self, key: str, call: bytes) -> None:
+    def _send(self, key: str, name: str, call: bytes) -> None:
+        """Give a call to the cluster, which knows it by `name`."""
         try:
-            future = self._client.submit(run_pickled, call, key=key, pure=False)
+            future = self._client.submit(run_pickled, call, key=name, pure=False)
             self._client.loop.add_callback(self._follow, key, future)
         except Exception as error:  # noqa: BLE001 - whatever a lost connection leads to
             self._lose(f"the Dask scheduler is lost ({type(error).__name__})")
@@ -156,7 +173,30 @@ class DaskExecutor(Executor):
             failure = error
         # The same call may come again at once, after trouble with a clip. So the cluster forgets this one first.
         future.release()
-        self._client.loop.add_callback(self._end, key, result, failure)
+        self._client.loop.add_callback(self._judge, key, result, failure)
+
+    def _judge(self, key: str, result: object, failure: BaseException | None) -> None:
+        """Hand a result on; a call whose workers died is tried again when no other suspect is.
+
+        Dask suspects each call that was on a dying worker, so one bad clip would condemn its neighbours.
+        """
+        with self._lock:
+            is_first = isinstance(failure, TaskKilled) and key != self._on_trial
+            if is_first:
+                self._suspects.append(key)
+            elif key == self._on_trial:
+                self._on_trial = ""
+        if not is_first:
+            self._end(key, result, failure)
+        with self._lock:
+            suspect = None
+            if not self._on_trial and self._suspects:
+                self._on_trial = self._suspects.popleft()
+                suspect = self._waiting.get(self._on_trial)
+                if suspect is None:
+                    self._on_trial = ""
+        if suspect is not None:
+            self._calls.submit(self._send, self._on_trial, f"{self._on_trial}-alone", suspect.call)
 
     def _end(self, key: str, result: object, error: BaseException | None) -> None:
         with self._lock:
@@ -164,9 +204,9 @@ class DaskExecutor(Executor):
         if waiting is None:
             return
         if error is not None:
-            waiting[0].set_exception(error)
+            waiting.answer.set_exception(error)
         else:
-            waiting[0].set_result(result)
+            waiting.answer.set_result(result)
 
     def _lose(self, why: str) -> None:
         """Use the cluster no more, and give back what was not done."""
@@ -179,16 +219,19 @@ class DaskExecutor(Executor):
     def _watch(self) -> None:
         """Notice workers that are gone, and calls that do not come back."""
         idle_since = time.monotonic()
-        while not self._over.wait(_CHECK_S) and not self._lost:
+        while not self._over.wait(self._check_s) and not self._lost:
             now = time.monotonic()
             if self._client.status == "closed":
                 self._lose("the Dask scheduler is lost")
                 return
             with suppress(OSError, RuntimeError, ValueError, KeyError):
-                if self._client.scheduler_info(n_workers=0)["n_workers"]:
-                    idle_since = now
+                workers = self._client.scheduler_info(n_workers=0)["n_workers"]
+                idle_since = now if workers else idle_since
+                # Dask restarts a worker that dies, unless it dies while it starts.
+                if self._cluster is not None and workers < self._workers:
+                    self._cluster.scale(self._workers)
             with self._lock:
-                late = [key for key, (_, since) in self._waiting.items() if now - since > self._limit_s]
+                late = [key for key, each in self._waiting.items() if now - each.since > self._limit_s]
                 has_work = bool(self._waiting)
             if has_work and now - idle_since > self._no_worker_s:
                 self._lose(f"the Dask cluster has had no worker for {self._no_worker_s:.0f} s")
@@ -199,7 +242,7 @@ class DaskExecutor(Executor):
         """Leave the cluster, and end the one on this machine; with `wait` once all calls are done."""
         if wait:
             with self._lock:
-                left = [answer for answer, _ in self._waiting.values()]
+                left = [each.answer for each in self._waiting.values()]
             for each in left:
                 each.exception()
         if self._over.is_set():
@@ -264,19 +307,26 @@ def _local_cluster(workers: int) -> Any:  # noqa: ANN401 - distributed is an opt
     import dask
     import distributed
 
-    dask.config.set({"distributed.scheduler.allowed-failures": _ALLOWED_FAILURES})
+    settings = {
+        "distributed.scheduler.allowed-failures": _ALLOWED_FAILURES,
+        "distributed.deploy.lost-worker-timeout": _RESTART_S,
+        # Its pages would show the takes to everyone on this machine.
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
+    }
+    dask.config.set(settings)
     make: Any = distributed.LocalCluster
     return make(
         n_workers=workers,
         threads_per_worker=LOCAL_THREADS,
         host="127.0.0.1",
-        dashboard_address=None,
+        scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
         silence_logs=logging.CRITICAL,
         # Clips are on disk, and a limit would count the system's own cache of them.
         memory_limit=0,
         preload=[_OUR_SETUP],
         env=dict.fromkeys((name for name in TOKEN_VARIABLES if name in os.environ), ""),
-        # Whoever reaches the scheduler could run programs as this user. Certificates need another library.
+        # One who reaches the scheduler can run programs as this user. Certificates need another library.
         security=find_spec("cryptography") is not None or None,
     )
 

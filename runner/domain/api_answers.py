@@ -26,7 +26,8 @@ class FailureKind(StrEnum):
 
     `MISSING` means that the API says it does not know what was asked about. `STRANGE` is an answer that cannot be about
     it; `TOO_LARGE` is one that was not read to its end, so its content is unknown. `NO_HOST` says that there is no API
-    at that address: its host does not exist, and was never reached.
+    at that address: its host does not exist, and was never reached. `UNTRUSTED` and `PROXY` say that it was never
+    reached because its certificate is not accepted, or because a proxy lets nothing through.
     """
 
     TRANSIENT = "transient"
@@ -36,6 +37,8 @@ class FailureKind(StrEnum):
     STRANGE = "strange"
     TOO_LARGE = "too-large"
     NO_HOST = "no-host"
+    UNTRUSTED = "untrusted"
+    PROXY = "proxy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,14 @@ class StatusReply:
 class RequestFailure:
     """A read that was not answered; `retry_after` is the wait in seconds that the server asked for, if any.
 
-    `evidence` is what came back, cut and cleaned.
+    `evidence` is what came back, cut and cleaned. `advice` is what a person can do, where that is known.
     """
 
     kind: FailureKind
     reason: str
     retry_after: float | None = None
     evidence: str = ""
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

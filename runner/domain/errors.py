@@ -276,6 +276,24 @@ class AccountRefused(ShotrunnerError):
     code = "account-refused"
 
 
+class CertificateRefused(ShotrunnerError):
+    """The API's certificate is not accepted, and nothing was sent: trust its authority, or set the clock right."""
+
+    exit_code = 77
+    code = "certificate-refused"
+
+
+class ProxyRefused(ShotrunnerError):
+    """The proxy lets nothing through to the API, and nothing was sent: correct its address or login."""
+
+    exit_code = 77
+    code = "proxy-refused"
+
+
+NO_WAY = (NoSuchHost, CertificateRefused, ProxyRefused)
+"""The API was never reached, so the same command goes on once the way there is open."""
+
+
 class StateFileUnusable(ShotrunnerError):
     """The state file is damaged, foreign, newer than this program, or missing where it must be.
 

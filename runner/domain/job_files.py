@@ -1,4 +1,4 @@
-"""The files of one paid job: what a delivery hands on, whoever downloads it and wherever it is kept."""
+"""The files of one paid job: what a delivery hands on, by whatever way it was downloaded, wherever it is kept."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 
 from runner.domain.api_answers import FailureKind, RequestFailure
-from runner.domain.errors import NoSuchHost
+from runner.domain.network import barred
 from runner.domain.run_ending import EndingKind, Stop
 from runner.domain.run_events import Topic
 from runner.engine.poll_pace import OutageTest
@@ -36,7 +36,6 @@ ABSENCES_THAT_END = 5
 ABSENT_EVERY = 10.0
 """Seconds between questions to a host that does not exist; they load no server, and a person awaits the message."""
 
-_ADVICE = "check the API base (--api-base, or its environment variable) and that this machine's network and DNS work"
 _WORTH_SAYING = 10.0
 _SAY_AGAIN_AFTER = 3 * 3600.0
 
@@ -108,11 +107,20 @@ class CircuitBreaker:
             self._was_answered.clear()
             self._question.set()
 
+    async def raise_if_barred(self, model: str) -> None:
+        """Ask a free question about `model` after a submit that no other try could cure.
+
+        Raises:
+            CertificateRefused, ProxyRefused: the service cannot be reached, and never was in this run.
+        """
+        if (trouble := await self._queue.probe(model)) and trouble.kind is not FailureKind.NO_HOST:
+            _raise_barred(trouble)
+
     async def run(self) -> None:
         """Close the breaker again each time the service is back; runs until it is cancelled.
 
         Raises:
-            NoSuchHost: the service's host does not exist, and was never reached in this run.
+            NoSuchHost, CertificateRefused, ProxyRefused: the service cannot be reached, and never was in this run.
         """
         while True:
             await self._question.wait()
@@ -149,10 +157,8 @@ class CircuitBreaker:
             if away_for >= self._state.options.outage_limit:
                 self._state.end(EndingKind.OUTAGE, trouble.reason, Stop.DETACH)
             absences = absences + 1 if trouble.kind is FailureKind.NO_HOST else 0
-            if absences >= ABSENCES_THAT_END:
-                raise NoSuchHost(
-                    f"{trouble.reason}; nothing was sent, and no take has changed", advice=_ADVICE
-                )
+            if absences >= ABSENCES_THAT_END or trouble.kind is not FailureKind.NO_HOST:
+                _raise_barred(trouble)
             if away_for >= _WORTH_SAYING and not is_said:
                 self._state.say(
                     f"no usable answer from the API ({self._reason}); waiting until it gives one",
@@ -160,6 +166,12 @@ class CircuitBreaker:
                 )
                 is_said = True
             wait = ABSENT_EVERY if absences else _wait_after(wait, trouble)
+
+
+def _raise_barred(trouble: RequestFailure) -> None:
+    error = barred(trouble, f"{trouble.reason}; nothing was sent, and no take has changed")
+    if error is not None:
+        raise error
 
 
 def _wait_after(wait: float, trouble: RequestFailure) -> float:

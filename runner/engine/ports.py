@@ -58,7 +58,8 @@ class Queue(Protocol):
     async def probe(self, model: str) -> answers.RequestFailure | None:
         """Ask a free question to learn whether the service answers; None means that it does.
 
-        A failure of the kind `NO_HOST` says that this service has not existed since the queue was made.
+        A failure of the kind `NO_HOST`, `UNTRUSTED` or `PROXY` says that this service was never reached since the queue
+        was made, and cannot be before a person does something.
         """
 
 

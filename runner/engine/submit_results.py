@@ -75,7 +75,7 @@ class SubmitResultHandler:
                 await self._keep(live, answer)
             case facts.NotSent():
                 await self._put_back(live, answer)
-                self._not_sent(live, answer, is_echo=is_echo)
+                await self._not_sent(live, answer, is_echo=is_echo)
             case facts.RefusedForNow():
                 await self._put_back(live, answer)
                 self._rest(answer, is_echo=is_echo)
@@ -129,9 +129,10 @@ class SubmitResultHandler:
             await self._state.record(live, answer)
         self._state.put_back(live, last=last)
 
-    def _not_sent(self, live: ActiveTake, answer: facts.NotSent, *, is_echo: bool) -> None:
+    async def _not_sent(self, live: ActiveTake, answer: facts.NotSent, *, is_echo: bool) -> None:
         """Wait for the service, longer each time, since it may answer reads but no submits."""
         if answer.hopeless:
+            await self._breaker.raise_if_barred(live.ticket.model)
             self._state.end(EndingKind.OUTAGE, answer.reason, Stop.DRAIN)
         if answer.hopeless or is_echo:
             return

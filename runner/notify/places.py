@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runner.domain.errors import UsageError
+from runner.domain.network import network_in
 from runner.domain.notify_places import FLAG, LEFT_OUT, PROGRAM, shown_place
 from runner.notify.channels import Bell, Desktop, Program
 from runner.notify.ports import Channel
@@ -16,7 +17,7 @@ def channel_of(where: str, *, environ: Mapping[str, str], terminal: int | None) 
 
     Raises:
         UsageError: it names none, or one that cannot work.
-        ExtraMissing: it needs apprise.
+        ExtraMissing: it needs apprise, or the proxy speaks SOCKS.
     """
     if LEFT_OUT in where:
         raise UsageError(
@@ -34,7 +35,7 @@ def channel_of(where: str, *, environ: Mapping[str, str], terminal: int | None) 
     if scheme.lower() in {"http", "https"}:
         from runner.notify.webhook import Webhook
 
-        return Webhook(where)
+        return Webhook(where, proxies=network_in(environ))
     if is_address:
         from runner.notify.apprise_service import AppriseService
 

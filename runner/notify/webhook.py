@@ -1,6 +1,7 @@
 """A webhook: the notice as a JSON POST to an address of the user, which is a secret beyond its host.
 
-It goes to https, or to http on this machine. It carries no token, follows no redirect and uses no proxy.
+It goes to https, or to http on this machine. It carries no token and follows no redirect. A proxy
+only opens a tunnel for it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from runner.notify.notice import Notice
 from runner.notify.ports import NotSent
 from runner.system.backoff import Backoff, Chance
 from runner.system.hosts import host_fault, is_loopback
+from runner.system.httpx_proxy import httpx_proxy
+from runner.system.proxies import DIRECT, ProxyRules
 from runner.system.tls import context_for
 
 LIMIT_S = 10.0
@@ -34,7 +37,12 @@ class Webhook:
     absence = ""
 
     def __init__(
-        self, address: str, *, rest: Callable[[float], None] = time.sleep, chance: Chance = random.random
+        self,
+        address: str,
+        *,
+        rest: Callable[[float], None] = time.sleep,
+        chance: Chance = random.random,
+        proxies: ProxyRules = DIRECT,
     ) -> None:
         """Check the address.
 
@@ -43,6 +51,7 @@ class Webhook:
         """
         self.name = shown_place(address)
         self._url = _checked(address, self.name)
+        self._proxy = httpx_proxy(proxies.of(str(self._url)))
         self._rest = rest
         self._chance = chance
 
@@ -62,11 +71,12 @@ class Webhook:
     async def _post(self, body: bytes) -> tuple[str, bool]:
         """Return why the notice was not taken, empty if it was, and whether another try may help."""
         request = httpx.Request("POST", self._url, headers=_HEADERS, content=body)
+        trust = context_for(str(self._url))
         try:
             async with (
                 asyncio.timeout(LIMIT_S),
-                # The bare transport knows no redirect, no cookie, no netrc and no proxy, and it logs no address.
-                httpx.AsyncHTTPTransport(verify=context_for(str(self._url)), trust_env=False) as transport,
+                # The bare transport knows no redirect, no cookie and no netrc, and it logs no address.
+                httpx.AsyncHTTPTransport(verify=trust, trust_env=False, proxy=self._proxy) as transport,
             ):
                 response = await transport.handle_async_request(request)
                 await response.aclose()

@@ -17,6 +17,7 @@ _PASSING = frozenset(
         "ConditionalRequestConflict",
         "IncompleteBody",
         "InternalError",
+        "InvalidPart",
         "NoSuchUpload",
         "OperationAborted",
         "RequestTimeout",
@@ -44,13 +45,22 @@ _ADVICE = {
     "301": _ELSEWHERE,
 }
 _PATIENT = "the same command continues once the store answers"
+_NOT_LET_IN = frozenset(
+    {
+        "AuthenticationException",
+        "BadHostKeyException",
+        "ClientAuthenticationError",
+        "DefaultCredentialsError",
+        "RefreshError",
+    }
+)
 _LASTING = frozenset(
     {errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOTSUP, errno.ENOSYS}
 )
 
 
 class AlreadyInStore(Exception):
-    """A file that was to be created is there already; whoever creates decides what that means."""
+    """A file that was to be created is there already; its caller decides what that means."""
 
 
 def sorted_failure(error: Exception, *, at: str) -> ShotrunnerError | AlreadyInStore | None:
@@ -73,11 +83,11 @@ def sorted_failure(error: Exception, *, at: str) -> ShotrunnerError | AlreadyInS
             "no answer in time" if isinstance(error, TimeoutError) else error.strerror or type(error).__name__
         )
         return StoreAway(f"{at} is out of reach: {why}", advice=_PATIENT)
-    # Each kind of store has a library of its own, whose errors say in their status what they are.
+    # Each kind of store has a library of its own, whose errors say by a status or a name what they are.
     status = next(
         (value for name in ("status", "status_code", "code") if (value := getattr(error, name, None))), None
     )
-    if status in {401, 403, "401", "403"}:
+    if status in {401, 403, "401", "403"} or type(error).__name__ in _NOT_LET_IN:
         return StoreRefused(f"the store refuses {at}", advice=_ADVICE["403"])
     return None if library == "builtins" else StoreAway(f"{at}: {type(error).__name__}", advice=_PATIENT)
 

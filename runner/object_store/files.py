@@ -12,19 +12,21 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from runner.domain.errors import ExtraMissing, StoreAway, UsageError
 from runner.domain.store_address import StoreAddress
 from runner.object_store.failures import AlreadyInStore
+from runner.object_store.ports import FOLDERS
 from runner.system.private_files import flush_folder
 
 COMING = ".coming-"
 _PIECE = 1024 * 1024
 _WITHOUT_FOLDERS = frozenset({"gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "oci"})
 _BY_REQUEST = frozenset({"gs", "gcs", "az", "abfs", "abfss"})
+_SSH = frozenset({"sftp", "ssh"})
 _one_at_a_time = threading.Lock()
 
 
@@ -37,7 +39,7 @@ class FilesFolder:
         except ImportError as error:
             raise ExtraMissing("a store", extra="cloud") from error
         try:
-            found = url_to_fs(address.url, use_listings_cache=False, skip_instance_cache=True)
+            found = url_to_fs(address.url, skip_instance_cache=True, **_options(address.scheme))
         except ImportError as error:
             raise UsageError(
                 f"{address.scheme}://: {error}", advice="install that package beside this one"
@@ -69,7 +71,7 @@ class FilesFolder:
         size = self.size_of(name)
         self._files.get_file(self._path(name), str(target))
         if target.stat().st_size != size:
-            raise StoreAway(f"{name} ended early")
+            raise StoreAway("it ended early")
 
     def put_file(self, source: Path, name: str, *, sha256: str) -> None:
         """Write a local file, whole and verified or not at all."""
@@ -93,7 +95,7 @@ class FilesFolder:
             with self._coming(name) as coming:
                 self._write(coming, data)
                 os.link(coming, path)
-        elif self._scheme in {"sftp", "ssh"}:
+        elif self._scheme in _SSH:
             # The plain rename of this protocol, unlike its newer one, fails if the name is taken.
             with self._coming(name) as coming:
                 self._write(coming, data)
@@ -108,22 +110,18 @@ class FilesFolder:
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
-        path = self._path(name)
-        if self._files.exists(path):
-            self._files.rm_file(path)
+        with suppress(FileNotFoundError):
+            self._files.rm_file(self._path(name))
 
     def sign(self, name: str, *, seconds: int) -> str:
-        """Return a link that opens the file for anybody, for so long; raises NotImplementedError if there are none."""
+        """Return a link that opens the file for anybody for a time; raises NotImplementedError if there are none."""
         return str(self._files.sign(self._path(name), expiration=seconds))
 
     def sweep(self, *, older_than: float) -> int:
-        """Remove the hidden files that were last written so many seconds ago."""
-        old = [
-            name
-            for name in self._found("")
-            if COMING in name
-            and self._wall() - self._files.modified(self._path(name)).timestamp() >= older_than
-        ]
+        """Remove the hidden files that were last written that many seconds ago."""
+        hidden = [name for folder in FOLDERS for name in self._found(folder) if COMING in name]
+        times = {name: self._files.modified(self._path(name)).timestamp() for name in hidden}
+        old = [name for name, at in times.items() if self._wall() - at >= older_than]
         for name in old:
             self.remove(name)
         return len(old)
@@ -146,7 +144,7 @@ class FilesFolder:
         try:
             yield coming
         finally:
-            if self._files.exists(coming):
+            with suppress(FileNotFoundError):
                 self._files.rm_file(coming)
         if self._scheme == "file":
             flush_folder(Path(folder))
@@ -167,3 +165,12 @@ class FilesFolder:
         if self._scheme == "file":
             with Path(coming).open("rb") as file:
                 os.fsync(file.fileno())
+
+
+def _options(scheme: str) -> dict[str, Any]:
+    if scheme in _SSH:
+        from runner.object_store.sftp_hosts import known_hosts_only
+
+        return {"host_key_policy": known_hosts_only()}
+    # What remembers its listings would not see another machine's files; the others do not know the word.
+    return {"use_listings_cache": False} if scheme in _WITHOUT_FOLDERS else {}

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+FOLDERS = ("clips/", "previews/", ".shotrunner/")
+"""What a run has in its folder beside files at the top; other people's files may lie beside them."""
+
 
 class Folder(Protocol):
     """A folder in one kind of store; its methods raise whatever their library does.
@@ -46,9 +49,9 @@ class Folder(Protocol):
         ...
 
     def sign(self, name: str, *, seconds: int) -> str:
-        """Return a link that opens the file for anybody, for so long."""
+        """Return a link that opens the file for anybody for a time."""
         ...
 
     def sweep(self, *, older_than: float) -> int:
-        """Remove what uploads left that began that many seconds ago or earlier, and return how many those were."""
+        """Remove what uploads to `FOLDERS` left that began that many seconds ago, and return how many those were."""
         ...

@@ -1,8 +1,8 @@
 """The sealed log of a run in its store: numbered files, each of which only one machine can have created.
 
 In: lines, which are JSON objects. Out: a promise for each that it is in the store. Only the holder of the log appends.
-Whoever opens it creates the next number, so the next line of any earlier session fails: that fences a machine that lost
-the run, without clocks. It does not know what the lines mean.
+A session that opens it creates the next number, so the next line of any earlier session fails. That fences a machine
+that lost the run, without clocks. It does not know what the lines mean.
 
 The first file of each session stays for ever. A session that slept for days would otherwise find its next number free.
 """
@@ -140,7 +140,7 @@ class RunLog:
         """Return a promise that the line is in the store; lines that wait go into one file, in their order.
 
         The promise fails with `RunElsewhere` for good once another session holds the log. It fails with `StoreAway` or
-        `StoreRefused` if the line may not be there; it may be read later all the same.
+        `StoreRefused` if the line may not be there, and it may be read later even so.
         """
         promise: Future[None] = Future()
         self._waiting.put((json.dumps(line), promise))

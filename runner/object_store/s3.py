@@ -1,8 +1,8 @@
 """A folder in S3, or in a store with the same protocol.
 
-A file up to 16 MiB is one PUT with its SHA-256, which the server verifies before the name exists. A larger one is a
-multipart upload whose parts are verified so, and the name exists when the last step succeeds. So memory is bounded by
-16 MiB for each upload that goes on, and an upload that was interrupted has no name.
+A file up to 32 MiB is one PUT with its SHA-256, which the server verifies before the name exists. It is read as it is
+sent, so it needs no memory. A larger one is a multipart upload whose parts of 8 MiB are verified so, and the name
+exists when the last step succeeds. An upload that was interrupted has no name.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from runner.domain.errors import ExtraMissing, StoreAway
 from runner.domain.store_address import StoreAddress
+from runner.object_store.ports import FOLDERS
 
-ONE_PUT = 16 * 1024 * 1024
+ONE_PUT = 32 * 1024 * 1024
 PART = 8 * 1024 * 1024
 _PIECE = 1024 * 1024
 _SLOWEST = 50_000.0
@@ -57,83 +58,82 @@ class S3Folder:
     def sizes(self, under: str) -> Mapping[str, int]:
         """Return the bytes of each file whose name begins with the folder `under`, in the order of names."""
         found: dict[str, int] = {}
-        place: dict[str, str] = {"Bucket": self._bucket, "Prefix": self._prefix + under}
-        while True:
-            page = self._run(lambda s3: s3.list_objects_v2(**place))
+
+        def take(page: Mapping[str, Any]) -> None:
             for each in page.get("Contents", ()):
                 found[each["Key"].removeprefix(self._prefix)] = int(each["Size"])
-            if not page["IsTruncated"]:
-                return found
-            place["ContinuationToken"] = page["NextContinuationToken"]
+
+        self._list("list_objects_v2", self._prefix + under, take)
+        return found
 
     def read(self, name: str) -> bytes:
         """Return all bytes of a file; the checksum of the store is verified."""
-
-        async def read(s3: Any) -> bytes:  # noqa: ANN401 - botocore makes its clients at run time
-            answer = await s3.get_object(**self._at(name))
-            async with answer["Body"] as body:
-                return bytes(await body.read())
-
-        return self._run(read)
+        found = bytearray()
+        self._get(name, found.extend)
+        return bytes(found)
 
     def get_file(self, name: str, target: Path) -> None:
         """Write a file to a local path; its length, and the checksum of the store, are verified."""
-
-        async def get(s3: Any) -> int:  # noqa: ANN401
-            answer = await s3.get_object(**self._at(name))
-            left = int(answer["ContentLength"])
-            with target.open("wb") as file:
-                async with answer["Body"] as body:
-                    # The time-out is of each read, so a long file may take as long as it needs.
-                    while piece := await asyncio.wait_for(body.read(_PIECE), _WAIT):
-                        left -= file.write(piece)
-            return left
-
-        if self._run(get, seconds=None):
-            raise StoreAway(f"{name} ended early")
+        with target.open("wb") as file:
+            self._get(name, file.write)
 
     def put_file(self, source: Path, name: str, *, sha256: str) -> None:
         """Write a local file, whole and verified or not at all; raises `StoreAway` if its bytes are not `sha256`."""
         size = source.stat().st_size
         if size <= ONE_PUT:
-            self._put(name, source.read_bytes(), sha256=bytes.fromhex(sha256))
+            with source.open("rb") as file:
+                self._put(name, file, size=size, sha256=bytes.fromhex(sha256))
         else:
             self._put_parts(source, name, size=size, sha256=sha256)
 
     def put_bytes(self, name: str, data: bytes) -> None:
         """Write bytes, whole and verified or not at all."""
-        self._put(name, data, sha256=hashlib.sha256(data).digest())
+        self._put(name, data, size=len(data), sha256=hashlib.sha256(data).digest())
 
     def create(self, name: str, data: bytes) -> None:
         """Write bytes if no file has the name."""
-        self._put(name, data, sha256=hashlib.sha256(data).digest(), IfNoneMatch="*")
+        self._put(name, data, size=len(data), sha256=hashlib.sha256(data).digest(), IfNoneMatch="*")
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
         self._run(lambda s3: s3.delete_object(**self._at(name)))
 
     def sign(self, name: str, *, seconds: int) -> str:
-        """Return a link that opens the file for anybody, for so long; it asks no server."""
+        """Return a link that opens the file for anybody for a time; it asks no server."""
         link = self._run(
             lambda s3: s3.generate_presigned_url("get_object", Params=self._at(name), ExpiresIn=seconds)
         )
         return str(link)
 
     def sweep(self, *, older_than: float) -> int:
-        """Abort the multipart uploads below this folder that began that many seconds ago, by the clock of the store."""
-        page = self._run(lambda s3: s3.list_multipart_uploads(Bucket=self._bucket, Prefix=self._prefix))
-        now = parsedate_to_datetime(page["ResponseMetadata"]["HTTPHeaders"]["date"])
-        old = [
-            each
-            for each in page.get("Uploads", ())
-            if (now - each["Initiated"]).total_seconds() >= older_than
-        ]
+        """Abort the multipart uploads to `FOLDERS` that began that many seconds ago, by the clock of the store."""
+        folders = tuple(self._prefix + folder for folder in FOLDERS)
+        old: list[Mapping[str, Any]] = []
+
+        def take(page: Mapping[str, Any]) -> None:
+            began_by = (
+                parsedate_to_datetime(page["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp()
+                - older_than
+            )
+            ours = (each for each in page.get("Uploads", ()) if each["Key"].startswith(folders))
+            old.extend(each for each in ours if each["Initiated"].timestamp() <= began_by)
+
+        self._list("list_multipart_uploads", self._prefix, take)
         for each in old:
             self._abort(each["Key"], each["UploadId"])
         return len(old)
 
     def _at(self, name: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._prefix + name}
+
+    def _list(self, listing: str, prefix: str, take: Callable[[Mapping[str, Any]], None]) -> None:
+        """Pass on each page of a listing; a page holds up to 1,000 names."""
+
+        async def pages(s3: Any) -> None:  # noqa: ANN401 - botocore makes its clients at run time
+            async for page in s3.get_paginator(listing).paginate(Bucket=self._bucket, Prefix=prefix):
+                take(page)
+
+        self._run(pages, seconds=None)
 
     def _run(self, call: Callable[[Any], Awaitable[T]], *, seconds: float | None = _WAIT) -> T:
         async def run() -> T:
@@ -145,11 +145,11 @@ class S3Folder:
         result: T = sync(self._files.loop, run)
         return result
 
-    def _put(self, name: str, data: bytes, *, sha256: bytes, **more: str) -> None:
+    def _put(self, name: str, body: bytes | BinaryIO, *, size: int, sha256: bytes, **more: str) -> None:
         described = {"Metadata": {"sha256": sha256.hex()}, "ContentType": _content_type(name), **more}
         answer = self._run(
-            lambda s3: s3.put_object(**self._at(name), Body=data, ChecksumSHA256=_text(sha256), **described),
-            seconds=_WAIT + len(data) / _SLOWEST,
+            lambda s3: s3.put_object(**self._at(name), Body=body, ChecksumSHA256=_text(sha256), **described),
+            seconds=_WAIT + size / _SLOWEST,
         )
         if answer.get("ChecksumSHA256") != _text(sha256):
             self._verify(name, sha256=sha256.hex())
@@ -180,10 +180,10 @@ class S3Folder:
             while data := file.read(PART):
                 whole.update(data)
                 part = self._send_part(data, {**upload, "PartNumber": len(parts) + 1})
-                verified = verified and part.pop("verified")
+                verified = part.pop("verified") and verified
                 parts.append(part)
         if whole.hexdigest() != sha256:
-            raise StoreAway(f"{source.name} is not the file that was received: its SHA-256 differs")
+            raise StoreAway("the file on this disk is not the one that was received: its SHA-256 differs")
         self._run(lambda s3: s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}))
         return verified
 
@@ -199,20 +199,29 @@ class S3Folder:
     def _abort(self, key: str, upload_id: str) -> None:
         self._run(lambda s3: s3.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload_id))
 
+    def _get(self, name: str, take: Callable[[bytes], object]) -> None:
+        """Pass a file's bytes on; raises `StoreAway` if they are fewer than the store said."""
+
+        async def get(s3: Any) -> None:  # noqa: ANN401 - botocore makes its clients at run time
+            answer = await asyncio.wait_for(s3.get_object(**self._at(name)), _WAIT)
+            left = int(answer["ContentLength"])
+            async with answer["Body"] as body:
+                # The time-out is of each read, so a long file may take as long as it needs.
+                while piece := await asyncio.wait_for(body.read(_PIECE), _WAIT):
+                    take(piece)
+                    left -= len(piece)
+            if left:
+                raise StoreAway("it ended early")
+
+        self._run(get, seconds=None)
+
     def _verify(self, name: str, *, sha256: str) -> None:
         """Read back what a store wrote without saying that it verified it, and remove it if it is wrong."""
-
-        async def digest(s3: Any) -> str:  # noqa: ANN401
-            found = hashlib.sha256()
-            answer = await s3.get_object(**self._at(name))
-            async with answer["Body"] as body:
-                while piece := await asyncio.wait_for(body.read(_PIECE), _WAIT):
-                    found.update(piece)
-            return found.hexdigest()
-
-        if self._run(digest, seconds=None) != sha256:
+        found = hashlib.sha256()
+        self._get(name, found.update)
+        if found.hexdigest() != sha256:
             self.remove(name)
-            raise StoreAway(f"{name} was stored with wrong bytes")
+            raise StoreAway("it was stored with wrong bytes")
 
 
 def _files() -> Any:  # noqa: ANN401 - s3fs has no types

@@ -24,19 +24,19 @@ LONGEST_LINK = 7 * 24 * 3600
 _CAN_CREATE = "S3, Google Cloud Storage, Azure, SFTP and a folder on a disk can"
 
 T = TypeVar("T")
-_open: dict[tuple[StoreAddress, int], Folder] = {}
+_open: dict[tuple[StoreAddress, int, int], Folder] = {}
 _opening = threading.Lock()
 
 
 def open_store(address: StoreAddress, *, patience: Patience | None = None) -> ObjectStore:
-    """Return the store at an address; nothing is asked of it yet.
+    """Return the store at an address; S3 is asked nothing yet, and a host of SFTP is connected to.
 
     Raises:
         ExtraMissing: the [cloud] extra is not installed.
-        UsageError: another package is missing, or nobody knows this kind of store.
+        UsageError: another package is missing, or this kind of store is not known.
     """
     store = ObjectStore(address, patience or Patience())
-    _folder(address)
+    store.connect()
     return store
 
 
@@ -56,8 +56,12 @@ class ObjectStore:
         return ObjectStore, (self.address,)
 
     def patient(self, seconds: float) -> ObjectStore:
-        """Return the same store that is asked again for so many seconds."""
+        """Return the same store that is asked again for that many seconds."""
         return replace(self, patience=replace(self.patience, seconds=seconds))
+
+    def connect(self) -> None:
+        """Make what the first call would make, so that a missing package is known early."""
+        self._ask("", lambda _: None)
 
     def size_of(self, name: str) -> int | None:
         """Return how many bytes the file has, None if it is not there."""
@@ -122,7 +126,7 @@ class ObjectStore:
         self._ask(name, lambda folder: folder.remove(name))
 
     def sign(self, name: str, seconds: int) -> str:
-        """Return a link that opens the file for anybody who has it, for so many seconds, at most 7 days.
+        """Return a link that opens the file for anybody who has it, for that many seconds, at most 7 days.
 
         It is a secret like a password: it must not be in a log.
         """
@@ -154,11 +158,10 @@ class ObjectStore:
         """Call, sort what is raised, and call again while that may pass."""
         _refuse_event_loop()
         at = self._named(name)
-        folder = _folder(self.address)
 
         def once() -> T:
             try:
-                return call(folder)
+                return call(_folder(self.address))
             except Exception as error:
                 found = sorted_failure(error, at=at)
                 if found is None:
@@ -178,8 +181,8 @@ def _folder(address: StoreAddress) -> Folder:
         return S3Folder(address)
     from runner.object_store.files import FilesFolder
 
-    # A process that was forked has connections of its own.
-    key = (address, os.getpid())
+    # A process that was forked has connections of its own, and a connection of SFTP serves one thread.
+    key = (address, os.getpid(), threading.get_ident() if address.scheme in {"sftp", "ssh"} else 0)
     with _opening:
         if key not in _open:
             _open[key] = FilesFolder(address)

@@ -26,13 +26,16 @@ from typing import Any
 
 import pytest
 
+from runner.delivery.clip_delivery import ClipDelivery
+from runner.delivery.task import DeliveryTask
 from runner.domain.api_answers import FetchAnswer, FetchTrouble
 from runner.domain.errors import DiskFailed
 from runner.domain.shots import Ticket
 from runner.domain.states import Delivered, TakeState
 from runner.engine.ports import Delivery
+from runner.media.clips.clip_fetch import ClipFetch
 from runner.media.clips.download import OVERLAP_BYTES, ClipDownload, Limits, NotDelivered
-from runner.media.clips.fetch import ClipDelivery, FetchOptions, disk_answer, fetch_clip, room_for_clips
+from runner.media.clips.fetch import FetchOptions, disk_answer, fetch_clip, room_for_clips
 from runner.media.clips.folder import Folder
 from runner.media.clips.part_file import PartFile
 from runner.media.clips.sidecar import CLIPS
@@ -782,7 +785,7 @@ def test_two_fetches_of_one_clip_at_once_never_mix(server: RawServer, options: F
     url = server.serve(drip(b"HTTP/1.1 200 OK\r\n\r\n" + film(100), pause=0.001))
     ticket = _ticket(url)
     with ThreadPoolExecutor(2) as pool:
-        delivery: Delivery = ClipDelivery(pool, options)
+        delivery: Delivery = ClipDelivery(pool, DeliveryTask(ClipFetch(options)))
         answers = [future.result() for future in [delivery.fetch(ticket) for _ in range(2)]]
     whole = [answer for answer in answers if isinstance(answer, Delivered)]
     assert whole
@@ -828,7 +831,9 @@ def test_no_download_leaves_a_thread_behind(server: RawServer, options: FetchOpt
     before = set(threading.enumerate())
     tickets = [replace(_ticket(server.serve(body(FILM), path=f"/{n}")), take_id=f"s{n}") for n in range(12)]
     with ThreadPoolExecutor(4) as pool:
-        for done in as_completed([ClipDelivery(pool, options).fetch(ticket) for ticket in tickets]):
+        for done in as_completed(
+            [ClipDelivery(pool, DeliveryTask(ClipFetch(options))).fetch(ticket) for ticket in tickets]
+        ):
             assert isinstance(done.result(), Delivered)
     for thread in set(threading.enumerate()) - before:
         thread.join(timeout=20)
@@ -841,7 +846,9 @@ def test_the_work_goes_to_another_process_and_back(
 ) -> None:
     url = server.serve(body(FILM))
     with ProcessPoolExecutor(1, mp_context=get_context(way)) as pool:
-        assert ClipDelivery(pool, options).fetch(_ticket(url)).result(timeout=30) == delivered(FILM)
+        assert ClipDelivery(pool, DeliveryTask(ClipFetch(options))).fetch(_ticket(url)).result(
+            timeout=30
+        ) == delivered(FILM)
 
 
 def _ticket(url: str) -> Ticket:

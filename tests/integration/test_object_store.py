@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import pickle
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 import uuid
@@ -20,6 +22,7 @@ from runner.object_store.files import COMING
 from runner.object_store.patience import Patience
 from runner.object_store.s3 import ONE_PUT
 from runner.object_store.store import ObjectStore, open_store
+from tests.outside.s3_disk import Upload
 from tests.outside.s3_server import BUCKET, Kind, S3Server
 
 ODD = "clips/shot 1/a#é+%.mp4"
@@ -231,6 +234,59 @@ def test_an_upload_that_never_ended_has_no_name_and_is_swept(
     assert on_s3.sweep(older_than=3600) == 0
     assert on_s3.sweep(older_than=0) == 1
     assert on_s3.sweep(older_than=0) == 0
+
+
+UPLOAD = """
+import sys
+from pathlib import Path
+from runner.domain.store_address import store_address
+from runner.object_store.store import open_store
+open_store(store_address(sys.argv[1])).put_file(Path(sys.argv[2]), "clips/a.mp4", sha256=sys.argv[3])
+"""
+
+
+@pytest.mark.slow
+def test_an_upload_that_is_killed_has_no_name(on_s3: ObjectStore, s3: S3Server, tmp_path: Path) -> None:
+    source, sha256 = a_file(tmp_path / "a", size=LARGE)
+    fault = s3.fail(Kind.SLOW, "UploadPart", after=1, seconds=1)
+    with subprocess.Popen([sys.executable, "-c", UPLOAD, str(on_s3.address), str(source), sha256]) as upload:
+        assert fault.struck.wait(60)
+        upload.kill()
+    assert on_s3.sizes() == {}
+    assert on_s3.sweep(older_than=0) == 1
+    on_s3.put_file(source, "clips/a.mp4", sha256=sha256)
+    assert on_s3.size_of("clips/a.mp4") == LARGE
+
+
+def test_only_what_a_run_writes_is_swept(on_s3: ObjectStore, s3: S3Server) -> None:
+    prefix = on_s3.address.path.partition("/")[2]
+    names = [f"{prefix}/{name}" for name in ("clips/a", "previews/a", "other/a", "shard-1-of-2/clips/a")]
+    for key in names:
+        s3.disk.begin(Upload(BUCKET, key, uuid.uuid4().hex, 0.0, {}))
+    assert on_s3.sweep(older_than=24 * 3600) == 2
+    assert {each.key for each in s3.disk.uploads(BUCKET) if each.key in names} == set(names[2:])
+
+
+def test_a_store_that_verifies_nothing_is_read_back(on_s3: ObjectStore, s3: S3Server, tmp_path: Path) -> None:
+    s3.verifies = False
+    for size in (1000, LARGE):
+        source, sha256 = a_file(tmp_path / "a", size=size)
+        fault = s3.fail(Kind.GARBLED, "PutObject" if size < LARGE else "UploadPart")
+        on_s3.put_file(source, "clips/a.mp4", sha256=sha256)
+        assert fault.times == 0
+        assert hashlib.sha256(on_s3.read("clips/a.mp4")).hexdigest() == sha256
+    s3.fail(Kind.GARBLED, "PutObject")
+    with pytest.raises(StoreAway, match="wrong bytes"):
+        on_s3.patient(0).put_bytes("b", b"1234")
+    assert on_s3.size_of("b") is None
+
+
+def test_a_store_that_creates_twice_is_refused(on_s3: ObjectStore, s3: S3Server) -> None:
+    s3.creates_once = False
+    with pytest.raises(StoreRefused, match="same file") as caught:
+        on_s3.check_create()
+    assert "S3" in caught.value.advice
+    assert on_s3.sizes() == {}
 
 
 def test_a_listing_goes_on_over_its_pages(on_s3: ObjectStore, s3: S3Server) -> None:

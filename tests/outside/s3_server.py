@@ -20,7 +20,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import formatdate
 from enum import StrEnum
@@ -66,7 +66,7 @@ class Kind(StrEnum):
 class Fault:
     """What befalls the next `times` requests of an operation (`*`: any) on a key; both are patterns as of a shell.
 
-    The first `after` of them are let through.
+    The first `after` of them are let through; `struck` is set when the first is not.
     """
 
     kind: Kind
@@ -75,6 +75,7 @@ class Fault:
     times: int = 1
     after: int = 0
     seconds: float = 0.0
+    struck: threading.Event = field(default_factory=threading.Event)
 
     def strikes(self, operation: str, key: str) -> bool:
         """Count one request, and return whether it is struck."""
@@ -86,16 +87,22 @@ class Fault:
             self.after -= 1
             return False
         self.times -= 1
+        self.struck.set()
         return True
 
 
 class S3Server:
-    """The server as a context manager; `endpoint` is its address, such as `http://127.0.0.1:4321`."""
+    """The server as a context manager; `endpoint` is its address, such as `http://127.0.0.1:4321`.
+
+    Without `verifies` it neither checks nor names checksums, and without `creates_once` it ignores `If-None-Match`, as
+    some stores with this protocol do.
+    """
 
     def __init__(self, folder: Path, *, port: int = 0, buckets: Iterable[str] = (BUCKET,)) -> None:
         self.disk = Disk(folder)
         self.calls: Counter[str] = Counter()
         self.faults: list[Fault] = []
+        self.verifies = self.creates_once = True
         for bucket in buckets:
             self.disk.create_bucket(bucket)
         self._lock = threading.Lock()
@@ -241,7 +248,10 @@ class _Handler(BaseHTTPRequestHandler):
             listed = json.loads(b"".join(pieces_of(cast("Any", self.rfile), self.lower, {})))
             for each in listed:
                 self.server_of.fail(Kind(each.pop("kind")), **each)
-        known = {"calls": self.server_of.calls, "faults": [asdict(each) for each in self.server_of.faults]}
+        known = {
+            "calls": self.server_of.calls,
+            "faults_left": sum(each.times for each in self.server_of.faults),
+        }
         return 200, {"Content-Type": "application/json"}, [json.dumps(known).encode()]
 
     def _operation(self) -> str:
@@ -302,7 +312,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.fault and self.fault.kind in struck:
             raise struck[self.fault.kind]
         check_signature(self.command, self.path, self.lower, keys={KEY_ID: SECRET}, now=datetime.now(UTC))
-        self.sums.check(self.lower)
+        if self.server_of.verifies:
+            self.sums.check(self.lower)
 
     def _answer(self, answer: _Answer) -> None:
         status, headers, body = answer
@@ -314,7 +325,8 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {**headers, "Content-Length": str(len(body[0]))}
         self.send_response(status)
         for name, value in {"x-amz-request-id": uuid.uuid4().hex[:16].upper(), **headers}.items():
-            self.send_header(name, value)
+            if self.server_of.verifies or not name.startswith("x-amz-checksum"):
+                self.send_header(name, value)
         self.end_headers()
         for number, piece in enumerate(body):
             if self._struck(Kind.CUT):
@@ -336,7 +348,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     @property
     def _only_new(self) -> bool:
-        return self.lower.get("if-none-match") == "*"
+        return self.server_of.creates_once and self.lower.get("if-none-match") == "*"
 
     def _put_object(self, body: Path) -> _Answer:
         placed = self.server_of.disk.put(self.bucket, self._new(), body, only_new=self._only_new)
@@ -470,6 +482,8 @@ class _Handler(BaseHTTPRequestHandler):
             for part in ElementTree.parse(body).getroot()
         ]
         named = [(int(each["PartNumber"]), each["ETag"], each.get("ChecksumSHA256", "")) for each in parts]
+        if not self.server_of.verifies:
+            named = [(number, etag, "") for number, etag, _sha256 in named]
         disk, at = self.server_of.disk, time.time()
         placed = disk.complete(self.asked["uploadId"], named, at=at, only_new=self._only_new)
         return _xml(
@@ -491,14 +505,22 @@ class _Handler(BaseHTTPRequestHandler):
         return _xml("ListPartsResult", f"<IsTruncated>false</IsTruncated>{rows}")
 
     def _list_multipart_uploads(self, _: Path) -> _Answer:
-        prefix = self.asked.get("prefix", "")
-        rows = "".join(
-            f"<Upload><Key>{escape(each.key)}</Key><UploadId>{each.upload_id}</UploadId>"
-            f"<Initiated>{_stamp(each.at)}</Initiated></Upload>"
-            for each in self.server_of.disk.uploads(self.bucket)
-            if each.key.startswith(prefix)
+        mark = (self.asked.get("key-marker", ""), self.asked.get("upload-id-marker", ""))
+        prefix, most = self.asked.get("prefix", ""), int(self.asked.get("max-uploads", 1000))
+        found = sorted(
+            (each.key, each.upload_id, each.at) for each in self.server_of.disk.uploads(self.bucket)
         )
-        return _xml("ListMultipartUploadsResult", f"<IsTruncated>false</IsTruncated>{rows}")
+        found = [each for each in found if each[0].startswith(prefix) and each[:2] > mark]
+        rows = "".join(
+            f"<Upload><Key>{escape(key)}</Key><UploadId>{upload_id}</UploadId><Initiated>{_stamp(at)}</Initiated></Upload>"
+            for key, upload_id, at in found[:most]
+        )
+        more = "<IsTruncated>false</IsTruncated>"
+        if found[most:]:
+            key, upload_id, _at = found[most - 1]
+            more = f"<IsTruncated>true</IsTruncated><NextKeyMarker>{escape(key)}</NextKeyMarker>"
+            more += f"<NextUploadIdMarker>{upload_id}</NextUploadIdMarker>"
+        return _xml("ListMultipartUploadsResult", more + rows)
 
 
 class _Ended(Exception):

@@ -11,7 +11,6 @@ import asyncio
 import socket
 import ssl
 import struct
-import subprocess
 from contextlib import suppress
 from enum import StrEnum
 from functools import cache
@@ -19,6 +18,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from runner.system.tls import tls_context
+from tests.outside.authority import Authority
 
 _RST_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -38,47 +38,25 @@ class Place(StrEnum):
     WRONG_NAME = "wrong name"
 
 
-_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-_NAMES = "subjectAltName=DNS:localhost,IP:127.0.0.1"
-
-
-def _openssl(folder: Path, *arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=30)
+_NAMES = "DNS:localhost,IP:127.0.0.1"
 
 
 @cache
-def certificates() -> Path:
+def certificates() -> Authority:
     """Make an authority of our own, trusted by this process alone, and a certificate for each kind of trouble."""
     folder = Path(mkdtemp(prefix="t6-certificates-"))
-    for authority in ("ours", "foreign"):
-        _authority(folder, authority)
-    _leaf(folder, "server", by="ours")
-    _leaf(folder, Place.UNTRUSTED.name, by="foreign")
-    _leaf(folder, Place.EXPIRED.name, by="ours", days=-1)
-    _leaf(folder, Place.WRONG_NAME.name, by="ours", names="subjectAltName=DNS:elsewhere.example")
-    tls_context().load_verify_locations(cafile=str(folder / "ours.pem"))
-    return folder
-
-
-def _authority(folder: Path, name: str) -> None:
-    subject = ("-subj", f"/CN={name}", "-days", "2")
-    _openssl(folder, "req", "-x509", *_KEY, "-keyout", f"{name}.key", "-out", f"{name}.pem", *subject)
-
-
-def _leaf(folder: Path, name: str, *, by: str, days: int = 1, names: str = _NAMES) -> None:
-    (folder / f"{name}.ext").write_text(f"{names}\nbasicConstraints=critical,CA:FALSE\n")
-    _openssl(
-        folder, "req", *_KEY, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-new", "-subj", f"/CN={name}"
-    )
-    signed = ("-CA", f"{by}.pem", "-CAkey", f"{by}.key", "-set_serial", "7", "-extfile", f"{name}.ext")
-    _openssl(folder, "x509", "-req", "-in", f"{name}.csr", *signed, "-days", str(days), "-out", f"{name}.pem")
+    ours, foreign = Authority(folder, "ours"), Authority(folder, "foreign")
+    ours.issue("server", names=_NAMES)
+    foreign.issue(Place.UNTRUSTED.name, names=_NAMES)
+    ours.issue(Place.EXPIRED.name, names=_NAMES, days=-1)
+    ours.issue(Place.WRONG_NAME.name, names="DNS:elsewhere.example")
+    tls_context().load_verify_locations(cafile=ours.file)
+    return ours
 
 
 @cache
 def _server_side(name: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates() / f"{name}.pem", certificates() / f"{name}.key")
-    return context
+    return certificates().server_side(name)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

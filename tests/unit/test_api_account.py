@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import certifi
 import pytest
 
 from runner.api.account import clean_token, find_account, on_this_machine, parse_base
@@ -191,7 +192,35 @@ def test_a_key_log_is_refused_before_anything_is_sent() -> None:
     assert "SSLKEYLOGFILE" in refused.value.message
 
 
-@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONHTTPSVERIFY"])
-def test_what_means_to_change_whom_to_trust_is_named(name: str) -> None:
-    (note,) = find_account({"RUNCOMFY_TOKEN": CANARY, name: "0"}).notes
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SSL_CERT_FILE", certifi.where()), ("SSL_CERT_DIR", "/"), ("PYTHONHTTPSVERIFY", "0")],
+)
+def test_what_means_to_change_whom_to_trust_is_named(name: str, value: str) -> None:
+    (note,) = find_account({"RUNCOMFY_TOKEN": CANARY, name: value}).notes
     assert note.startswith(f"{name} is set: ")
+
+
+def test_certificates_that_cannot_be_read_are_refused_before_anything(tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").touch()
+    for name, value in (
+        ("SSL_CERT_FILE", tmp_path / "none.pem"),
+        ("SSL_CERT_FILE", tmp_path / "empty.pem"),
+        ("SSL_CERT_FILE", tmp_path),
+        ("SSL_CERT_DIR", tmp_path / "none"),
+    ):
+        with pytest.raises(UsageError, match=name):
+            find_account({name: str(value)})
+
+
+def test_the_proxy_in_force_is_named_without_its_login() -> None:
+    environ = {"RUNCOMFY_TOKEN": CANARY, "HTTPS_PROXY": "http://nora:pass-word@p.example:3128"}
+    account = find_account(environ)
+    assert account.proxies.of(account.origin) == account.proxies.proxy
+    first, second = account.notes
+    assert "go through the proxy http://p.example:3128" in first
+    assert "only their names are checked" in second
+    assert "pass-word" not in f"{account}"
+    exempt = find_account({**environ, "NO_PROXY": "runcomfy.net"})
+    assert "is reached without the proxy" in exempt.notes[0]
+    assert exempt.proxies.of(exempt.origin) is None

@@ -16,7 +16,7 @@ from runner.api.exchange import Answer, HttpOutcome, NoResponse, SendStage, Sile
 from runner.api.read_pool import ReadPool
 from runner.api.submit_client import SubmitClient
 from runner.domain.api_answers import FailureKind, LookAnswer, RequestFailure, SubmitAnswer
-from runner.domain.errors import NoSuchHost
+from runner.domain.errors import CertificateRefused, NoSuchHost, ProxyRefused, ShotrunnerError
 from runner.domain.run_ending import EndingKind
 from runner.domain.shots import Ticket
 from runner.domain.states import LostContact, NotSent, TakeState
@@ -24,6 +24,7 @@ from runner.engine.circuit_breaker import ABSENCES_THAT_END
 from runner.engine.engine import Engine
 from runner.engine.options import EngineOptions
 from runner.engine.testing import JobScript, MemoryDelivery, MemoryJournal, Recorder, ScriptedQueue
+from runner.system.proxies import read_proxies
 from tests.unit.test_engine import EPOCH, Night, night, ticket
 from tests.virtual_time import VirtualClock, VirtualLoop
 
@@ -61,13 +62,31 @@ class TestAHost:
                 silence(SendStage.NOTHING_SENT, SilenceKind.UNREACHABLE, WORDS_OF_IT), id="words alone"
             ),
             pytest.param(silence(SendStage.NOTHING_SENT, SilenceKind.TIMEOUT), id="time-out"),
-            pytest.param(silence(SendStage.NOTHING_SENT, SilenceKind.CERTIFICATE), id="certificate"),
             pytest.param(silence(SendStage.NOTHING_SENT, SilenceKind.MISUSE, WORDS_OF_IT), id="other kind"),
             pytest.param(Answer(404, WORDS_OF_IT.encode()), id="an answer that quotes it"),
         ],
     )
     def test_that_fails_in_another_way_is_not_called_absent(self, exchange: HttpOutcome) -> None:
         assert Host(ORIGIN).absence(exchange) is None
+
+    @pytest.mark.parametrize(
+        ("barred", "kind"),
+        [(SilenceKind.CERTIFICATE, FailureKind.UNTRUSTED), (SilenceKind.PROXY, FailureKind.PROXY)],
+    )
+    def test_that_is_barred_is_an_outage_once_it_was_reached(
+        self, barred: SilenceKind, kind: FailureKind
+    ) -> None:
+        host, exchange = Host(ORIGIN), NoResponse(SendStage.NOTHING_SENT, barred, "why", advice="what to do")
+        assert host.absence(exchange) == RequestFailure(kind, "why", advice="what to do")
+        host.note(Answer(500, b""))
+        assert host.absence(exchange) is None
+
+    def test_behind_a_proxy_without_a_host_is_not_called_absent_itself(self) -> None:
+        (proxy,) = filter(None, [read_proxies({"HTTPS_PROXY": "http://p.example:3128"}).proxy])
+        found = Host(ORIGIN, proxy=proxy).absence(NO_SUCH_NAME)
+        assert found is not None
+        assert found.reason == "the host of the proxy http://p.example:3128 does not exist"
+        assert "HTTPS_PROXY" in found.advice
 
     @pytest.mark.parametrize(
         ("before", "known"),
@@ -177,6 +196,34 @@ def ended_wrongly(tickets: list[Ticket], queue: ScriptedQueue, journal: MemoryJo
     with pytest.raises(NoSuchHost) as refusal:
         night(tickets, queue=queue, journal=journal)
     return refusal.value
+
+
+HOPELESS = JobScript(submits=[lambda a: NotSent(a, "not accepted", hopeless=True)] * 9)
+
+
+@pytest.mark.parametrize(
+    ("kind", "refusal"), [(FailureKind.UNTRUSTED, CertificateRefused), (FailureKind.PROXY, ProxyRefused)]
+)
+@pytest.mark.parametrize("state", [TakeState.PENDING, TakeState.RUNNING])
+def test_a_run_whose_way_is_barred_ends_at_once_with_what_to_do(
+    kind: FailureKind, refusal: type[ShotrunnerError], state: TakeState
+) -> None:
+    """Whether it has something to send, or only asks about jobs of an earlier run."""
+    journal = MemoryJournal(["s0"])
+    away = [RequestFailure(FailureKind.TRANSIENT, "not accepted")] * 999
+    queue = ScriptedQueue(
+        {"s0": HOPELESS if state is TakeState.PENDING else JobScript(looks=list(away))},
+        probes=[RequestFailure(kind, "not accepted", advice="set it right")] * 9,
+    )
+    job = ticket("s0", state=state)
+    if state is TakeState.RUNNING:
+        job = ticket("s0", state=state, request_id="old-1", submitted_at=EPOCH - 600)
+    with pytest.raises(refusal, match="not accepted; nothing was sent") as ended:
+        night([job], queue=queue, journal=journal)
+    assert (ended.value.advice, ended.value.exit_code) == ("set it right", 77)
+    assert queue.calls("submit") == (state is TakeState.PENDING)
+    assert queue.calls("probe") == 1
+    assert journal.facts == []
 
 
 class TestARunWhoseFirstContactsFindNoHost:

@@ -623,7 +623,8 @@ def test_a_free_question_that_is_not_answered_says_why(exchange: HttpOutcome, ki
 def test_only_what_no_other_try_can_cure_is_hopeless(kind: SilenceKind) -> None:
     unsent = submitted(NoResponse(SendStage.NOTHING_SENT, kind, "why"))
     assert isinstance(unsent, NotSent)
-    assert unsent.hopeless == (kind in {SilenceKind.CERTIFICATE, SilenceKind.MISUSE})
+    lasting = {SilenceKind.CERTIFICATE, SilenceKind.PROXY, SilenceKind.MISUSE}
+    assert unsent.hopeless == (kind in lasting)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_no_reason_has_the_name_of_a_class(stage: SendStage, kind: SilenceKind, 
         (
             SilenceKind.NO_SUCH_NAME,
             socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
-            "the service's host name was not found",
+            "the host name of the service was not found",
         ),
         (
             SilenceKind.CERTIFICATE,

@@ -11,7 +11,7 @@ from runner.api.account import Account
 from runner.api.exchange import Answer, SilenceKind
 from runner.api.probe import Seen, seconds_ahead
 from runner.cli.doctor import lines, settings
-from runner.commands.doctor import Check, State, api, examine, extras, fitness, space, token
+from runner.commands.doctor import Check, State, api, examine, extras, fitness, proxy, space, token, trust
 from runner.domain.api_answers import FailureKind, RequestFailure
 from runner.domain.errors import AccountRefused, UsageError
 
@@ -94,6 +94,44 @@ def test_the_clock_is_compared_with_the_date_of_an_answer(said: str, ahead: floa
     assert seconds_ahead(Answer(200, b"", {"date": said}), now=NOON) == ahead
 
 
+@pytest.mark.parametrize(
+    ("environ", "state", "said"),
+    [
+        ({}, State.OK, "none is set; requests go direct"),
+        ({"HTTP_PROXY": "http://p:1"}, State.WARNING, "HTTP_PROXY is for plain http"),
+        (
+            {"HTTPS_PROXY": "http://nora:pass@p.example:3128", "NO_PROXY": "10.0.0.0/8"},
+            State.OK,
+            "with a login, for downloads, looks at links and webhooks, and for submissions and reads; not for this",
+        ),
+        (
+            {"ALL_PROXY": "p.example", "no_proxy": "*.example"},
+            State.OK,
+            "webhooks, but not for https://api.example; not for this machine, *.example",
+        ),
+    ],
+)
+def test_the_proxy_is_shown_with_what_goes_through_it(
+    environ: dict[str, str], state: State, said: str
+) -> None:
+    found = proxy(environ, "https://api.example")
+    assert (found.state, said in found.says) == (state, True), found
+
+
+def test_certificates_that_change_nothing_are_found(tmp_path: Path) -> None:
+    assert trust({}).says == "bundled certificates, those of the system"
+    assert trust({"SSL_CERT_FILE": str(tmp_path / "none.pem")}).state is State.FAULT
+    (tmp_path / "studio.pem").write_text("not looked at")
+    found = trust({"SSL_CERT_DIR": str(tmp_path)})
+    assert (found.state, found.advice) == (State.WARNING, f"openssl rehash {tmp_path}")
+    (tmp_path / "0a1b2c3d.0").touch()
+    assert trust({"SSL_CERT_DIR": str(tmp_path)}).state is State.OK
+
+
+def test_the_way_to_the_network_is_no_fault_of_the_token() -> None:
+    assert token({**WITH_TOKEN, "HTTPS_PROXY": "ftp://p", "SSL_CERT_FILE": "/none"}).state is State.OK
+
+
 def test_a_folder_that_takes_a_record_is_sound_and_left_as_it_was(tmp_path: Path) -> None:
     assert fitness(tmp_path).state is State.OK
     assert not list(tmp_path.iterdir())
@@ -106,8 +144,8 @@ def test_little_space_is_a_warning_and_a_missing_extra_only_a_hint() -> None:
     assert found == Check(
         "extras",
         State.OK,
-        "installed: video, speed; not installed: timeline, excel, notify",
-        "pip install 'shotrunner[timeline,excel,notify]'",
+        "installed: video, speed; not installed: timeline, excel, notify, cloud, dask, socks",
+        "pip install 'shotrunner[timeline,excel,notify,cloud,dask,socks]'",
     )
 
 

@@ -21,6 +21,7 @@ from runner.commands.steps.request import RunRequest
 from runner.commands.steps.signals import Interrupts
 from runner.domain.api_answers import FailureKind, JobStatus, RequestFailure, StatusReply
 from runner.domain.errors import AccountRefused, ServiceUnavailable, ShotrunnerError, UsageError
+from runner.domain.network import barred
 from runner.domain.records import RunHeader, RunRecord
 from runner.domain.states import Ended
 from runner.engine.ports import Queue
@@ -231,4 +232,6 @@ def unanswered(trouble: RequestFailure) -> ShotrunnerError:
         return AccountRefused(
             f"the API refuses the account: {trouble.reason}", advice="put the token or the balance right"
         )
-    return ServiceUnavailable(f"the API did not answer: {trouble.reason}", advice="try again later")
+    return barred(trouble, trouble.reason) or ServiceUnavailable(
+        f"the API did not answer: {trouble.reason}", advice=trouble.advice or "try again later"
+    )

@@ -121,7 +121,7 @@ def command_about(place: RunDir, header: RunHeader, verb: str, *words: str) -> s
     A run that is known only by its store is first brought here, before anything else.
     """
     if address := copied_from(place):
-        return command_line("restore", str(address))
+        return command_line("restore", str(address), "--run-dir", "FOLDER")
     run, manifest, *flags = run_words(place, header)
     if verb == run:
         return command_line(run, manifest, *flags, *words)

@@ -26,6 +26,7 @@ from runner.store.identity import number_of
 from runner.store.marker import MARKER
 from runner.store.run_dir import RunDir
 from runner.system.daemon_executor import DaemonExecutor
+from runner.system.proxies import ProxyRules
 from runner.video.inspector import make_inspector
 
 _MOST_AT_ONCE = 1024
@@ -56,19 +57,22 @@ def start_delivery(
     place: RunDir,
     header: RunHeader,
     *,
+    proxies: ProxyRules,
     say: Callable[[str], None],
     note: Callable[[Found], None] | None,
 ) -> StartedDelivery:
     """Return what delivers the clips of a session; `note` hears of looks, and without it no one looks.
 
-    `say` hears of a cluster that cannot be used.
+    `say` hears of a cluster that cannot be used. Downloads go through `proxies`.
 
     Raises:
         ExtraMissing: the extra of the executor or of the store is not installed.
         UsageError: the workers of the cluster cannot do this run's work.
     """
     home = number_of(place.path)
-    options = FetchOptions(run_dir=place.path, allow_loopback=request.on_this_machine, home=home)
+    options = FetchOptions(
+        run_dir=place.path, allow_loopback=request.on_this_machine, home=home, proxies=proxies
+    )
     store = _store(header)
     threads = DaemonExecutor(request.options.fetches_at_once, name="fetch")
     run = RunPlace(place.path, home, MARKER, header.run_id) if home else None

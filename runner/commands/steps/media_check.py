@@ -14,6 +14,7 @@ from runner.commands.steps.link_expiry import SOON_S, expiring_links
 from runner.commands.steps.request import RunRequest
 from runner.domain.display import counted
 from runner.domain.errors import CannotCreate, ManifestInvalid, Position, Problem, Severity
+from runner.domain.network import network_in
 from runner.domain.shots import Plan
 from runner.media.http.peek import HeadReader
 from runner.media.preflight.preflight import WAIT_S, Finding, PreflightReport, inspect
@@ -25,6 +26,7 @@ from runner.store.run_dir import RunDir
 from runner.system.clock import SystemClock
 from runner.system.daemon_executor import DaemonExecutor
 from runner.system.private_files import read_private, write_whole
+from runner.system.proxies import DIRECT, ProxyRules
 
 MEDIA_FILE = "preflight.json"
 _MOST_S = 60.0
@@ -42,14 +44,15 @@ def check_media(
     wait: float = WAIT_S,
     refresh: bool = False,
     tell: Callable[[int, int], None] = lambda _done, _all: None,
+    proxies: ProxyRules = DIRECT,
     only: Collection[str] | None = None,
     within: float = math.inf,
 ) -> PreflightReport:
     """Look once at every media link of a plan, or of the takes `only`, and return what is wrong with them.
 
     Results of the last hour are read from `preflight.json` in the run directory `home`, unless `refresh` asks for
-    another look. `wait` is how many seconds the API may take to fetch a link; `tell` gets how many are done. After
-    `within` seconds, links without an answer are left.
+    another look. `wait` is how many seconds the API may take to fetch a link; `tell` gets how many are done. `proxies`
+    say which way requests go. After `within` seconds, links without an answer are left.
     """
     clock = SystemClock()
     takes = plan.takes if only is None else [take for take in plan.takes if take.id in only]
@@ -59,7 +62,7 @@ def check_media(
             return {}
         limits = Limits(total_s=within)
         pool = DaemonExecutor(limits.at_once, name="preflight")
-        with HeadReader(allow_loopback=allow_private_media) as reader:
+        with HeadReader(allow_loopback=allow_private_media, proxies=proxies) as reader:
             try:
                 return look_at_all(
                     urls,
@@ -96,7 +99,14 @@ def look_before_paying(
     if request.look:
         models = Models.bundled(folders)
         seen = check_media(
-            plan, place.path, models=models, wait=SOON_S, tell=request.on_link, only=going, within=_MOST_S
+            plan,
+            place.path,
+            models=models,
+            wait=SOON_S,
+            tell=request.on_link,
+            proxies=network_in(request.environ),
+            only=going,
+            within=_MOST_S,
         )
         findings, unreached = seen.findings, seen.unreached
     else:

@@ -14,7 +14,8 @@ from runner.commands.steps.request import RunRequest
 from runner.commands.steps.summary import RunEstimate
 from runner.domain.api_answers import FailureKind
 from runner.domain.display import iso, visible
-from runner.domain.errors import AccountRefused, NoSuchHost, ServiceUnavailable, UsageError
+from runner.domain.errors import AccountRefused, ServiceUnavailable, UsageError
+from runner.domain.network import barred
 from runner.domain.records import Standing
 from runner.domain.shots import Plan, Price, PriceUnit
 from runner.models.registry import Models, search_path
@@ -45,7 +46,8 @@ def current_prices(request: RunRequest, plan: Plan, going: Collection[str]) -> P
     A catalogue that does not answer leaves things as they are, except under a cap that needs its price.
 
     Raises:
-        AccountRefused, ServiceUnavailable, NoSuchHost: the API gave no such price, and why.
+        AccountRefused, ServiceUnavailable: the API gave no such price, and why.
+        NoSuchHost, CertificateRefused, ProxyRefused: the API cannot be reached.
     """
     today = iso(request.clock.wall())[: len("2000-01-01")]
     models = () if request.simulated else prices.to_ask_for(plan, going, today=today)
@@ -71,9 +73,8 @@ def _refuse_unanswered(said: LiveCatalogue, models: Collection[str]) -> None:
         # What is refused about one model alone says nothing about the account.
         if trouble.kind is FailureKind.ACCOUNT and not said.any_told:
             raise AccountRefused(told, advice="put the token or the balance right")
-        if trouble.kind is FailureKind.NO_HOST:
-            raise NoSuchHost(told, advice="check the API base (--api-base, or its environment variable)")
-        raise ServiceUnavailable(told, advice="try again later, or give the model a price in the manifest")
+        advice = "try again later, or give the model a price in the manifest"
+        raise barred(trouble, told) or ServiceUnavailable(told, advice=advice)
 
 
 def refuse_unpriced(request: RunRequest, estimate: RunEstimate) -> None:

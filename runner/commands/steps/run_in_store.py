@@ -51,7 +51,7 @@ def refuse_address(target: str | Path) -> None:
     if address := address_in(target):
         raise UsageError(
             f"{address} is a run in a store, which can only be read from there",
-            advice=f"continue it here with: {command_line('restore', str(address))}",
+            advice=f"continue it here with: {command_line('restore', str(address), '--run-dir', 'FOLDER')}",
         )
 
 

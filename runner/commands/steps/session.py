@@ -222,7 +222,9 @@ async def _engage(
 
     async with AsyncExitStack() as opened:
         say, note = _voice(listener), None if inspection is None else inspection.note
-        started = await asyncio.to_thread(start_delivery, request, place, state.header, say=say, note=note)
+        started = await asyncio.to_thread(
+            start_delivery, request, place, state.header, proxies=account.proxies, say=say, note=note
+        )
         # A download that is still going must not keep a person waiting who asked to leave.
         opened.callback(started.leave)
         options = replace(request.options, fetches_at_once=started.at_once)

@@ -1,7 +1,7 @@
 """A run whose clips are in a store: it holds the run's log there, and copies of its record.
 
 In: an open state file that names a store. Out: a promise that each attempt is in the log before a connection is made
-for it, so that whoever takes the run over knows of it, and that no attempt is made after that. It decides nothing about
+for it. A machine that takes the run over knows of it, and no attempt is made after that. It decides nothing about
 takes, and it never reads a clip.
 """
 
@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ COPY_EVERY_S = 300.0
 """How often the record is copied while a run goes on; the log has what happened since."""
 
 _SHARE_OF_TIME = 20
+_SWEPT_AFTER_S = 86400.0
 _SESSIONS_KEPT = 7
 _COPY = ".state.db.copy"
 
@@ -127,6 +128,9 @@ class StoredRun:
         self._log.close()
 
     def _copy_now_and_then(self) -> None:
+        # What is left of uploads is harmless, so a store that cannot be swept now is swept another time.
+        with suppress(ShotrunnerError):
+            self._log.store.sweep(older_than=_SWEPT_AFTER_S)
         rest = 0.0
         while not self._wake.wait(rest):
             began = time.monotonic()

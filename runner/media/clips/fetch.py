@@ -37,6 +37,7 @@ from runner.media.file_kinds import Kind
 from runner.media.http.download_client import Downloads
 from runner.media.http.response import DownloadError, shown
 from runner.system.canonical_json import JsonValue
+from runner.system.proxies import DIRECT, ProxyRules
 
 _MOST_STALLED = 6
 
@@ -47,7 +48,7 @@ class FetchOptions:
 
     `max_bytes` limits one file and `deadline_s` one download; `connect_s` and `read_s` are per socket operation.
     `spare_bytes` stay free on the volume. `allow_loopback` is for the simulator and for tests. `home` is the device and
-    inode of `run_dir`: clips go nowhere else.
+    inode of `run_dir`: clips go nowhere else. `proxies` say which way requests go.
     """
 
     run_dir: Path
@@ -58,6 +59,7 @@ class FetchOptions:
     read_s: float = 30.0
     spare_bytes: int = 16 * 2**20
     home: tuple[int, int] | None = None
+    proxies: ProxyRules = DIRECT
 
 
 def room_for_clips(
@@ -92,6 +94,7 @@ def fetch_clip(ticket: Ticket, options: FetchOptions, *, now: Callable[[], float
         deadline_s=options.deadline_s,
         connect_s=options.connect_s,
         read_s=options.read_s,
+        proxies=options.proxies,
     )
     try:
         with client, Folder(options.run_dir / CLIPS, home=options.home) as folder:

@@ -4,6 +4,9 @@ A request may only go to https on port 443 of a public host, without a user name
 redirects, each checked like the first link. The address that was really reached decides; it is read from the connected
 socket before any byte is sent. A name may resolve to another address at each request ("DNS rebinding"; OWASP,
 Server-Side Request Forgery Prevention).
+
+Behind a proxy the address that is reached is the proxy's, which looks the name up itself. Then the name alone decides,
+and the rest is for the proxy to refuse.
 """
 
 from __future__ import annotations
@@ -19,8 +22,10 @@ from typing import Any, Protocol, Self, TypeAlias
 
 import httpx
 
-from runner.media.http.response import Download, DownloadError, plain, shown
+from runner.media.http.response import Download, DownloadError, clean, plain, shown
 from runner.system.hosts import Address, is_loopback, is_public_address
+from runner.system.httpx_proxy import httpx_proxy
+from runner.system.proxies import DIRECT, Proxy, ProxyRules
 from runner.system.tls import tls_context
 from runner.system.web_links import HTTPS_PORTS, trouble_of
 
@@ -90,8 +95,8 @@ class Downloads:
 
     `deadline_s` limits one whole download with redirects and body; the other times are per socket operation. `ports`
     are the allowed ports of a public host. `peer_rule` judges each connected address. The default rule is
-    `is_public_address`, or loopback for an allowed link to loopback. Several threads may share one: each download has
-    its own connections. Use it as a context manager.
+    `is_public_address`, or loopback for an allowed link to loopback. `proxies` say which way requests go.
+    Several threads may share one: each download has its own connections. Use it as a context manager.
     """
 
     def __init__(
@@ -103,22 +108,22 @@ class Downloads:
         read_s: float = 30.0,
         ports: Collection[int] = HTTPS_PORTS,
         peer_rule: PeerRule | None = None,
+        proxies: ProxyRules = DIRECT,
     ) -> None:
         self._allow_loopback = allow_loopback
         self._deadline_s = deadline_s
         self._times = {"connect": connect_s, "read": read_s, "write": read_s, "pool": connect_s}
         self._ports = ports
         self._peer_rule = peer_rule
-        # The bare transport has no cookie jar, no netrc, no proxy and no redirects, and logs no signed URL, as a
-        # client would. No connection is kept, so that every request checks its own peer.
-        limits = httpx.Limits(max_keepalive_connections=0)
-        self._transport = httpx.HTTPTransport(verify=tls_context(), trust_env=False, limits=limits)
+        self._proxies = proxies
+        self._transports = {way: _transport(way) for way in {None, proxies.proxy}}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._transport.close()
+        for transport in self._transports.values():
+            transport.close()
 
     @contextmanager
     def open(
@@ -160,11 +165,12 @@ class Downloads:
 
     def _ask(self, where: httpx.URL, headers: Mapping[str, str], deadline: Deadline) -> httpx.Response:
         checked = False
+        proxy = self._proxies.of(str(where))
 
         def trace(event: str, info: Mapping[str, Any]) -> None:
             nonlocal checked
             if event.endswith("connect_tcp.complete"):
-                self._check_peer(info["return_value"], where, deadline)
+                self._check_peer(info["return_value"], where, deadline, is_proxy=proxy is not None)
                 checked = True
             elif not checked and not event.endswith(("connect_tcp.started", "connect_tcp.failed")):
                 # httpx does not promise the names of events: without the check nothing may be sent.
@@ -172,8 +178,8 @@ class Downloads:
 
         extensions = {"timeout": self._times, "trace": trace}
         request = httpx.Request("GET", where, headers=headers, extensions=extensions)
-        with _translated(deadline, unreachable=True):
-            return self._transport.handle_request(request)
+        with _translated(deadline, unreachable=True, proxy=proxy):
+            return self._transports[proxy].handle_request(request)
 
     def _admitted(self, text: str, *, base: httpx.URL | None = None) -> httpx.URL:
         """Return the URL if its text allows a request; `base` is the URL that redirected to it.
@@ -193,7 +199,7 @@ class Downloads:
             raise DownloadError(what, permanent=True, link_refused=base is not None)
         return url
 
-    def _check_peer(self, stream: _Stream, where: httpx.URL, deadline: Deadline) -> None:
+    def _check_peer(self, stream: _Stream, where: httpx.URL, deadline: Deadline, *, is_proxy: bool) -> None:
         host = where.raw_host.decode("ascii").lower().rstrip(".")
         is_local = self._allow_loopback and is_loopback(host)
         rule = self._peer_rule or (attrgetter("is_loopback") if is_local else is_public_address)
@@ -202,7 +208,11 @@ class Downloads:
         try:
             if isinstance(connected, socket.socket):
                 peer = ipaddress.ip_address(connected.getpeername()[0])
-                objection = "" if rule(peer) else f"the name leads to {peer}, which is not a public address"
+                objection = (
+                    ""
+                    if is_proxy or rule(peer)
+                    else f"the name leads to {peer}, which is not a public address"
+                )
                 if not objection:
                     deadline.guard(connected)
         except OSError as error:
@@ -211,6 +221,13 @@ class Downloads:
             stream.close()
             # The error is not permanent: a captive portal or a wrong resolver causes it for a while.
             raise DownloadError(f"no connection to {host}: {objection}", unreachable=True)
+
+
+def _transport(proxy: Proxy | None) -> httpx.HTTPTransport:
+    # The bare transport has no cookie jar, no netrc and no redirects, and logs no signed URL, as a client would. No
+    # connection is kept, so that every request checks its own peer.
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return httpx.HTTPTransport(verify=tls_context(), trust_env=False, limits=limits, proxy=httpx_proxy(proxy))
 
 
 class _Stream(Protocol):
@@ -222,13 +239,26 @@ class _Stream(Protocol):
 
 
 @contextmanager
-def _translated(deadline: Deadline, *, unreachable: bool = False) -> Iterator[None]:
+def _translated(
+    deadline: Deadline, *, unreachable: bool = False, proxy: Proxy | None = None
+) -> Iterator[None]:
     try:
         yield
+    except httpx.ProxyError as error:
+        said = f"the proxy {proxy} opens no tunnel: {clean(str(error))}"
+        raise DownloadError(said, unreachable=unreachable) from error
     except httpx.HTTPError as error:
         deadline.check()
         text = plain(str(error)) or "the connection was closed"
-        raise DownloadError(text, unreachable=unreachable) from error
+        by = f", through the proxy {proxy}" if proxy else ""
+        raise DownloadError(f"{text}{by}", unreachable=unreachable) from error
+    except DownloadError:
+        raise
+    except Exception as error:
+        if proxy is None or not proxy.is_socks:
+            raise
+        # The library for SOCKS asserts that a proxy answers well, and has errors of its own.
+        raise DownloadError(f"the proxy {proxy} gave no answer of SOCKS", unreachable=unreachable) from error
 
 
 def _chunks(response: httpx.Response, deadline: Deadline) -> Iterator[bytes]:

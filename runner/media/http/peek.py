@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from runner.media.http.download_client import Downloads
 from runner.media.http.response import Download, DownloadError, clean, shown
+from runner.system.proxies import DIRECT, ProxyRules
 
 MOST_BYTES = 512 * 1024
 """No header of a picture is larger, except those with a whole colour book."""
@@ -38,10 +39,17 @@ class HeadReader(Downloads):
     `deadline_s` limits one whole peek with redirects, but not the look-up of the host's name.
     """
 
-    def __init__(self, *, allow_loopback: bool = False, deadline_s: float = 20.0) -> None:
+    def __init__(
+        self, *, allow_loopback: bool = False, deadline_s: float = 20.0, proxies: ProxyRules = DIRECT
+    ) -> None:
         # The API fetches from its own network, so the port of a public host does not matter here.
         super().__init__(
-            allow_loopback=allow_loopback, deadline_s=deadline_s, connect_s=5.0, read_s=10.0, ports=_ANY_PORT
+            allow_loopback=allow_loopback,
+            deadline_s=deadline_s,
+            connect_s=5.0,
+            read_s=10.0,
+            ports=_ANY_PORT,
+            proxies=proxies,
         )
 
     def peek(self, url: str, enough: Callable[[bytes], bool]) -> FileHead:
