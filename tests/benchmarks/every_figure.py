@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-from tests.benchmarks import downloads
+from tests.benchmarks import downloads, uploads
 from tests.benchmarks.bench import say
 from tests.benchmarks.harness import ROOT, processors
 from tests.benchmarks.large_boards import REACH, measure_board, measure_help
@@ -30,6 +30,9 @@ Group = Callable[[], Iterator[Figure]]
 _TIMES = 5
 _WITHIN = 1.15
 """How far the processor time of a take at 100,000 may be above that at 1,000."""
+
+_GROWN_MIB = 50
+"""By how much the memory may grow in 100,000 deliveries: 500 bytes for each, of which an id, a link and a hash stay."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,7 +78,11 @@ def groups(*, times: int, quick: bool) -> Mapping[str, Group]:
     found["downloads"] = partial(
         downloads.measure_downloads, clips=clips, size=downloads.CLIP_BYTES, times=min(times, 3)
     )
+    found["uploads"] = partial(
+        uploads.measure_uploads, clips=clips, size=uploads.CLIP_BYTES, times=min(times, 3)
+    )
     found["scale"] = partial(measure_scale, large=not quick)
+    found["deliveries"] = partial(measure_deliveries, 1_000 if quick else 100_000)
     found["simulated"] = simulated
     return found
 
@@ -108,6 +115,17 @@ def measure_scale(*, large: bool) -> Iterator[Figure]:
     beside = f"{cpu_of_few} and {cpu_of_many} ms"
     yield Figure(f"CPU a take at {many} takes over that at {few}", (ratio,), "×", most=_WITHIN, beside=beside)
     yield Figure(f"{many} takes in virtual time: peak memory", (float(peak),), "MiB", most=500)
+
+
+def measure_deliveries(takes: int) -> Iterator[Figure]:
+    """Deliver so many clips of a fake API in virtual time, and show by how much the memory grew."""
+    *_, start, peak = (
+        _output_of("scale", "--takes", str(takes), "--deliver").splitlines()[-1].strip("| ").split("|")
+    )
+    grown, beside = float(peak) - float(start), f"{float(peak):.0f} MiB at the peak"
+    yield Figure(
+        f"{takes:,} simulated deliveries: memory grown", (grown,), "MiB", most=_GROWN_MIB, beside=beside
+    )
 
 
 def simulated() -> Iterator[Figure]:

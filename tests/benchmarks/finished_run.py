@@ -99,12 +99,13 @@ def build(
     costs: bool = True,
     api: str = API,
     reports: bool = True,
+    out: str = "",
     seed: int = 1,
 ) -> FinishedRun:
     """Make a run of `takes` takes in `folder`, of which the share `done` has ended well; the others were never sent.
 
     Without `download` it is what `--no-download` leaves, and without `costs` the API told none. `api` is the origin
-    that the run belongs to.
+    that the run belongs to, and `out` the address of the store that its clips go to.
     """
     made = existing(folder, api=api)
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,6 +115,7 @@ def build(
     at = SystemClock().wall() - takes * _SECONDS / _CAP - 2 * _SECONDS
     opening = OpenOptions(environ=made.environment)
     header = new_header(place, made.manifest, name="board", simulated=False, api_base=api, now=at)
+    header = replace(header, out=out)
     with opening.locked(place), StateFile.create(place.state_file, header, opening.at(place)) as record:
         record.begin(at=at)
         record.adopt_plan(_quoted(check(made.manifest, allow_private_media=True), at=at), renew=(), at=at)
@@ -230,6 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-costs", action="store_true", help="as if the API told no cost")
     parser.add_argument("--no-reports", action="store_true", help="leave out report.csv and report.html")
     parser.add_argument("--api", default=API, help="origin of the API that the run belongs to")
+    parser.add_argument("--out", default="", help="address of the store that clips will go to")
     parser.add_argument("--complete", action="store_true", help="let the rest of the run in FOLDER end well")
     parser.add_argument(
         "--hold", action="store_true", help="hold the run in FOLDER open until the input ends"
@@ -249,6 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         costs=not given.no_costs,
         api=given.api,
         reports=not given.no_reports,
+        out=given.out,
     )
     for name, value in made.environment.items():
         print(f"export {name}={value}")

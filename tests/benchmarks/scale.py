@@ -1,7 +1,8 @@
 """From one take to a hundred thousand: what a take costs the engine, the state file and the progress, at each size.
 
 `python -m tests.benchmarks.scale` runs boards of 1,000 and 10,000 takes, and with `--large` of 100,000. The API is a
-fake in the same process and its time is virtual; the state file, its writer thread and its flushes are real. It prints
+fake in the same process and its time is virtual; the state file, its writer thread and its flushes are real. With
+`--deliver` each clip also goes through the program's delivery, whose download is a fake that answers at once. It prints
 processor time and memory a take, and the exponent by which the processor time grows: 1 is a straight line. Nothing
 fails for being slow.
 """
@@ -19,25 +20,34 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from io import StringIO
 from itertools import count, pairwise
 from math import log
 from pathlib import Path
+from typing import Self, TypeVar
 
-from runner.domain.api_answers import CancelAnswer, JobStatus, NotReady, RequestFailure, StatusReply
+from runner.delivery.clip_delivery import ClipDelivery
+from runner.delivery.task import DeliveryTask
+from runner.domain.api_answers import (
+    CancelAnswer,
+    FetchAnswer,
+    JobStatus,
+    NotReady,
+    RequestFailure,
+    StatusReply,
+)
 from runner.domain.errors import Position
 from runner.domain.records import RunHeader
 from runner.domain.run_ending import EndingKind
 from runner.domain.run_events import Event, FactRecorded, Listeners
 from runner.domain.shots import Manifest, Plan, Take, Ticket
-from runner.domain.states import Accepted, Ended, Fact, TakeState
+from runner.domain.states import Accepted, Delivered, Ended, Fact, TakeState
 from runner.engine.engine import Engine
 from runner.engine.options import EngineOptions
 from runner.engine.ports import Begin
-from runner.engine.testing import MemoryDelivery
 from runner.output.event_json import JsonEvents
 from runner.output.progress import make_progress
 from runner.output.safe_stream import SafeStream
@@ -53,6 +63,7 @@ NETWORK, JOB, SPREAD = 0.05, 60.0, 0.3
 """Seconds for one answer, seconds that a job takes, and the share by which that varies."""
 
 MIB = 1 << 20
+T = TypeVar("T")
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
@@ -108,6 +119,41 @@ class SteadyApi:
     async def probe(self, model: str) -> RequestFailure | None:  # noqa: ARG002 - it always answers
         """Say that the service answers."""
         return None
+
+
+class InstantSource:
+    """Answers each download at once with a clip of its own; it fits `ClipSource`, and no file is asked for."""
+
+    folder = Path()
+
+    def at(self, folder: Path) -> Self:  # noqa: ARG002 - there are no files
+        """Return itself."""
+        return self
+
+    def __call__(self, ticket: Ticket) -> FetchAnswer:
+        """Say that the clip is there."""
+        digest = sha256(ticket.outputs[0].encode()).hexdigest()
+        return Delivered(f"clips/{ticket.take_id}.mp4", digest, 5_000_000)
+
+    def sidecar_of(self, ticket: Ticket) -> str:
+        """Return the usual name."""
+        return f"clips/{ticket.take_id}.json"
+
+    def read(self, ticket: Ticket, data: bytes) -> None:
+        """Know no sidecar."""
+
+    def aside(self, ticket: Ticket, data: bytes, *, number: int) -> None:
+        """Know no older job."""
+
+
+class Inline(Executor):
+    """Runs a task in the thread that submits it, so that virtual time waits for it."""
+
+    def submit(self, call: Callable[..., T], /, *args: object, **more: object) -> Future[T]:
+        """Return what the task has returned."""
+        future: Future[T] = Future()
+        future.set_result(call(*args, **more))
+        return future
 
 
 class Unheard:
@@ -171,8 +217,8 @@ def _takes(number: int) -> Iterator[Take]:
         yield Take(name, name, "pika/pikaframes", body, print_of, n, {}, Position("board.csv", n))
 
 
-def run(folder: Path, *, cap: int) -> Figures:
-    """Run all takes of the state file in `folder` to their ends, without downloads."""
+def run(folder: Path, *, cap: int, deliver: bool) -> Figures:
+    """Run all takes of the state file in `folder` to their ends; `deliver` says whether they have clips."""
     api = SteadyApi()
     began = time.process_time()
     # A run in virtual time has nothing else to do while facts wait to share a commit.
@@ -193,10 +239,10 @@ def run(folder: Path, *, cap: int) -> Figures:
                 (tickets.pop() for _ in range(number)),
                 queue=api,
                 journal=unheard,
-                delivery=MemoryDelivery(),
+                delivery=ClipDelivery(Inline(), DeliveryTask(InstantSource())),
                 clock=clock,
                 listener=Listeners((unheard, shown, bar)),
-                options=EngineOptions(jobs=cap, download=False),
+                options=EngineOptions(jobs=cap, download=deliver),
                 epoch=state.epoch,
             )
             return (await engine.run()).kind
@@ -218,13 +264,13 @@ def _resident() -> int:
         return 0
 
 
-def measured(takes: int, *, cap: int) -> Figures:
+def measured(takes: int, *, cap: int, deliver: bool) -> Figures:
     """Prepare and run a board, each in a process of its own, so that one's memory is not the other's."""
     with tempfile.TemporaryDirectory(prefix="scale-") as name:
         spawned = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=spawned, max_tasks_per_child=1) as process:
             process.submit(prepare, Path(name), takes).result()
-            return process.submit(run, Path(name), cap=cap).result()
+            return process.submit(run, Path(name), cap=cap, deliver=deliver).result()
 
 
 def main() -> int:
@@ -233,11 +279,12 @@ def main() -> int:
     parser.add_argument("--takes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--large", action="store_true", help=f"run {LARGE:,} takes as well")
     parser.add_argument("--cap", type=int, default=CAP, help="takes in flight")
+    parser.add_argument("--deliver", action="store_true", help="deliver clips as well")
     given = parser.parse_args()
     print("| takes | cpu ms/take | looks/take | MiB at start | MiB at peak |\n|---|---|---|---|---|")
     done: list[Figures] = []
     for takes in sorted({*given.takes, *([LARGE] if given.large else [])}):
-        found = measured(takes, cap=given.cap)
+        found = measured(takes, cap=given.cap, deliver=given.deliver)
         done.append(found)
         print(
             f"| {takes:,} | {found.cpu / takes * 1000:.2f} | {found.looks:.1f}"

@@ -11,7 +11,7 @@ import csv
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -64,7 +64,7 @@ class Rig:
     wide. Unless `jobs` are given they are eight for each place in the window. `download` says whether lives bring clips
     home, the last one always does. `ids` are the shots' names, if the usual ones will not do. What a scenario does by
     hand it says here: `agreed` counts by take the further charges it asked for, `spoilt` are the takes whose clip it
-    damaged, `exempt` the request ids that a person looked up.
+    damaged, `exempt` the request ids that a person looked up. Lives also get the variables of `environ`.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class Rig:
         download: bool = True,
         ids: Sequence[str] = (),
         tree: Path = REPOSITORY,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.tally = tally
@@ -101,6 +102,7 @@ class Rig:
         self._flags = ["-j", str(jobs or 8 * window), "--submit-window", asked, "--max-unknown", "1000"]
         self._download = download
         self._tree = tree
+        self._environ = environ or {}
         self._doubt = 0
         self._losses = 0
         self._bodies: dict[str, str] = {}
@@ -157,6 +159,7 @@ class Rig:
             RUNCOMFY_MODEL_API_BASE=f"{self.server.url}/v1",
             RUNCOMFY_TOKEN=canary.CANARY,
             SHOTRUNNER_FAILPOINTS=failpoints,
+            **self._environ,
         )
         argv = [sys.executable, "-m", "runner", *(arguments or self.run_arguments())]
         return Life(argv, cwd=self.folder, env=env, words=self.folder / f"life-{self.lives:03}", pipes=pipes)
@@ -234,7 +237,7 @@ class Rig:
         """Answer every doubt from the ledger, run once more in calm weather, and look at everything."""
         self.weather.calm()
         self.weather.forget_strike()
-        self._answer_doubts()
+        self.answer_doubts()
         life = self.start(self.run_arguments(download=True))
         life.end()
         self.check(life, codes=frozenset({0, 2}))
@@ -281,7 +284,7 @@ class Rig:
         }
         return {take_id: unclaimed.get(take_id, "") for take_id in sorted(self.recorded.in_doubt)}
 
-    def _answer_doubts(self) -> None:
+    def answer_doubts(self) -> None:
         """Do what a person would do who looks every doubtful take up on the provider's site."""
         if not self.recorded.in_doubt:
             return
