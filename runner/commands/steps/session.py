@@ -226,7 +226,7 @@ async def _engage(
             start_delivery, request, place, state.header, proxies=account.proxies, say=say, note=note
         )
         # A download that is still going must not keep a person waiting who asked to leave.
-        opened.callback(started.leave)
+        opened.push_async_callback(asyncio.to_thread, started.leave)
         options = replace(request.options, fetches_at_once=started.at_once)
         calls = options.looks_at_once + options.fetches_at_once
         queue = RunComfyQueue(account, clock=request.clock, calls=calls, hooked=await hook_holds_bytes())
