@@ -2,8 +2,10 @@
 
 Shotrunner goes on with a run of which every job has ended: it downloads each clip, hashes it, uploads it with its
 sidecar and removes it here, once on its own threads and once on two Dask workers. The others only upload files that
-are on the disk already. The server verifies every byte. It is that of the tests, in a process of its own, because it
-needs less processor time than `rclone serve s3` and moto.
+are on the disk already. So its uploads are measured alone as well, on the same files.
+
+The server verifies every byte. It is that of the tests, in a process of its own, because it needs less processor time
+than `rclone serve s3` and moto.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ REACH, DASK_REACH = 0.8, 0.9
 
 MOST_MIB, MOST_HELD_MS = 300, 50
 THREADS, DASK = "shotrunner", "shotrunner, two Dask workers"
+ALONE = "shotrunner, uploads alone"
 _EXECUTORS = {THREADS: "threads", DASK: "dask"}
 OTHERS = ("s5cmd", "aws")
 _LIMIT = 1800.0
@@ -67,7 +70,7 @@ def contenders() -> list[str]:
     others = [name for name in OTHERS if _program(name)]
     if not others:
         say(f"none of {', '.join(OTHERS)} is on this machine: pip install 'shotrunner[bench]'")
-    return [THREADS, DASK, *others]
+    return [THREADS, DASK, ALONE, *others]
 
 
 def _program(name: str) -> str | None:
@@ -129,6 +132,8 @@ def _prepared(
     for number in range(clips):
         clip = f"{number:016}".encode() + filler[16:]
         (folder / "clips" / f"{number:05}.mp4").write_bytes(clip)
+    if contender == ALONE:
+        return [sys.executable, "-m", "tests.benchmarks.put_files", "clips", _ADDRESS], {}
     program = _program(contender)
     assert program is not None
     if contender == "s5cmd":
@@ -151,15 +156,17 @@ def measure_uploads(*, clips: int, size: int, times: int) -> Iterator[Figure]:
     what = f"{clips:,} clips of {size / 1e6:g} MB to S3"
     mine, dask = tries[THREADS], tries[DASK]
     others = [tries[name] for name in OTHERS if name in tries]
-    ratios = tuple(
-        one.rate / max(other.rate for other in beside)
-        for one, *beside in zip(mine, *others, strict=True)
-        if beside
-    )
     rates = "; ".join(
         f"{name} {statistics.median(one.rate for one in done):.0f} MiB/s" for name, done in tries.items()
     )
-    yield Figure(f"{what}: rate over the fastest other", ratios, "×", least=REACH, beside=rates)
+    for name, about in ((ALONE, "uploads alone"), (THREADS, "downloads and uploads")):
+        ratios = tuple(
+            one.rate / max(other.rate for other in beside)
+            for one, *beside in zip(tries[name], *others, strict=True)
+            if beside
+        )
+        about = f"{what}: {about}, over the uploads of the fastest other"
+        yield Figure(about, ratios, "×", least=REACH, beside=rates)
     ratios = tuple(other.rate / one.rate for one, other in zip(mine, dask, strict=True))
     yield Figure(f"{what}: two Dask workers over threads", ratios, "×", least=DASK_REACH)
     peaks = tuple(one.peak_mib for one in mine)
