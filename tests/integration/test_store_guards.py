@@ -58,7 +58,7 @@ def test_the_settings_that_keep_the_promises_are_on(state_file: StateFile) -> No
 SECOND_RUN = """
     INSERT INTO run SELECT 2, run_id, name, manifest, simulated, api_base, created_at, version, columns, epoch,
     at_rest, newest_manifest, machine, place, completion, heard, costs_asked_at, costs_untold_to,
-    name_template FROM run
+    name_template, out, shard, log_sessions FROM run
 """
 OLD_EPOCH = """
     INSERT INTO attempts (attempt, take_id, number, epoch, fingerprint, started_at)
