@@ -13,7 +13,7 @@ FOLDERS = ("clips/", "previews/", ".shotrunner/")
 class Folder(Protocol):
     """A folder in one kind of store; its methods raise whatever their library does.
 
-    They may be called from any thread, but for one that runs an event loop. Names are relative, with `/` between parts.
+    They may be called from any thread, and hold it. Names are relative, with `/` between parts.
     """
 
     def size_of(self, name: str) -> int:

@@ -5,7 +5,6 @@ It names, repeats and sorts; `s3.py` and `files.py` do the work.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 import uuid
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from runner.domain.disk_errors import file_error
-from runner.domain.errors import BrokenPromise, NotInStore, StoreAway, StoreRefused, UsageError
+from runner.domain.errors import NotInStore, StoreAway, StoreRefused, UsageError
 from runner.domain.store_address import StoreAddress
 from runner.object_store.failures import AlreadyInStore, sorted_failure
 from runner.object_store.patience import Patience
@@ -168,7 +167,6 @@ class ObjectStore:
 
     def _ask(self, name: str, call: Callable[[Folder], T]) -> T:
         """Call, sort what is raised, and call again while that may pass."""
-        _refuse_event_loop()
         at = self._named(name)
 
         def once() -> T:
@@ -215,11 +213,3 @@ def _get(folder: Folder, name: str, file: BinaryIO) -> None:
         file.seek(0)
         file.truncate()
     folder.get(name, take)
-
-
-def _refuse_event_loop() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise BrokenPromise("a store is asked from a thread, never from one that runs an event loop")

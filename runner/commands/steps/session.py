@@ -256,6 +256,8 @@ async def _engage(
             announce=at_store.announce if at_store is not None else unannounced,
             stand_ins=fallback_hashes() if request.on_this_machine else (),
         )
+        if at_store is not None:
+            at_store.follow(_voice(listener), submits_no_more=lambda: engine.submits_no_more)
         interruption = SignalHandler(
             engine,
             say=lambda text: listener.on_event(Message(text)),

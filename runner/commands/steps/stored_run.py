@@ -11,7 +11,7 @@ import asyncio
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -41,6 +41,7 @@ COPY_EVERY_S = 300.0
 
 _SHARE_OF_TIME = 20
 _SWEPT_AFTER_S = 86400.0
+_STEP_S, _SAID_AFTER_S = 0.5, 15.0
 _SESSIONS_KEPT = 7
 _COPY = ".state.db.copy"
 
@@ -56,9 +57,16 @@ class StoredRun:
         self._log, self._state, self._clock = log, state, clock
         self._announced: dict[str, int] = {}
         self._failed: ShotrunnerError | None = None
-        self._wake = threading.Event()
+        self._say: Callable[[str], None] = lambda _: None
+        self._submits_no_more: Callable[[], bool] = lambda: False
+        self._is_away = False
+        self._wake, self._copying = threading.Event(), threading.Lock()
         self._thread = threading.Thread(target=self._copy_now_and_then, name="record-copies", daemon=True)
         self._thread.start()
+
+    def follow(self, say: Callable[[str], None], *, submits_no_more: Callable[[], bool]) -> None:
+        """Note who hears of a store that is away, and what knows when the engine submits no more."""
+        self._say, self._submits_no_more = say, submits_no_more
 
     @asynccontextmanager
     async def announce(self, ticket: Ticket, attempt: str) -> AsyncIterator[None]:
@@ -73,11 +81,26 @@ class StoredRun:
         self._announced[attempt] = self._log.number + 1
         try:
             line = line_of(started, take=ticket.take_id, model=ticket.model, at=self._clock.wall())
-            await asyncio.wrap_future(self._log.append(line))
+            await self._written(asyncio.wrap_future(self._log.append(line)))
             failpoints.hit("store.announced")
             yield
         finally:
             del self._announced[attempt]
+
+    async def _written(self, promise: asyncio.Future[None]) -> None:
+        """Wait until a line is in the log; a run that ends meanwhile sends nothing, so it does not wait."""
+        waited = 0.0
+        while not (await asyncio.wait({promise}, timeout=_STEP_S))[0]:
+            waited += _STEP_S
+            if self._submits_no_more():
+                raise asyncio.CancelledError
+            if waited >= _SAID_AFTER_S and not self._is_away:
+                self._is_away = True
+                self._say(f"{self._log.store.address} does not answer; nothing is submitted until it does")
+        promise.result()
+        if self._is_away:
+            self._is_away = False
+            self._say(f"{self._log.store.address} answers again")
 
     def on_event(self, event: Event) -> None:
         """Put what became of an attempt into the log; nothing waits for it, since the attempt is there already."""
@@ -110,15 +133,16 @@ class StoredRun:
         """
         from runner.object_store.record_copy import put_copy
 
-        # Taken before the copy, so that the copy holds all that the log says up to there.
-        upto = min((self._log.number, *(number - 1 for number in tuple(self._announced.values()))))
-        draft = self._state.path.with_name(_COPY)
-        try:
-            copy_record(self._state.path, draft)
-            failpoints.hit("store.copied")
-            put_copy(self._log, draft, upto=upto)
-        finally:
-            draft.unlink(missing_ok=True)
+        with self._copying:
+            # Taken before the copy, so that the copy holds all that the log says up to there.
+            upto = min((self._log.number, *(number - 1 for number in tuple(self._announced.values()))))
+            draft = self._state.path.with_name(_COPY)
+            try:
+                copy_record(self._state.path, draft)
+                failpoints.hit("store.copied")
+                put_copy(self._log, draft, upto=upto)
+            finally:
+                draft.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Write the last copy, and leave the log; what fails is among the `remarks`."""
