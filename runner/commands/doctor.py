@@ -41,7 +41,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "speed": ("uvloop",),
     "notify": ("apprise",),
     "cloud": ("fsspec", "s3fs"),
-    "dask": ("distributed",),
+    "dask": ("cryptography", "distributed"),
     "socks": SOCKS_MODULES,
 }
 """The optional parts, and the modules that each needs."""

@@ -267,7 +267,7 @@ def open_cluster(
         ClusterLost: the cluster does not answer.
         UsageError: its workers have other versions than this machine.
     """
-    if find_spec("distributed") is None:
+    if None in map(find_spec, ("cryptography", "distributed")):
         raise ExtraMissing("--executor dask", extra="dask")
     import distributed
 
@@ -315,8 +315,8 @@ def _local_cluster() -> Any:  # noqa: ANN401 - distributed is an optional part
         memory_limit=0,
         preload=[_OUR_SETUP],
         env=dict.fromkeys((name for name in TOKEN_VARIABLES if name in os.environ), ""),
-        # A stranger who reaches the scheduler could run programs as this user. Certificates need another library.
-        security=find_spec("cryptography") is not None or None,
+        # Any user of this machine who reaches the scheduler could run programs as this one.
+        security=True,
     )
 
 

@@ -176,6 +176,6 @@ def test_a_live_page_keeps_what_it_heard_of_takes_that_are_still_to_come(
         server.say("change", head=head, takes=[card(header(), heard)])
         tab.page.goto(f"{server.address}#q=s040")
         tab.until(ALL)
-        tab.until("parts.takes.at(-1).notes === 'heard while the page was loading'")
+        tab.until("parts.takes.at(-1)?.notes === 'heard while the page was loading'")
         tab.until("document.querySelector('.row .notes')?.textContent === 'heard while the page was loading'")
         assert _refusals(tab) == []
