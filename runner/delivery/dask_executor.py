@@ -302,6 +302,8 @@ def _local_cluster() -> Any:  # noqa: ANN401 - distributed is an optional part
         # Its pages would show the takes to everyone on this machine.
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
+        # It would look at each thread a hundred times a second, for those pages.
+        "distributed.worker.profile.enabled": False,
     }
     dask.config.set(settings)
     make: Any = distributed.LocalCluster

@@ -14,6 +14,7 @@ the next call finds:
 from __future__ import annotations
 
 import errno
+import functools
 import json
 import os
 import time
@@ -92,7 +93,7 @@ def fetch_clip(ticket: Ticket, options: FetchOptions, *, now: Callable[[], float
         missing = "output" if ticket.request_id else "request id"
         return FetchTrouble(f"take {ticket.take_id} has no {missing} to fetch by", permanent=True)
     try:
-        proxies = network_in(os.environ) if options.proxies is None else options.proxies
+        proxies = _own_proxies() if options.proxies is None else options.proxies
     except UsageError as error:
         return FetchTrouble(f"the worker's own settings: {error.message}", unreachable=True)
     client = Downloads(
@@ -112,6 +113,12 @@ def fetch_clip(ticket: Ticket, options: FetchOptions, *, now: Callable[[], float
         return FetchTrouble(str(error), permanent=True)
     except OSError as error:
         return disk_answer(error, ticket.take_id)
+
+
+@functools.cache
+def _own_proxies() -> ProxyRules:
+    """Return what the environment of this process says; it reads every certificate that the environment names."""
+    return network_in(os.environ)
 
 
 @dataclass(slots=True)
