@@ -10,6 +10,7 @@ import os
 import re
 import ssl
 import stat
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -20,13 +21,22 @@ CERT_DIR = "SSL_CERT_DIR"
 _HASHED = re.compile(r"[0-9a-f]{8}\.\d{1,3}")
 
 
-@functools.cache
+_building = threading.Lock()
+
+
 def tls_context() -> ssl.SSLContext:
     """Return the context that all clients share: names and certificates are always checked, and HTTP/1.1 is spoken.
 
     It does not use `ssl.create_default_context`, which would write the session secrets to the file that
     `SSLKEYLOGFILE` names.
     """
+    # The first downloads begin at once: each of them would read all roots.
+    with _building:
+        return _tls_context()
+
+
+@functools.cache
+def _tls_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cafile=certifi.where())
     context.load_default_certs()
