@@ -35,7 +35,12 @@ def put_copy(log: RunLog, path: Path, *, upto: int) -> None:
 
     `upto` is the `number` that the log had before the copy at `path` was made. A file beside `path` is written and
     removed on the way.
+
+    Raises:
+        RunElsewhere: another session has taken the run over, and its record is the one to keep.
+        StoreAway, StoreRefused: the store cannot be used.
     """
+    log.check()
     packed = path.with_name(f".{path.name}.gz")
     try:
         with path.open("rb") as source, gzip.open(packed, "wb", compresslevel=1) as target:

@@ -87,10 +87,14 @@ def lines_of(store: ObjectStore, *, since: int) -> Iterator[Mapping[str, Any]]:
 
 
 class RunLog:
-    """A log that is open for appending; `number` is that of the newest file that is in the store."""
+    """A log that is open for appending; `number` is that of the newest file that is in the store.
 
-    def __init__(self, store: ObjectStore, newest: Part) -> None:
+    Lines wait `patience` seconds for a store that is away, and all else as long as `store` does.
+    """
+
+    def __init__(self, store: ObjectStore, newest: Part, *, patience: float) -> None:
         self.store, self.holder, self.number = store, newest.holder, newest.number
+        self._patient, self._session = store.patient(patience), newest.session
         self._newest, self._first, self._lost = newest, newest.first, False
         self._earlier_left = True
         self._waiting: queue.SimpleQueue[tuple[str, Future[None]] | None] = queue.SimpleQueue()
@@ -117,7 +121,6 @@ class RunLog:
             RunElsewhere: another run, or a session that is not one of `after`, has this log.
             StoreAway, StoreRefused: the store does not answer, or cannot keep such a log.
         """
-        store = store.patient(patience)
         store.check_create()
         for _ in range(_RACES):
             newest = newest_part(store)
@@ -131,7 +134,7 @@ class RunLog:
                 _create(store, part, ())
             except AlreadyInStore:
                 continue
-            return cls(store, part)
+            return cls(store, part, patience=patience)
         raise RunElsewhere(
             f"other sessions write to the log of {store.address}", advice="end them, then run again"
         )
@@ -150,9 +153,16 @@ class RunLog:
         """Yield the lines of all files after number `since`; see `lines_of`."""
         return lines_of(self.store, since=since)
 
+    def check(self) -> None:
+        """Raise `RunElsewhere` if another session holds the log by now; it may take it a moment later."""
+        newest = newest_part(self.store)
+        if newest is not None and newest.session != self._session:
+            raise newest.as_error(self.store.address)
+
     def forget(self, *, upto: int) -> None:
         """Remove files up to number `upto`, but for the newest and the first of each session."""
-        numbers = [each for each in _numbers(self.store) if each <= upto and each != self.number]
+        # A higher number is of a session that has taken the run over: it fences this one.
+        numbers = [each for each in _numbers(self.store) if each <= upto and each < self.number]
         left, first = numbers, self._first
         while left:
             for number in (each for each in left if each > first):
@@ -199,9 +209,9 @@ class RunLog:
             number = before.number + 1
             part = Part(number, before.session, before.first, nonce, before.holder, before.since)
             try:
-                _create(self.store, part, lines)
+                _create(self._patient, part, lines)
             except AlreadyInStore:
-                part = _read(self.store, number)[0]
+                part = _read(self._patient, number)[0]
             # A file of this session with other lines is one whose promise failed, and whose bytes came late.
             self._lost = part.session != before.session
             self._newest = part

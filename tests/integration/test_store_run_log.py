@@ -137,6 +137,27 @@ def test_a_machine_that_slept_finds_no_free_number_after_the_log_was_cut(
             old.append({"n": 10}).result(30)
 
 
+def test_a_fenced_session_writes_no_copy_and_removes_no_file_of_the_others(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    with opened(store) as old:
+        say(old, *range(3))
+        with opened(store, THERE) as new:
+            for number in range(2):
+                put_copy(new, record(tmp_path), upto=new.number)
+                say(new, number)
+            before = store.sizes(".shotrunner")
+            with pytest.raises(RunElsewhere):
+                put_copy(old, record(tmp_path), upto=old.number)
+            # A look that came before the other session began does not stop it.
+            old.forget(upto=new.number)
+            assert store.sizes(".shotrunner").keys() >= {
+                name for name in before if "/state/" in name or int(name[-14:-6]) > old.number
+            }
+        with pytest.raises(RunElsewhere):
+            old.append({"n": 10}).result(30)
+
+
 def test_a_lost_answer_is_recognised(on_s3: ObjectStore, s3: S3Server) -> None:
     with opened(on_s3) as log:
         s3.fail(Kind.LOST, "PutObject")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
@@ -102,6 +102,12 @@ class AwayStore:
 
     address = "s3://away"
 
+    def patient(self, seconds: float) -> AwayStore:  # noqa: ARG002 - the shape of a store
+        return self
+
+    def sizes(self, under: str) -> Mapping[str, int]:  # noqa: ARG002
+        raise StoreAway("no answer")
+
     def sweep(self, *, older_than: float) -> int:  # noqa: ARG002 - the shape of a store
         raise StoreAway("no answer")
 
@@ -113,6 +119,9 @@ class AwayLog:
     """A log whose store answers nothing; `waits` is set once a line waits for it."""
 
     number, store = 1, AwayStore()
+
+    def check(self) -> None:
+        raise StoreAway("no answer")
 
     def __init__(self) -> None:
         self.waits = threading.Event()

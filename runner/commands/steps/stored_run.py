@@ -19,7 +19,7 @@ from socket import gethostname
 from typing import TYPE_CHECKING
 
 from runner.domain import failpoints
-from runner.domain.errors import MOVED, FlagRequired, RunElsewhere, ShotrunnerError
+from runner.domain.errors import MOVED, FlagRequired, ShotrunnerError
 from runner.domain.run_events import Event, FactRecorded
 from runner.domain.shots import Ticket
 from runner.domain.states import SubmissionStarted
@@ -41,6 +41,7 @@ COPY_EVERY_S = 300.0
 
 _SHARE_OF_TIME = 20
 _SWEPT_AFTER_S = 86400.0
+_LAST_COPY_S = 10.0
 _STEP_S, _SAID_AFTER_S = 0.5, 15.0
 _SESSIONS_KEPT = 7
 _COPY = ".state.db.copy"
@@ -145,11 +146,14 @@ class StoredRun:
                 draft.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Write the last copy, and leave the log; what fails is among the `remarks`."""
+        """Write the last copy, and leave the log; what fails is among the `remarks`.
+
+        A person who stopped the run, or a machine that goes down, does not wait long for a store that is away.
+        """
+        self._log.store = self._log.store.patient(_LAST_COPY_S)
         self._wake.set()
-        self._thread.join()
-        # Once another machine has the run, its record is the one to keep.
-        if not isinstance(self._failed, RunElsewhere):
+        self._thread.join(_LAST_COPY_S)
+        if not self._thread.is_alive():
             self._try_to_copy()
         self._log.close()
 
