@@ -206,7 +206,8 @@ RUNNING: tuple[Argument | Group, ...] = (
     *consent(),
     switch(
         "--new-run",
-        "start over although the folder of an earlier run is gone; all its jobs may then be paid for again",
+        "start over although the folder of an earlier run, or its log in a store, is gone; all its jobs may then be "
+        "paid for again",
     ),
     MORE_SCHEMAS,
     MANIFEST_SIZE,

@@ -19,6 +19,7 @@ from runner.commands.steps.request import RunRequest
 from runner.commands.steps.restore_stored import restore_sidecars_of
 from runner.commands.steps.run_log import run_log
 from runner.commands.steps.session import run_engine
+from runner.commands.steps.stored_run import refuse_if_elsewhere
 from runner.commands.steps.summary import RunSummary, ended_event, sum_up
 from runner.commands.steps.sync_record import name_files
 from runner.commands.verify import Finding, Flaw, find_flaws, mark_flawed, wants_fetching, without_sidecar
@@ -76,6 +77,7 @@ def fetch(
         UsageError: the template does not suit the takes, or a named take has no clip to fetch, also after a second
             look where it was given up.
         RunInUse: a runner works on this run.
+        RunElsewhere: another folder or machine continues it, whose clips in the store are the ones to keep.
     """
     with open_reader(place.state_file) as reader:
         origin = reader.header.api_base
@@ -89,6 +91,7 @@ def fetch(
         )
     with open_for_decision(place, request.opening, request.clock) as record:
         state, reader = record.state, record.reader
+        refuse_if_elsewhere(state)
         give_own_names(place.path, reader.takes())
         renamed = name_files(state, request.name_template, clock=request.clock)
         findings = find_flaws(place, _meant(reader, take_ids))

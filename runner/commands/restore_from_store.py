@@ -27,7 +27,7 @@ from runner.object_store.run_log import RunLog, lines_of, newest_part
 from runner.object_store.store import ObjectStore, open_store
 from runner.store.marker import read_marker, write_marker
 from runner.store.reader import open_reader
-from runner.store.record_copy import let_continue
+from runner.store.record_copy import let_continue, refuse_odd_files
 from runner.store.run_dir import RunDir, make
 from runner.store.witness import beside
 from runner.system.escapes import command_line, visible
@@ -121,10 +121,17 @@ def _write(store: ObjectStore, place: RunDir, *, run_id: str, session: str) -> N
     number = _newest_readable(store, draft)
     lines = [json.dumps(line) for line in lines_of(store, since=number)]
     if draft.exists():
+        refuse_odd_files(draft)
         with open_reader(draft) as reader:
+            if reader.header.out != str(store.address):
+                raise UsageError(
+                    f"{store.address} holds a run whose clips are in {reader.header.out}",
+                    advice="name that address; a store that was renamed or copied cannot be continued",
+                )
             lines.insert(0, json.dumps({"run": asdict(reader.header)}))
-    # A witness beside the record: what it knows beyond it is entered like after any other loss.
-    write_whole(beside(place.state_file), "\n".join((*lines, "")))
+    # A witness beside the record: what it knows beyond it is entered like after any other loss. An older one stays.
+    known = b"".join(path.read_bytes() for path in (beside(place.state_file),) if path.is_file())
+    write_whole(beside(place.state_file), known + "\n".join(("", *lines, "")).encode())
     write_marker(place.state_file, run_id)
     if not draft.exists():
         raise NotInStore(

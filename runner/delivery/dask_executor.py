@@ -110,6 +110,7 @@ class DaskExecutor(Executor):
         self._limit_s, self._no_worker_s, self._check_s = limit_s, no_worker_s, check_s
         self._calls = DaemonExecutor(1, name="dask calls")
         self._waiting: dict[str, _Waiting] = {}
+        self._sent: dict[str, Any] = {}
         self._suspects = DaemonExecutor(1, name="dask suspect")
         self._lost = ""
         self._lock = threading.Lock()
@@ -145,6 +146,7 @@ class DaskExecutor(Executor):
     def _send(self, key: str, call: bytes) -> None:
         try:
             future = self._client.submit(run_pickled, call, key=key, pure=False)
+            self._sent[key] = future
             self._client.loop.add_callback(self._follow, key, future)
         except Exception as error:  # noqa: BLE001 - whatever a lost connection leads to
             self._lose(f"the Dask scheduler is lost ({type(error).__name__})")
@@ -158,14 +160,20 @@ class DaskExecutor(Executor):
         try:
             result = await future
         except CancelledError:
+            with self._lock:
+                is_given_up = key not in self._waiting
+            if is_given_up:
+                return
             self._lose("the Dask scheduler is lost")
         except KilledWorker:
+            self._sent.pop(key, None)
             future.release()
             self._suspects.submit(self._try_alone, key)
             return
         except BaseException as error:  # noqa: BLE001 - it is passed on to the future's caller
             failure = error
         # The same call may come again at once, after trouble with a clip. So the cluster forgets this one first.
+        self._sent.pop(key, None)
         future.release()
         self._client.loop.add_callback(self._end, key, result, failure)
 
@@ -223,6 +231,9 @@ class DaskExecutor(Executor):
                 self._lose(f"the Dask cluster has had no worker for {self._no_worker_s:.0f} s")
             for key in late:
                 self._end(key, None, NotDoneThere(f"a worker did not answer within {self._limit_s:.0f} s"))
+                # The cluster forgets it, or a later call with this key would wait for the same worker.
+                if (future := self._sent.pop(key, None)) is not None:
+                    self._calls.submit(future.cancel)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002 - the signature of Executor
         """Leave the cluster, and end the one on this machine; with `wait` once all calls are done."""

@@ -67,6 +67,9 @@ def deliver(ticket: Ticket, task: DeliveryTask) -> Outcome:
         return Outcome(FetchTrouble(error.message, unreachable=True))
     except NotInStore as error:
         return Outcome(FetchTrouble(error.message))
+    except FileNotFoundError as error:
+        # A worker that was given up did the same meanwhile, and removed its files; the next try finds the sidecar.
+        return Outcome(FetchTrouble(f"{error.filename} was removed on its way to the store"))
     except DiskFailed as error:
         if not is_scratch:
             raise
@@ -153,9 +156,7 @@ class _Delivery:
 
     def _put_previews(self, store: ClipStore, files: JobFiles) -> None:
         for name in self._previews(files):
-            with (self._folder / name).open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            store.put_file(self._folder / name, name, sha256=sha256)
+            store.put_file(self._folder / name, name, sha256=_digest(self._folder / name))
 
     def _keep_older(self, store: ClipStore, known: JobFiles) -> None:
         """Give the clips of an earlier paid job other names in the store, before the new ones take theirs."""
@@ -171,7 +172,10 @@ class _Delivery:
             for index, (clip, kept) in enumerate(zip(known.clips, older.clips, strict=True)):
                 with suppress(NotInStore):
                     store.get_file(clip.name, Path(folder, str(index)))
-                    store.put_file(Path(folder, str(index)), kept.name, sha256=kept.sha256)
+                    # One that is damaged is kept as it is: the new clip must not wait for it.
+                    store.put_file(
+                        Path(folder, str(index)), kept.name, sha256=_digest(Path(folder, str(index)))
+                    )
         store.put_bytes(older.sidecar, older.data)
 
     def _tidy(self, files: JobFiles) -> None:
@@ -183,3 +187,8 @@ class _Delivery:
             unwanted += self._previews(files)
         for name in (*unwanted, files.sidecar):
             (self._folder / name).unlink(missing_ok=True)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

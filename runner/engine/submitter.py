@@ -6,7 +6,9 @@ It hands the answer on and does not know what it means. It never sends an attemp
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 
 from runner.domain import failpoints
 from runner.domain.api_answers import SubmitAnswer
@@ -23,6 +25,9 @@ from runner.engine.timers import happens_within
 from runner.system.backoff import RETRY_AFTER_CEILING
 
 _TIME_STEP = 20.0
+_ANNOUNCED_FOR = 60.0
+"""Seconds by the wall clock, which counts sleep, for which an announcement holds before a POST begins."""
+
 _MB = 1_000_000
 
 
@@ -168,16 +173,22 @@ class Submitter:
 
     async def _answer(self, live: ActiveTake, attempt: str) -> SubmitAnswer:
         """Return the API's answer, or `LostContact` once `abandoned` is set."""
+        wall, announced_at = self._state.clock.wall, -math.inf
 
         async def begin() -> None:
             started = SubmissionStarted(attempt, live.ticket.fingerprint, self._epoch)
-            # Shielded: code that gives up on the POST must still learn whether the intent is recorded.
-            await asyncio.shield(asyncio.ensure_future(self._state.record(live, started)))
+            # A machine that slept since it announced this may have lost the run meanwhile.
+            is_fresh = 0 <= wall() - announced_at < _ANNOUNCED_FOR
+            async with nullcontext() if is_fresh else self._announce(live.ticket, attempt):
+                # Shielded: code that gives up on the POST must still learn whether the intent is recorded.
+                await asyncio.shield(asyncio.ensure_future(self._state.record(live, started)))
             self._context.gate.begun(live.ticket)
             failpoints.hit("submit.begun")
 
         async def submit() -> SubmitAnswer:
+            nonlocal announced_at
             async with self._announce(live.ticket, attempt):
+                announced_at = wall()
                 return await self._context.queue.submit(live.ticket, attempt=attempt, begin=begin)
 
         post = asyncio.ensure_future(submit())

@@ -6,6 +6,7 @@ upload that was interrupted leaves a hidden file only, and `sweep` removes it.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import threading
@@ -49,6 +50,7 @@ class FilesFolder:
             raise UsageError(f"{address.scheme}:// is not a kind of store", advice=known) from error
         self._files: Any = found[0]
         self._root, self._scheme, self._wall = str(found[1]).rstrip("/"), address.scheme, wall
+        self._home: tuple[int, int] | None = None
 
     def size_of(self, name: str) -> int:
         """Return bytes; raises if the file is not there."""
@@ -142,6 +144,7 @@ class FilesFolder:
         """Make the folder, and give a hidden name in it; what still has that name at the end is removed."""
         folder, _, last = self._path(name).rpartition("/")
         if self._scheme not in _WITHOUT_FOLDERS:
+            self._refuse_other_disk()
             self._files.makedirs(folder, exist_ok=True)
         coming = f"{folder}/{COMING}{uuid.uuid4().hex[:12]}-{last[:100]}"
         try:
@@ -151,6 +154,18 @@ class FilesFolder:
                 self._files.rm_file(coming)
         if self._scheme == "file":
             flush_folder(Path(folder))
+
+    def _refuse_other_disk(self) -> None:
+        """Raise OSError where the folder is not the one of the first write: a mount that is gone leaves another."""
+        if self._scheme != "file":
+            return
+        if self._home is None:
+            Path(self._root).mkdir(parents=True, exist_ok=True)
+        root = Path(self._root)
+        here = (root.stat().st_dev, root.stat().st_ino) if root.is_dir() else None
+        self._home = self._home or here
+        if self._home != here:
+            raise OSError(errno.ESTALE, "is another folder than before, as if its disk was gone", self._root)
 
     def _write(self, coming: str, data: bytes) -> None:
         self._files.pipe_file(coming, data)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import re
 import shutil
 import zlib
@@ -16,6 +17,7 @@ from pathlib import Path
 from runner.domain.errors import RecordDamaged
 from runner.object_store.run_log import RunLog
 from runner.object_store.store import ObjectStore
+from runner.system.private_files import open_private
 
 FOLDER = ".shotrunner/state"
 _FORM = re.compile(rf"{re.escape(FOLDER)}/([0-9]{{8}})\.db\.gz")
@@ -43,7 +45,12 @@ def put_copy(log: RunLog, path: Path, *, upto: int) -> None:
     log.check()
     packed = path.with_name(f".{path.name}.gz")
     try:
-        with path.open("rb") as source, gzip.open(packed, "wb", compresslevel=1) as target:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        with (
+            path.open("rb") as source,
+            os.fdopen(open_private(packed, flags), "wb") as written,
+            gzip.open(written, "wb", compresslevel=1) as target,
+        ):
             shutil.copyfileobj(source, target)
         with packed.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -71,7 +78,10 @@ def get_copy(store: ObjectStore, copy: Copy, target: Path) -> None:
     packed = target.with_name(f".{target.name}.gz")
     try:
         store.get_file(copy.name, packed)
-        with gzip.open(packed, "rb") as source, target.open("xb") as file:
+        with (
+            gzip.open(packed, "rb") as source,
+            os.fdopen(open_private(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file,
+        ):
             shutil.copyfileobj(source, file)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         target.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ It names, repeats and sorts; `s3.py` and `files.py` do the work.
 from __future__ import annotations
 
 import os
+import re
 import threading
 import uuid
 from collections.abc import Callable, Mapping
@@ -28,6 +29,8 @@ _ONE_THREAD = frozenset({"sftp", "ssh"})
 T = TypeVar("T")
 _open: dict[tuple[StoreAddress, int, int], Folder] = {}
 _opening = threading.Lock()
+
+_LEADS_OUT = re.compile(r"(^|/)\.{0,2}(/|$)|\\")
 
 
 def open_store(address: StoreAddress, *, patience: Patience | None = None) -> ObjectStore:
@@ -71,9 +74,13 @@ class ObjectStore:
             return None
 
     def sizes(self, under: str = "") -> Mapping[str, int]:
-        """Return the bytes of all files below the folder `under`, by their whole names, from one listing."""
+        """Return the bytes of all files below the folder `under`, by their whole names, from one listing.
+
+        Names that would lead out of a folder on a disk are left out: this program makes none.
+        """
         try:
-            return self._ask(under, lambda folder: folder.sizes(f"{under}/" if under else ""))
+            found = self._ask(under, lambda folder: folder.sizes(f"{under}/" if under else ""))
+            return {name: size for name, size in found.items() if not _LEADS_OUT.search(name)}
         except NotInStore:
             return {}
 
@@ -87,7 +94,8 @@ class ObjectStore:
         Raises:
             DiskFailed, CannotCreate: this disk does not take it.
         """
-        coming = target.with_name(f".{target.name}.coming")
+        # Another thread or process may be getting the same file.
+        coming = target.with_name(f".{target.name[:100]}.{threading.get_native_id()}.coming")
         try:
             with coming.open("wb") as file:
                 self._ask(name, lambda folder: _get(folder, name, file))

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from contextlib import closing
 from pathlib import Path
 
 from runner.store import database
 from runner.system.private_files import open_private
+
+_OUR_FILE = re.compile(r"clips/(?!\.{1,2}\Z)[^/\\\x00-\x1f]+")
 
 
 def copy_record(state_file: Path, target: Path) -> None:
@@ -43,3 +46,15 @@ def let_continue(copy: Path, session: str) -> None:
     """
     with database.translated(copy), closing(database.connect_writer(copy)) as connection:
         connection.execute("UPDATE run SET log_sessions = ?", (json.dumps([session]),))
+
+
+def refuse_odd_files(copy: Path) -> None:
+    """Refuse a record from elsewhere whose clips have other paths than `clips/NAME`: it could name any file here.
+
+    Raises:
+        StateFileUnusable: it is not a state file, or it has such a path.
+    """
+    with database.translated(copy), closing(database.connect_reader(copy)) as connection:
+        for (file,) in connection.execute("SELECT file FROM takes WHERE file IS NOT NULL"):
+            if not _OUR_FILE.fullmatch(str(file)):
+                raise database.unusable(copy, f"names a clip as {str(file)[:80]!a}, which no run does")

@@ -142,9 +142,9 @@ def test_a_store_that_does_not_know_the_run_any_more_needs_a_word(user: Desk, se
     bucket.rename(user.folder / "unmounted")
     before = paid(server)
     words = ("run", "board.csv", "--run-dir", "first", *PACE)
-    assert "--moved" in user.run(*words, code=78).err
+    assert "--new-run" in user.run(*words, "--moved", code=78).err
     assert paid(server) == before
-    assert user.run(*words, "--moved").code == 0
+    assert user.run(*words, "--new-run").code == 0
     assert max(paid(server).values()) == 1
 
 

@@ -7,6 +7,7 @@ import hashlib
 import pickle
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 import uuid
@@ -128,7 +129,7 @@ def test_a_fault_of_this_disk_is_none_of_the_store(store: ObjectStore, tmp_path:
         store.get_file("a", tmp_path / "nowhere" / "a")
     full = Path("/dev/full")
     if full.exists():
-        (tmp_path / ".a.coming").symlink_to(full)
+        (tmp_path / f".a.{threading.get_native_id()}.coming").symlink_to(full)
         with pytest.raises(DiskFailed):
             store.get_file("a", tmp_path / "a")
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -15,7 +16,7 @@ import pytest
 
 from runner.commands.steps.open_run import OpenOptions
 from runner.commands.steps.stored_run import StoredRun, stored
-from runner.domain.errors import FlagRequired, RunElsewhere, StoreAway
+from runner.domain.errors import FlagRequired, RecordDamaged, RunElsewhere, StoreAway
 from runner.domain.run_events import FactRecorded
 from runner.domain.shots import Ticket
 from runner.domain.states import Accepted, SubmissionStarted
@@ -24,6 +25,7 @@ from runner.object_store.record_copy import copies, get_copy
 from runner.object_store.run_log import Holder, RunLog, lines_of, newest_part
 from runner.object_store.store import ObjectStore, open_store
 from runner.store.reader import open_reader
+from runner.store.record_copy import refuse_odd_files
 from runner.store.run_dir import RunDir
 from runner.store.state_file import StateFile
 from runner.system.clock import SystemClock
@@ -150,22 +152,48 @@ def test_a_run_that_ends_does_not_wait_for_a_store_that_is_away(tmp_path: Path) 
     assert sorted(path.name for path in tmp_path.iterdir() if "copy" in path.name) == []
 
 
+def test_a_disk_that_is_gone_is_not_mistaken_for_an_empty_store(tmp_path: Path) -> None:
+    async def submit(run: StoredRun, sent: Ticket) -> None:
+        async with run.announce(sent, "try-1"):
+            pytest.fail("it was announced")
+
+    with at_store(tmp_path / "run", f"file://{tmp_path}/disk/store") as (state, run, _store):
+        (tmp_path / "disk").rename(tmp_path / "unmounted")
+        with pytest.raises(StoreAway):
+            asyncio.run(submit(run, ticket(state, "a")))
+        assert not (tmp_path / "disk").exists()
+
+
 def test_a_store_that_lost_the_log_needs_a_word_only_once_something_was_sent(tmp_path: Path) -> None:
     address = f"file://{tmp_path}/store"
 
-    def begin_again(state: StateFile, *, moved: bool = False) -> None:
-        with stored(RunDir(tmp_path / "run"), state, OpenOptions(moved=moved), patience=0.0):
+    def begin_again(state: StateFile, *, new_run: bool = False) -> None:
+        with stored(RunDir(tmp_path / "run"), state, OpenOptions(new_run=new_run), patience=0.0):
             assert newest_part(open_store(store_address(address))) is not None
 
     with at_store(tmp_path / "run", address) as (state, _, _store):
         pass
     with StateFile.open(tmp_path / "run" / "state.db") as state:
         state.begin(at=2.0)
-        (tmp_path / "store").rename(tmp_path / "first")
+        (tmp_path / "store" / ".shotrunner").rename(tmp_path / "first")
         begin_again(state)
         started = SubmissionStarted("try-1", ticket(state, "a").fingerprint, state.epoch)
         state.record("a", started, at=3.0).result()
-        (tmp_path / "store").rename(tmp_path / "second")
+        (tmp_path / "store" / ".shotrunner").rename(tmp_path / "second")
         with pytest.raises(FlagRequired, match="does not know this run any more"):
             begin_again(state)
-        begin_again(state, moved=True)
+        begin_again(state, new_run=True)
+
+
+@pytest.mark.parametrize(
+    "file", ["clips/../../victim", "/etc/passwd", "clips/..", "clips/a\\b", "previews/a.jpg"]
+)
+def test_a_record_from_a_store_names_no_file_but_a_clip(tmp_path: Path, file: str) -> None:
+    with new_state_file(tmp_path, [make_take("a")]) as state:
+        path = state.path
+    refuse_odd_files(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE takes SET file = ?", (file,))
+        connection.commit()
+    with pytest.raises(RecordDamaged, match="names a clip as"):
+        refuse_odd_files(path)

@@ -17,6 +17,7 @@ from pathlib import Path
 from runner.domain.errors import NotInStore, RecordDamaged, UsageError
 from runner.domain.store_address import StoreAddress, is_store_address, store_address
 from runner.store.picks_file import PICKS
+from runner.store.record_copy import refuse_odd_files
 from runner.store.run_dir import RunDir
 from runner.system.escapes import command_line
 from runner.system.private_files import write_whole
@@ -81,6 +82,7 @@ def run_in_store(address: StoreAddress) -> RunDir:
     for copy in reversed(found):
         try:
             get_copy(store, copy, place.state_file)
+            refuse_odd_files(place.state_file)
             break
         except RecordDamaged:
             if copy is found[0]:

@@ -19,7 +19,7 @@ from socket import gethostname
 from typing import TYPE_CHECKING
 
 from runner.domain import failpoints
-from runner.domain.errors import MOVED, FlagRequired, ShotrunnerError
+from runner.domain.errors import NEW_RUN, FlagRequired, ShotrunnerError
 from runner.domain.run_events import Event, FactRecorded
 from runner.domain.shots import Ticket
 from runner.domain.states import SubmissionStarted
@@ -79,14 +79,14 @@ class StoredRun:
         """
         started = SubmissionStarted(attempt, ticket.fingerprint, self._state.epoch)
         # Every later object of the log has a higher number than the newest one now.
-        self._announced[attempt] = self._log.number + 1
+        self._announced.setdefault(attempt, self._log.number + 1)
         try:
             line = line_of(started, take=ticket.take_id, model=ticket.model, at=self._clock.wall())
             await self._written(asyncio.wrap_future(self._log.append(line)))
             failpoints.hit("store.announced")
             yield
         finally:
-            del self._announced[attempt]
+            self._announced.pop(attempt, None)
 
     async def _written(self, promise: asyncio.Future[None]) -> None:
         """Wait until a line is in the log; a run that ends meanwhile sends nothing, so it does not wait."""
@@ -192,12 +192,30 @@ def stored(
     if not state.header.out:
         yield None
         return
-    log = _opened_log(place, state, patience=patience, is_agreed=opening.moved)
+    log = _opened_log(place, state, patience=patience, is_agreed=opening.new_run)
     run = StoredRun(log, state, opening.clock)
     try:
         yield run
     finally:
         run.close()
+
+
+def refuse_if_elsewhere(state: StateFile) -> None:
+    """Refuse a run that continues elsewhere by its log in the store, where it has one.
+
+    Raises:
+        RunElsewhere: the newest session of the log is none of this record's.
+        StoreAway, StoreRefused: the store cannot be read.
+    """
+    if not state.header.out:
+        return
+    from runner.object_store.run_log import newest_part
+    from runner.object_store.store import open_store
+
+    store = open_store(store_address(state.header.out))
+    newest = newest_part(store)
+    if newest is not None and newest.session not in state.log_sessions():
+        raise newest.as_error(store.address)
 
 
 def _opened_log(place: RunDir, state: StateFile, *, patience: float, is_agreed: bool) -> RunLog:
@@ -214,7 +232,7 @@ def _opened_log(place: RunDir, state: StateFile, *, patience: float, is_agreed: 
     if mine and not is_agreed and newest_part(store) is None and _has_sent(place):
         raise FlagRequired(
             f"{header.out} does not know this run any more",
-            flag=MOVED,
+            flag=NEW_RUN,
             condition="if it was emptied on purpose, and no other machine continues this run",
             otherwise="if not, see that the right store is there",
         )
