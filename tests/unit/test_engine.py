@@ -51,7 +51,7 @@ from runner.engine.options import (
     RunHistory,
 )
 from runner.engine.poll_pace import LookPace
-from runner.engine.ports import FreeSpace, Journal
+from runner.engine.ports import Announce, FreeSpace, Journal, unannounced
 from runner.engine.testing import (
     JobScript,
     MemoryDelivery,
@@ -130,6 +130,7 @@ def night(
     past: RunHistory = NO_PAST,
     deadline: float | None = None,
     room: FreeSpace | None = None,
+    announce: Announce = unannounced,
     stand_ins: tuple[str, ...] = (),
 ) -> Night:
     """Run the engine once over `tickets` in virtual time."""
@@ -155,6 +156,7 @@ def night(
             past=past,
             deadline=deadline,
             room=room,
+            announce=announce,
             stand_ins=stand_ins,
             chance=lambda: 0.5,
         )
