@@ -68,9 +68,11 @@ def test_what_goes_first_and_how_often_is_in_the_manifest_of_an_example(desk: De
     assert started["settings"]["rates"] == {"pika/pikaframes": "4/s"}
     assert started["settings"]["first"] == ["walk-04", "s030"]
     sent = {line["take"]: line["at"] for line in events if line["event"] == "take.submitting"}
-    assert list(sent) == ["walk-04", "s010", "s030", "walk-01", "walk-02", "the-stairs"]
-    paced = [datetime.fromisoformat(at) for take, at in sent.items() if take != "s010"]
-    assert all((later - earlier).total_seconds() > 0.2 for earlier, later in pairwise(paced))
+    # Whether s010 goes second depends on how fast the machine is; it goes before what comes after it on the board.
+    assert list(sent).index("s010") < list(sent).index("the-stairs")
+    paced = {take: datetime.fromisoformat(at) for take, at in sent.items() if take != "s010"}
+    assert list(paced) == ["walk-04", "s030", "walk-01", "walk-02", "the-stairs"]
+    assert all((later - earlier).total_seconds() > 0.2 for earlier, later in pairwise(paced.values()))
 
 
 def test_a_plan_knows_what_goes_first_and_refuses_a_limit_for_no_take(desk: Desk, board: Path) -> None:
