@@ -22,7 +22,7 @@ from runner.domain.disk_errors import file_error
 from runner.domain.display import when
 from runner.domain.errors import NotInStore, RecordDamaged, UsageError
 from runner.domain.store_address import StoreAddress
-from runner.object_store.record_copy import copies, get_copy
+from runner.object_store.record_copy import copies, get_copy, is_rehearsal
 from runner.object_store.run_log import RunLog, lines_of, newest_part
 from runner.object_store.store import ObjectStore, open_store
 from runner.store.marker import read_marker, write_marker
@@ -132,7 +132,7 @@ def _write(store: ObjectStore, place: RunDir, *, run_id: str, session: str) -> N
     # A witness beside the record: what it knows beyond it is entered like after any other loss. An older one stays.
     known = b"".join(path.read_bytes() for path in (beside(place.state_file),) if path.is_file())
     write_whole(beside(place.state_file), known + "\n".join(("", *lines, "")).encode())
-    write_marker(place.state_file, run_id)
+    write_marker(place.state_file, run_id, simulated=is_rehearsal(store))
     if not draft.exists():
         raise NotInStore(
             f"{store.address} has no copy of the record yet",

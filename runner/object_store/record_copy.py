@@ -22,6 +22,7 @@ from runner.system.private_files import open_private
 FOLDER = ".shotrunner/state"
 _FORM = re.compile(rf"{re.escape(FOLDER)}/([0-9]{{8}})\.db\.gz")
 _KEPT = 2
+_REHEARSAL = f"{FOLDER}/rehearsal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,22 @@ def put_copy(log: RunLog, path: Path, *, upto: int) -> None:
     for copy in there[:-_KEPT]:
         log.store.remove(copy.name)
     log.forget(upto=there[-_KEPT:][0].number)
+
+
+def note_rehearsal(store: ObjectStore) -> None:
+    """Note beside the copies that all jobs went to a simulator: this is for display alone."""
+    if not is_rehearsal(store):
+        store.put_bytes(_REHEARSAL, b"all jobs went to an API that says that it is a simulator\n")
+
+
+def is_rehearsal(store: ObjectStore) -> bool:
+    """Return whether a run has noted that all its jobs went to a simulator."""
+    return store.size_of(_REHEARSAL) is not None
+
+
+def end_rehearsal(store: ObjectStore) -> None:
+    """Take the note away: a job may be paid for."""
+    store.remove(_REHEARSAL)
 
 
 def copies(store: ObjectStore) -> list[Copy]:

@@ -15,13 +15,14 @@ from typing import cast
 import pytest
 
 from runner.commands.steps.open_run import OpenOptions
+from runner.commands.steps.run_in_store import run_in_store
 from runner.commands.steps.stored_run import StoredRun, stored
 from runner.domain.errors import FlagRequired, RecordDamaged, RunElsewhere, StoreAway
 from runner.domain.run_events import FactRecorded
 from runner.domain.shots import Ticket
 from runner.domain.states import Accepted, SubmissionStarted
 from runner.domain.store_address import store_address
-from runner.object_store.record_copy import copies, get_copy
+from runner.object_store.record_copy import copies, get_copy, is_rehearsal
 from runner.object_store.run_log import Holder, RunLog, lines_of, newest_part
 from runner.object_store.store import ObjectStore, open_store
 from runner.store.reader import open_reader
@@ -37,7 +38,7 @@ def at_store(folder: Path, address: str) -> Iterator[tuple[StateFile, StoredRun,
     folder.mkdir()
     with (
         new_state_file(
-            folder, [make_take(each) for each in "abc"], header=replace(HEADER, out=address)
+            folder, [make_take(each) for each in "abc"], header=replace(HEADER, out=address, simulated=False)
         ) as state,
         stored(RunDir(folder), state, OpenOptions(), patience=0.0) as run,
     ):
@@ -197,3 +198,15 @@ def test_a_record_from_a_store_names_no_file_but_a_clip(tmp_path: Path, file: st
         connection.commit()
     with pytest.raises(RecordDamaged, match="names a clip as"):
         refuse_odd_files(path)
+
+
+def test_a_rehearsal_is_known_as_one_from_the_store_until_a_job_may_be_paid_for(tmp_path: Path) -> None:
+    address = f"file://{tmp_path}/store"
+    with at_store(tmp_path / "run", address) as (state, run, store):
+        for is_simulated in (True, False):
+            state.note_simulated(is_simulated)
+            run.copy()
+            assert is_rehearsal(store) is is_simulated
+            run_in_store.cache_clear()
+            with open_reader(run_in_store(store_address(address)).state_file) as reader:
+                assert reader.nothing_paid is is_simulated

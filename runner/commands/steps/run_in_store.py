@@ -16,7 +16,9 @@ from pathlib import Path
 
 from runner.domain.errors import NotInStore, RecordDamaged, UsageError
 from runner.domain.store_address import StoreAddress, is_store_address, store_address
+from runner.store.marker import write_marker
 from runner.store.picks_file import PICKS
+from runner.store.reader import open_reader
 from runner.store.record_copy import refuse_odd_files
 from runner.store.run_dir import RunDir
 from runner.system.escapes import command_line
@@ -66,7 +68,7 @@ def run_in_store(address: StoreAddress) -> RunDir:
         RecordDamaged: no copy there is whole.
         StoreAway, StoreRefused, ExtraMissing: the store cannot be read.
     """
-    from runner.object_store.record_copy import copies, get_copy
+    from runner.object_store.record_copy import copies, get_copy, is_rehearsal
     from runner.object_store.store import open_store
 
     store = open_store(address)
@@ -89,6 +91,8 @@ def run_in_store(address: StoreAddress) -> RunDir:
                 raise
     with suppress(NotInStore):
         write_whole(folder / PICKS, store.read(PICKS))
+    with open_reader(place.state_file, checked=True) as reader:
+        write_marker(place.state_file, reader.header.run_id, simulated=is_rehearsal(store))
     write_whole(folder / _MARK, f"{address}\n")
     return place
 

@@ -25,6 +25,7 @@ from runner.domain.shots import Ticket
 from runner.domain.states import SubmissionStarted
 from runner.domain.store_address import store_address
 from runner.store.location import machine_id
+from runner.store.marker import is_noted_simulated
 from runner.store.reader import open_reader
 from runner.store.record_copy import copy_record
 from runner.store.run_dir import RunDir
@@ -132,7 +133,7 @@ class StoredRun:
             StoreAway, StoreRefused: it cannot be written.
             DiskFailed: there is no room for a copy beside the record.
         """
-        from runner.object_store.record_copy import put_copy
+        from runner.object_store.record_copy import end_rehearsal, note_rehearsal, put_copy
 
         with self._copying:
             # Taken before the copy, so that the copy holds all that the log says up to there.
@@ -142,6 +143,8 @@ class StoredRun:
                 copy_record(self._state.path, draft)
                 failpoints.hit("store.copied")
                 put_copy(self._log, draft, upto=upto)
+                is_rehearsal = is_noted_simulated(self._state.path, self._state.header.run_id)
+                (note_rehearsal if is_rehearsal else end_rehearsal)(self._log.store)
             finally:
                 draft.unlink(missing_ok=True)
 
