@@ -10,7 +10,6 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,10 +19,10 @@ from runner.commands.steps.stored_run import holder_at
 from runner.domain import failpoints
 from runner.domain.disk_errors import file_error
 from runner.domain.display import when
-from runner.domain.errors import NotInStore, RecordDamaged, UsageError
+from runner.domain.errors import NotInStore, UsageError
 from runner.domain.store_address import StoreAddress
-from runner.object_store.record_copy import copies, get_copy, is_rehearsal
-from runner.object_store.run_log import RunLog, lines_of, newest_part
+from runner.object_store.record_copy import copies, get_newest, is_rehearsal
+from runner.object_store.run_log import Part, RunLog, lines_of, newest_part
 from runner.object_store.store import ObjectStore, open_store
 from runner.store.marker import read_marker, write_marker
 from runner.store.reader import open_reader
@@ -68,9 +67,7 @@ def look(address: StoreAddress) -> StoredRecord:
         StoreAway, StoreRefused, ExtraMissing: the store cannot be read.
     """
     store = open_store(address)
-    part = newest_part(store)
-    if part is None:
-        raise NotInStore(f"{address}: no run is there", advice="name the folder that --out named")
+    part = _newest_part(store)
     newest = copies(store)[-1:]
     since = newest[0].number if newest else 0
     return StoredRecord(
@@ -95,9 +92,7 @@ def bring(address: StoreAddress, folder: Path, *, opening: OpenOptions) -> RunDi
         StoreAway, StoreRefused, ExtraMissing: the store cannot be used.
     """
     store = open_store(address)
-    part = newest_part(store)
-    if part is None:
-        raise NotInStore(f"{address}: no run is there", advice="name the folder that --out named")
+    part = _newest_part(store)
     run_id = part.holder.run_id
     if is_recorded(folder) and (
         os.path.lexists(RunDir(folder).state_file) or read_marker(folder / "x") != run_id
@@ -116,12 +111,18 @@ def bring(address: StoreAddress, folder: Path, *, opening: OpenOptions) -> RunDi
     return place
 
 
+def _newest_part(store: ObjectStore) -> Part:
+    part = newest_part(store)
+    if part is None:
+        raise NotInStore(f"{store.address}: no run is there", advice="name the folder that --out named")
+    return part
+
+
 def _write(store: ObjectStore, place: RunDir, *, run_id: str, session: str) -> None:
     draft = place.path / _DRAFT
-    number = _newest_readable(store, draft)
+    number = get_newest(store, draft, refuse=refuse_odd_files)
     lines = [json.dumps(line) for line in lines_of(store, since=number)]
     if draft.exists():
-        refuse_odd_files(draft)
         with open_reader(draft) as reader:
             if reader.header.out != str(store.address):
                 raise UsageError(
@@ -143,21 +144,3 @@ def _write(store: ObjectStore, place: RunDir, *, run_id: str, session: str) -> N
     draft.rename(place.state_file)
     flush_folder(place.path)
     failpoints.hit("restore.brought")
-
-
-def _newest_readable(store: ObjectStore, draft: Path) -> int:
-    """Write the newest copy that can be read to `draft`, and return its number; 0 if there is no copy at all."""
-    failed: RecordDamaged | None = None
-    for copy in reversed(copies(store)):
-        draft.unlink(missing_ok=True)
-        try:
-            get_copy(store, copy, draft)
-        except RecordDamaged as error:
-            failed = error
-            continue
-        return copy.number
-    if failed is not None:
-        raise failed
-    with suppress(FileNotFoundError):
-        draft.unlink()
-    return 0

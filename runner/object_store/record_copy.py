@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,3 +107,27 @@ def get_copy(store: ObjectStore, copy: Copy, target: Path) -> None:
         raise RecordDamaged(f"{store.address.under(copy.name)} is damaged", advice=advice) from error
     finally:
         packed.unlink(missing_ok=True)
+
+
+def get_newest(store: ObjectStore, target: Path, *, refuse: Callable[[Path], None]) -> int:
+    """Write the newest copy that is whole to `target`, in place of an older file; return its number, 0 without a copy.
+
+    `refuse` raises `RecordDamaged` for one that may not be used.
+
+    Raises:
+        RecordDamaged: there are copies, and none can be used.
+    """
+    damaged: RecordDamaged | None = None
+    for copy in reversed(copies(store)):
+        target.unlink(missing_ok=True)
+        try:
+            get_copy(store, copy, target)
+            refuse(target)
+        except RecordDamaged as error:
+            damaged = error
+            continue
+        return copy.number
+    target.unlink(missing_ok=True)
+    if damaged is not None:
+        raise damaged
+    return 0

@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from runner.domain.errors import NotInStore, RecordDamaged, UsageError
+from runner.domain.errors import NotInStore, UsageError
 from runner.domain.store_address import StoreAddress, is_store_address, store_address
 from runner.store.marker import write_marker
 from runner.store.picks_file import PICKS
@@ -68,27 +68,19 @@ def run_in_store(address: StoreAddress) -> RunDir:
         RecordDamaged: no copy there is whole.
         StoreAway, StoreRefused, ExtraMissing: the store cannot be read.
     """
-    from runner.object_store.record_copy import copies, get_copy, is_rehearsal
+    from runner.object_store.record_copy import get_newest, is_rehearsal
     from runner.object_store.store import open_store
 
     store = open_store(address)
-    found = copies(store)
-    if not found:
+    folder = Path(tempfile.mkdtemp(prefix="shotrunner-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    place = RunDir(folder)
+    get_newest(store, place.state_file, refuse=refuse_odd_files)
+    if not place.state_file.exists():
         raise NotInStore(
             f"{address} holds no record of a run",
             advice="give the folder of the store that the run named with --out",
         )
-    folder = Path(tempfile.mkdtemp(prefix="shotrunner-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    place = RunDir(folder)
-    for copy in reversed(found):
-        try:
-            get_copy(store, copy, place.state_file)
-            refuse_odd_files(place.state_file)
-            break
-        except RecordDamaged:
-            if copy is found[0]:
-                raise
     with suppress(NotInStore):
         write_whole(folder / PICKS, store.read(PICKS))
     with open_reader(place.state_file, checked=True) as reader:
