@@ -7,7 +7,6 @@ and a task that finds its own has nothing left to do.
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from runner.domain.errors import DiskFailed, NotInStore, StoreAway
 from runner.domain.job_files import JobFiles
 from runner.domain.preview_names import preview_names
 from runner.domain.shots import Ticket
+from runner.system.file_digest import digest_of
 
 NONE, POSTERS, ALL = KEEP_LOCAL = ("none", "posters", "all")
 """What stays on this machine of clips that are in a store: nothing, the previews, or all."""
@@ -156,7 +156,7 @@ class _Delivery:
 
     def _put_previews(self, store: ClipStore, files: JobFiles) -> None:
         for name in self._previews(files):
-            store.put_file(self._folder / name, name, sha256=_digest(self._folder / name))
+            store.put_file(self._folder / name, name, sha256=digest_of(self._folder / name))
 
     def _keep_older(self, store: ClipStore, known: JobFiles) -> None:
         """Give the clips of an earlier paid job other names in the store, before the new ones take theirs."""
@@ -174,7 +174,7 @@ class _Delivery:
                     store.get_file(clip.name, Path(folder, str(index)))
                     # One that is damaged is kept as it is: the new clip must not wait for it.
                     store.put_file(
-                        Path(folder, str(index)), kept.name, sha256=_digest(Path(folder, str(index)))
+                        Path(folder, str(index)), kept.name, sha256=digest_of(Path(folder, str(index)))
                     )
         store.put_bytes(older.sidecar, older.data)
 
@@ -187,8 +187,3 @@ class _Delivery:
             unwanted += self._previews(files)
         for name in (*unwanted, files.sidecar):
             (self._folder / name).unlink(missing_ok=True)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,7 +6,6 @@ The two newest copies stay, with the log since the older of them, so one that ca
 from __future__ import annotations
 
 import gzip
-import hashlib
 import os
 import re
 import shutil
@@ -18,6 +17,7 @@ from pathlib import Path
 from runner.domain.errors import RecordDamaged
 from runner.object_store.run_log import RunLog
 from runner.object_store.store import ObjectStore
+from runner.system.file_digest import digest_of
 from runner.system.private_files import open_private
 
 FOLDER = ".shotrunner/state"
@@ -54,9 +54,7 @@ def put_copy(log: RunLog, path: Path, *, upto: int) -> None:
             gzip.open(written, "wb", compresslevel=1) as target,
         ):
             shutil.copyfileobj(source, target)
-        with packed.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        log.store.put_file(packed, f"{FOLDER}/{upto:08d}.db.gz", sha256=sha256)
+        log.store.put_file(packed, f"{FOLDER}/{upto:08d}.db.gz", sha256=digest_of(packed))
     finally:
         packed.unlink(missing_ok=True)
     there = copies(log.store)

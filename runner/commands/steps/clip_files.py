@@ -6,7 +6,6 @@ on this disk. Paths such as `clips/s1.mp4` are those of the record. It does not 
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tempfile
 import threading
@@ -25,6 +24,7 @@ from runner.media.clips.clip_names import stem_of
 from runner.media.clips.sidecar import CLIPS
 from runner.store.reader import open_reader
 from runner.store.run_dir import RunDir, is_run
+from runner.system.file_digest import digest_of
 from runner.system.private_files import make_folder
 
 PATIENCE_S = 20.0
@@ -230,9 +230,3 @@ def private_folder() -> Iterator[Path]:
     """Yield an empty folder of this user's own, which leaves with the block."""
     with tempfile.TemporaryDirectory(prefix="shotrunner-") as name:
         yield Path(name)
-
-
-def digest_of(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

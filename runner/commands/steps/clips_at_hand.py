@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from runner.commands.steps.clip_files import AT_ONCE, StoredClips, digest_of, private_folder, stored_clips
+from runner.commands.steps.clip_files import AT_ONCE, StoredClips, private_folder, stored_clips
 from runner.commands.steps.find_run import find_run_to_read
 from runner.domain.display import PATH_LIMIT, counted, visible
 from runner.domain.errors import CannotCreate, FileMissing
 from runner.domain.preview_names import preview_names
+from runner.system.file_digest import digest_of
 from runner.timeline.slots import Clip, Slot, Timeline
 
 Say = Callable[[str], None]

@@ -6,7 +6,6 @@ signed link is a secret: it is in the report here alone, and never in the store 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +25,7 @@ from runner.output.write_reports import Record, previews_in, write_report
 from runner.store.picks_file import PICKS
 from runner.store.run_dir import RunDir
 from runner.system.escapes import command_line
+from runner.system.file_digest import digest_of
 
 _PAGE = "report.html"
 
@@ -107,9 +107,7 @@ def publish_picks(place: RunDir, stored: StoredClips) -> None:
 
 def _put_all(stored: StoredClips, files: Iterable[tuple[Path, str]]) -> None:
     def put(source: Path, name: str) -> None:
-        with source.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        stored.store.put_file(source, name, sha256=sha256)
+        stored.store.put_file(source, name, sha256=digest_of(source))
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for done in [pool.submit(put, source, name) for source, name in files]:
